@@ -1,0 +1,148 @@
+//! What one HTTP answer means: a video status, or one failure of the closed list. It looks at one
+//! answer alone; whether a poll goes on after it is the machine's business.
+
+use super::error::{ErrorCode, Failure};
+use super::json::Json;
+use super::status::{NotAStatus, VideoStatus, decode, words};
+
+/// One HTTP answer, as a carrier hands it over.
+#[derive(Clone, Copy, Debug)]
+pub struct Response<'a, J> {
+    /// The HTTP status; 0 for a redirect that the host hides (`opaqueredirect`).
+    pub http_status: u16,
+    /// The `Retry-After` header.
+    pub retry_after: Option<&'a str>,
+    /// The body as text, so far as it was read.
+    pub body: &'a str,
+    /// The body as JSON, if it is any.
+    pub json: Option<&'a J>,
+    /// Whether the body was longer than the limit and was not read to its end.
+    pub oversized: bool,
+}
+
+/// One answer, understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// What it means.
+    pub outcome: Result<VideoStatus, Failure>,
+    /// `Retry-After`, still as text: a date needs to know what time it is.
+    pub retry_after: Option<String>,
+    /// Equal for equal bodies.
+    pub fingerprint: u64,
+}
+
+impl Answer {
+    /// Reads an answer about the video that was asked for.
+    pub fn read<J: Json>(response: Response<'_, J>, asked_id: &str) -> Self {
+        Self {
+            outcome: outcome(&response, asked_id),
+            retry_after: response.retry_after.map(str::to_owned),
+            fingerprint: fingerprint(response.body),
+        }
+    }
+}
+
+fn outcome<J: Json>(response: &Response<'_, J>, asked_id: &str) -> Result<VideoStatus, Failure> {
+    let code = match response.http_status {
+        200..=299 => return video_status(response, asked_id),
+        0 | 300..=303 | 305..=308 => ErrorCode::Redirected,
+        401 | 403 => ErrorCode::Unauthorized,
+        404 => ErrorCode::NotFound,
+        429 => ErrorCode::RateLimited,
+        400..=599 => ErrorCode::Http,
+        _ => ErrorCode::BadResponse,
+    };
+    let http_status = (response.http_status != 0).then_some(response.http_status);
+    let explained = response.json.and_then(words);
+    Err(Failure { http_status, ..Failure::new(code) }
+        .with_detail(explained.as_deref().unwrap_or(response.body)))
+}
+
+fn video_status<J: Json>(response: &Response<'_, J>, asked_id: &str) -> Result<VideoStatus, Failure> {
+    let bad = |why: &str| {
+        let failure = Failure { http_status: Some(response.http_status), ..Failure::new(ErrorCode::BadResponse) };
+        let gap = if response.body.trim().is_empty() { "" } else { ": " };
+        failure.with_detail(&[why, gap, response.body].concat())
+    };
+    if response.oversized {
+        return Err(bad("longer than maxResponseBytes"));
+    }
+    let json = response.json.ok_or_else(|| bad("not JSON"))?;
+    decode(json, asked_id).map_err(|why| match why {
+        NotAStatus::NoStatus => bad("no status in it"),
+        NotAStatus::DoneWithoutUrl => bad("DONE without the URL of the video"),
+    })
+}
+
+/// FNV-1a: one changed byte always changes it, which is what telling bodies apart (and guarding a
+/// snapshot against damage) needs. It is no defence against an adversary, and nothing here needs one.
+pub(crate) fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(http_status: u16, body: &str) -> Result<VideoStatus, Failure> {
+        let json: Option<Value> = serde_json::from_str(body).ok();
+        let response = Response { http_status, retry_after: None, body, json: json.as_ref(), oversized: false };
+        Answer::read(response, "asked").outcome
+    }
+
+    #[test]
+    fn each_http_status_has_its_code() {
+        use ErrorCode::*;
+        for (http_status, code) in [
+            (0, Redirected), (100, BadResponse), (300, Redirected), (301, Redirected), (302, Redirected),
+            (303, Redirected), (304, BadResponse), (307, Redirected), (308, Redirected), (400, Http), (401, Unauthorized),
+            (402, Http), (403, Unauthorized), (404, NotFound), (408, Http), (418, Http), (425, Http),
+            (429, RateLimited), (500, Http), (503, Http), (599, Http), (600, BadResponse), (999, BadResponse),
+        ] {
+            assert_eq!(read(http_status, r#"{"status":"DONE"}"#).unwrap_err().code, code, "{http_status}");
+        }
+    }
+
+    #[test]
+    fn an_error_carries_the_servers_words_whatever_their_shape() {
+        for (body, detail) in [
+            (r#"{"error":"no credits"}"#, Some("no credits")), (r#"{"message":"no credits"}"#, Some("no credits")),
+            ("no credits", Some("no credits")), (r#""no credits""#, Some(r#""no credits""#)), ("", None),
+            (r#"{"code":7}"#, Some(r#"{"code":7}"#)),
+        ] {
+            assert_eq!(read(402, body).unwrap_err().detail.as_deref(), detail);
+        }
+    }
+
+    #[test]
+    fn an_answer_of_200_that_is_no_status_is_a_bad_response() {
+        for (body, detail) in [
+            ("<html>busy</html>", "not JSON: <html>busy</html>"), ("", "not JSON"), ("null", "no status in it: null"),
+            (r#"{"status":"DONE"}"#, r#"DONE without the URL of the video: {"status":"DONE"}"#),
+        ] {
+            let failure = read(200, body).unwrap_err();
+            assert_eq!((failure.code, failure.detail.as_deref()), (ErrorCode::BadResponse, Some(detail)));
+            assert!(failure.is_transient());
+        }
+    }
+
+    #[test]
+    fn an_oversized_body_is_refused_even_if_its_beginning_reads_well() {
+        let body = json!({ "status": "PENDING" });
+        let response = Response { http_status: 200, retry_after: None, body: "", json: Some(&body), oversized: true };
+        assert_eq!(Answer::read(response, "asked").outcome.unwrap_err().code, ErrorCode::BadResponse);
+    }
+
+    #[test]
+    fn a_fingerprint_tells_any_single_changed_byte() {
+        let body = r#"{"status":"RENDERING_VIDEO","progress":0.5}"#;
+        for at in 0..body.len() {
+            let mut changed = body.as_bytes().to_vec();
+            changed[at] ^= 1;
+            assert_ne!(fingerprint(body), fingerprint(std::str::from_utf8(&changed).unwrap()));
+        }
+    }
+}

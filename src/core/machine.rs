@@ -1,0 +1,354 @@
+//! The state machine of one poll: `(state, event, now) -> (state, command)`. It is the only place
+//! that decides what an answer means for the poll, when to ask again and when to give up.
+//!
+//! A carrier obeys: it sends a request when told to, comes back with what it got, sleeps as long as
+//! it is told, and reports anything else that happens. It need not be punctual: time is judged by
+//! `now`, and a state may be written down ([`Machine::snapshot`], [`Machine::resume_token`]) and
+//! taken up again elsewhere between any two steps.
+
+use super::Millis;
+use super::answer::{Answer, fingerprint};
+use super::cadence::{self, Jitter};
+use super::error::{ErrorCode, Failure};
+use super::options::{Options, RawOptions};
+use super::progress::Progress;
+use super::status::{Status, VideoStatus};
+use std::sync::Arc;
+
+/// What has happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The server answered.
+    Answer(Answer),
+    /// A request came to nothing: no answer, a broken one, or none in time.
+    NetworkError,
+    /// The same, while the host knows that it has no network: not counted as a failure.
+    Offline,
+    /// The time of the last command has come, or somebody knows that asking is worth it now.
+    Wake,
+    /// Something makes asking likely worth it (the tab is back, the network is back). It hastens
+    /// the next question, but within the pace.
+    Nudge,
+}
+
+/// What the carrier is to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Ask the server and come back with an [`Event::Answer`] or [`Event::NetworkError`]; or with
+    /// [`Event::Wake`] at `give_up_at`, if there is no answer by then.
+    Fetch {
+        /// The deadline; `None` where only the limit of the request itself holds.
+        give_up_at: Option<Millis>,
+    },
+    /// Come back with [`Event::Wake`] at this time.
+    Sleep {
+        /// When.
+        until: Millis,
+    },
+    /// The video is done; it is in the update of this step.
+    Done,
+    /// The poll is over without it.
+    Failed(Failure),
+}
+
+/// What a poll tells of its video.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    /// The id that was asked for.
+    pub video_id: String,
+    /// The status; clips and credits that the server omitted are carried forward, `progress` is 0 to 1.
+    pub video: Arc<VideoStatus>,
+    /// The whole job, 0 to 1; never falls.
+    pub overall: f64,
+    /// Estimate of the time left.
+    pub remaining_ms: Option<Millis>,
+    /// Since the poll began.
+    pub elapsed_ms: Millis,
+    /// Requests sent for this video so far.
+    pub requests: u32,
+    /// Why the last request failed, while it is being retried.
+    pub retrying: Option<ErrorCode>,
+}
+
+/// The outcome of one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What to do next.
+    pub command: Command,
+    /// There is something new to tell.
+    pub update: Option<Update>,
+}
+
+/// One poll of one video.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Machine {
+    pub(super) id: String,
+    pub(super) options: Options,
+    pub(super) started: Millis,
+    pub(super) deadline: Option<Millis>,
+    pub(super) phase: Phase,
+    pub(super) job: Job,
+    /// What the last update told; nothing yet in a poll that was just started or resumed.
+    pub(super) told: Option<Told>,
+}
+
+/// Where the poll stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Phase {
+    Asking,
+    Sleeping { until: Millis },
+    Done,
+    Failed(Failure),
+}
+
+/// What is known of the video and the server; polls of one video share it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Job {
+    pub(super) last: Option<Arc<VideoStatus>>,
+    pub(super) fingerprint: u64,
+    pub(super) progress: Progress,
+    pub(super) requests: u32,
+    pub(super) asked_at: Millis,
+    /// Transient failures in a row.
+    pub(super) failures: u32,
+    pub(super) retrying: Option<ErrorCode>,
+    /// The server asked not to be asked before this.
+    pub(super) not_before: Millis,
+    pub(super) jitter: Jitter,
+}
+
+pub(super) type Told = (u64, u32, Option<ErrorCode>);
+
+impl Machine {
+    /// Starts a poll; the first command is to ask at once. The id is taken as it is: see
+    /// [`check_id`].
+    pub fn start(id: &str, options: Options, now: Millis) -> (Self, Step) {
+        let job = Job {
+            last: None,
+            fingerprint: 0,
+            progress: Progress::default(),
+            requests: 0,
+            asked_at: now,
+            failures: 0,
+            retrying: None,
+            not_before: 0,
+            jitter: Jitter::new(fingerprint(id) ^ now),
+        };
+        let deadline = options.timeout.map(|timeout| now.saturating_add(timeout));
+        let mut machine =
+            Self { id: id.to_owned(), options, started: now, deadline, phase: Phase::Asking, job, told: None };
+        let step = machine.ask(now);
+        (machine, step)
+    }
+
+    /// Goes on where the poll that wrote `token` stopped: with its deadline, progress and pace, and
+    /// with its options where `options` gives none. It asks at once, unless the server has asked to
+    /// be left alone; a poll whose deadline has passed meanwhile asks one last time.
+    pub fn resume(token: &str, id: &str, options: RawOptions, now: Millis) -> Result<(Self, Step), Failure> {
+        let mut machine = Self::restore(token)?;
+        if machine.id != id {
+            return Err(Failure::invalid("resumeToken is of another video"));
+        }
+        machine.options = options.check(&machine.options)?;
+        // The clock of the place where the token was written may have been ahead.
+        machine.started = machine.started.min(now);
+        if let (Some(deadline), Some(timeout)) = (machine.deadline, machine.options.timeout) {
+            machine.deadline = Some(deadline.min(now.saturating_add(timeout)));
+        }
+        if matches!(machine.phase, Phase::Done | Phase::Failed(_)) {
+            // That poll was over; who goes on after it starts a new allowance.
+            machine.deadline = machine.options.timeout.map(|timeout| now.saturating_add(timeout));
+            machine.job.failures = 0;
+        }
+        machine.told = None;
+        let overdue = machine.deadline.is_some_and(|deadline| deadline <= now);
+        let step = if !overdue && machine.job.not_before > now {
+            machine.sleep_until(machine.job.not_before)
+        } else {
+            machine.ask(now)
+        };
+        Ok((machine, step))
+    }
+
+    /// Starts a poll beside one of the same video that is under way: it takes over what that one
+    /// knows and waits for the same next answer, with a deadline and options of its own.
+    pub fn join(&mut self, other: &Machine, now: Millis) -> Step {
+        let requests = other.job.requests.max(self.job.requests.saturating_sub(1));
+        let mut progress = self.job.progress.clone();
+        progress.absorb(&other.job.progress);
+        self.job = Job { requests, progress, failures: 0, ..other.job.clone() };
+        if self.is_overdue(now) {
+            return self.ask(now);
+        }
+        match other.phase {
+            Phase::Sleeping { until } => {
+                let step = self.sleep_until(until.max(self.job.not_before));
+                Step { update: self.news(now), ..step }
+            }
+            _ => Step { command: self.fetch(now), update: self.news(now) },
+        }
+    }
+
+    /// One step.
+    pub fn step(&mut self, event: Event, now: Millis) -> Step {
+        if let Some(ended) = self.ended(now) {
+            return ended;
+        }
+        match event {
+            Event::Answer(answer) => self.answered(answer, now),
+            Event::NetworkError => self.failed(Failure::new(ErrorCode::Network), None, now),
+            Event::Offline => {
+                self.job.retrying = Some(ErrorCode::Network);
+                self.go_on(now.saturating_add(self.options.max_interval), now)
+            }
+            Event::Wake if self.is_overdue(now) => self.end(Failure::new(ErrorCode::Timeout), now),
+            Event::Wake if self.job.not_before > now => self.sleep_until(self.job.not_before),
+            Event::Wake => self.ask(now),
+            Event::Nudge => match self.phase {
+                Phase::Sleeping { until } => {
+                    let allowed = self.job.asked_at.saturating_add(self.options.min_interval).max(self.job.not_before);
+                    if allowed <= now && !self.is_overdue(now) { self.ask(now) } else { self.sleep_until(until.min(allowed)) }
+                }
+                _ => Step { command: self.fetch(now), update: None },
+            },
+        }
+    }
+
+    /// What is known now, told anew; nothing before the first status.
+    pub fn current(&self, now: Millis) -> Option<Update> {
+        Some(Update {
+            video_id: self.id.clone(),
+            video: self.job.last.clone()?,
+            overall: self.job.progress.overall(),
+            remaining_ms: self.job.progress.remaining(now),
+            elapsed_ms: now.saturating_sub(self.started),
+            requests: self.job.requests,
+            retrying: self.job.retrying,
+        })
+    }
+
+    fn answered(&mut self, answer: Answer, now: Millis) -> Step {
+        let mut video = match answer.outcome {
+            Ok(video) => video,
+            Err(failure) => return self.failed(failure, answer.retry_after.as_deref(), now),
+        };
+        let job = &mut self.job;
+        job.failures = 0;
+        job.retrying = None;
+        job.not_before = 0;
+        job.fingerprint = answer.fingerprint;
+        if let Some(last) = &job.last {
+            // A list of clips that is omitted while rendering, say, is still the last one sent.
+            video.generated_content = video.generated_content.or_else(|| last.generated_content.clone());
+            video.credits_total = video.credits_total.or(last.credits_total);
+            video.credits_used = video.credits_used.or(last.credits_used);
+        }
+        job.progress.observe(&mut video, now);
+        let video = Arc::new(video);
+        job.last = Some(Arc::clone(&video));
+        match &video.status {
+            Status::Done { .. } => {
+                self.phase = Phase::Done;
+                Step { command: Command::Done, update: self.current(now) }
+            }
+            Status::Error { message } => {
+                let failure = Failure::new(ErrorCode::VideoFailed).with_detail(message.as_deref().unwrap_or_default());
+                self.end(failure, now)
+            }
+            _ => {
+                let pause = cadence::pause(&video, &job.progress, &self.options, &mut job.jitter, now);
+                // Counted from the question, but an answer that took long still earns the server a rest.
+                let next = job.asked_at.saturating_add(pause).max(now.saturating_add(self.options.min_interval));
+                self.go_on(next, now)
+            }
+        }
+    }
+
+    fn failed(&mut self, failure: Failure, retry_after: Option<&str>, now: Millis) -> Step {
+        if !failure.is_transient() {
+            return self.end(failure, now);
+        }
+        let job = &mut self.job;
+        job.failures = job.failures.saturating_add(1);
+        job.retrying = Some(failure.code);
+        if self.options.max_failures != u32::MAX && job.failures >= self.options.max_failures {
+            return self.end(failure, now);
+        }
+        let backoff = cadence::backoff(job.failures, &self.options, &mut job.jitter);
+        job.not_before = retry_after.and_then(|text| cadence::not_before(text, now)).unwrap_or(0);
+        if self.deadline.is_some_and(|deadline| job.not_before >= deadline) {
+            return self.end(Failure { code: ErrorCode::Timeout, ..failure }, now);
+        }
+        self.go_on(now.saturating_add(backoff).max(self.job.not_before), now)
+    }
+
+    /// Sleeps until `next`, telling what is new; unless time is over.
+    fn go_on(&mut self, next: Millis, now: Millis) -> Step {
+        if self.is_overdue(now) {
+            return self.end(Failure::new(ErrorCode::Timeout), now);
+        }
+        let step = self.sleep_until(next);
+        Step { update: self.news(now), ..step }
+    }
+
+    fn sleep_until(&mut self, next: Millis) -> Step {
+        let until = self.deadline.map_or(next, |deadline| next.min(deadline));
+        self.phase = Phase::Sleeping { until };
+        Step { command: Command::Sleep { until }, update: None }
+    }
+
+    fn ask(&mut self, now: Millis) -> Step {
+        self.job.requests = self.job.requests.saturating_add(1);
+        self.job.asked_at = now;
+        Step { command: self.fetch(now), update: None }
+    }
+
+    fn fetch(&mut self, now: Millis) -> Command {
+        self.phase = Phase::Asking;
+        Command::Fetch { give_up_at: self.deadline.filter(|deadline| *deadline > now) }
+    }
+
+    fn end(&mut self, failure: Failure, now: Millis) -> Step {
+        self.phase = Phase::Failed(failure.clone());
+        Step { command: Command::Failed(failure), update: self.news(now) }
+    }
+
+    fn ended(&self, now: Millis) -> Option<Step> {
+        let command = match &self.phase {
+            Phase::Asking | Phase::Sleeping { .. } => return None,
+            Phase::Done => Command::Done,
+            Phase::Failed(failure) => Command::Failed(failure.clone()),
+        };
+        let update = (command == Command::Done).then(|| self.current(now)).flatten();
+        Some(Step { command, update })
+    }
+
+    fn is_overdue(&self, now: Millis) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// An update, if there is anything in it that the last one did not tell. Times and counts alone
+    /// are no news.
+    fn news(&mut self, now: Millis) -> Option<Update> {
+        let told = Some(self.telling());
+        if self.told == told {
+            return None;
+        }
+        let update = self.current(now)?;
+        self.told = told;
+        Some(update)
+    }
+
+    pub(super) fn telling(&self) -> Told {
+        (self.job.fingerprint, self.job.progress.overall, self.job.retrying)
+    }
+}
+
+/// Checks that a text can name a video: it becomes one segment of the path, which "", "." and ".."
+/// cannot be.
+pub fn check_id(id: &str) -> Result<(), Failure> {
+    match id {
+        "" | "." | ".." => Err(Failure::invalid("the id of a video must be a text other than \"\", \".\" and \"..\"")),
+        _ => Ok(()),
+    }
+}

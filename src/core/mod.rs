@@ -1,0 +1,15 @@
+//! The part that decides. It has no clock, no network and no JavaScript: time and answers come in
+//! as arguments, commands come out, so every rule of a poll can be tested natively in virtual time.
+
+pub mod answer;
+pub mod cadence;
+pub mod error;
+pub mod json;
+pub mod machine;
+pub mod options;
+pub mod progress;
+mod snapshot;
+pub mod status;
+
+/// A point in time or a span, in whole milliseconds. Points are Unix time.
+pub type Millis = u64;

@@ -1,0 +1,371 @@
+//! What the server said: a tolerant reading of the status body. Only a body that carries no status
+//! at all is refused; a value this version does not know is kept as it is and never an error.
+//!
+//! Where a wire fact is only inferred from a sister endpoint, or its name is not documented, the
+//! comment says so; every candidate works.
+
+use super::json::{Json, number, text};
+
+/// State of one clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentStatus {
+    /// Being generated.
+    Pending,
+    /// Ready.
+    Success,
+    /// Failed; the server generates it again.
+    Error,
+    /// A value this version does not know.
+    Unrecognized,
+}
+
+impl ContentStatus {
+    /// Every state, in the order of the public types.
+    pub const ALL: [ContentStatus; 4] =
+        [ContentStatus::Pending, ContentStatus::Success, ContentStatus::Error, ContentStatus::Unrecognized];
+
+    /// The public name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ContentStatus::Pending => "pending",
+            ContentStatus::Success => "success",
+            ContentStatus::Error => "error",
+            ContentStatus::Unrecognized => "unrecognized",
+        }
+    }
+}
+
+/// One clip of `generatedContent` (fields documented for the sister endpoints).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GeneratedContent {
+    /// The clip's id.
+    pub id: Option<String>,
+    /// Where the clip can be fetched.
+    pub url: Option<String>,
+    /// Camera movement.
+    pub effect: Option<String>,
+    /// Picture format.
+    pub format: Option<String>,
+    /// Auto videos only: what the picture shows.
+    pub category: Option<String>,
+    /// Auto videos only: the caption.
+    pub text: Option<String>,
+    /// How far it is.
+    pub status: ContentStatus,
+}
+
+impl GeneratedContent {
+    /// A clip of which only the state is known.
+    pub const fn bare(status: ContentStatus) -> Self {
+        Self { id: None, url: None, effect: None, format: None, category: None, text: None, status }
+    }
+}
+
+/// The status, with the fields that only it has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Status {
+    /// Waiting, or a failed clip is being generated again.
+    Pending {
+        /// The server's words (name not documented).
+        message: Option<String>,
+    },
+    /// Clips are being generated.
+    GeneratingVideo,
+    /// All clips are ready, the final render starts.
+    StartRenderingVideo {
+        /// Render progress as the server wrote it, on a scale still to be found.
+        progress: f64,
+    },
+    /// The final render is in progress.
+    RenderingVideo {
+        /// As in `StartRenderingVideo`.
+        progress: f64,
+    },
+    /// Finished.
+    Done {
+        /// The final video (name not documented).
+        url: String,
+        /// The server's id, or the id that was asked for.
+        id: String,
+    },
+    /// The server gave up.
+    Error {
+        /// The server's words (name not documented).
+        message: Option<String>,
+    },
+    /// A status this version does not know; polling goes on.
+    Unrecognized {
+        /// The status as the server wrote it.
+        raw_status: String,
+    },
+}
+
+impl Status {
+    /// Every public name, in the order of the variants.
+    pub const NAMES: [&'static str; 7] = [
+        "PENDING",
+        "GENERATING_VIDEO",
+        "START_RENDERING_VIDEO",
+        "RENDERING_VIDEO",
+        "DONE",
+        "ERROR",
+        "UNRECOGNIZED",
+    ];
+
+    /// The public name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Status::Pending { .. } => "PENDING",
+            Status::GeneratingVideo => "GENERATING_VIDEO",
+            Status::StartRenderingVideo { .. } => "START_RENDERING_VIDEO",
+            Status::RenderingVideo { .. } => "RENDERING_VIDEO",
+            Status::Done { .. } => "DONE",
+            Status::Error { .. } => "ERROR",
+            Status::Unrecognized { .. } => "UNRECOGNIZED",
+        }
+    }
+}
+
+/// One status body, decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoStatus {
+    /// The status and its own fields.
+    pub status: Status,
+    /// Clips in the server's order; `None` when it sent no list.
+    pub generated_content: Option<Vec<GeneratedContent>>,
+    /// Credits remaining.
+    pub credits_total: Option<f64>,
+    /// Credits this video has cost so far.
+    pub credits_used: Option<f64>,
+}
+
+/// Why a body is no status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAStatus {
+    /// Not a JSON object, or one without a `status` text.
+    NoStatus,
+    /// `DONE`, but nothing in it is the URL of a video.
+    DoneWithoutUrl,
+}
+
+/// Decodes a body for the video that was asked for.
+pub fn decode<J: Json>(body: &J, asked_id: &str) -> Result<VideoStatus, NotAStatus> {
+    if !body.is_object() {
+        return Err(NotAStatus::NoStatus);
+    }
+    let raw_status = member_text(body, "status").ok_or(NotAStatus::NoStatus)?;
+    let progress = || body.get("progress").and_then(|value| number(&value)).unwrap_or(0.0);
+    let status = match normalised(&raw_status).as_str() {
+        "PENDING" => Status::Pending { message: words(body) },
+        "GENERATINGVIDEO" => Status::GeneratingVideo,
+        "STARTRENDERINGVIDEO" => Status::StartRenderingVideo { progress: progress() },
+        "RENDERINGVIDEO" => Status::RenderingVideo { progress: progress() },
+        "DONE" => Status::Done {
+            url: video_url(body).ok_or(NotAStatus::DoneWithoutUrl)?,
+            id: video_id(body).unwrap_or_else(|| asked_id.to_owned()),
+        },
+        "ERROR" => Status::Error { message: words(body) },
+        _ => Status::Unrecognized { raw_status },
+    };
+    let amount = |key| body.get(key).and_then(|value| number(&value));
+    Ok(VideoStatus {
+        status,
+        generated_content: body.get("generatedContent").and_then(|list| clips(&list)),
+        credits_total: amount("creditsTotal"),
+        credits_used: amount("creditsUsed"),
+    })
+}
+
+/// The server's own words: `message`, `error` or `detail`, a text or an object with one of these.
+pub fn words<J: Json>(body: &J) -> Option<String> {
+    const NAMES: [&str; 3] = ["message", "error", "detail"];
+    let mut members = NAMES.iter().filter_map(|name| body.get(name));
+    members.find_map(|value| {
+        text(&value).or_else(|| NAMES.iter().find_map(|name| member_text(&value, name)))
+    })
+}
+
+fn member_text<J: Json>(object: &J, key: &str) -> Option<String> {
+    object.get(key).and_then(|value| text(&value))
+}
+
+/// One sister endpoint writes a status in lower case, so case and separators carry no meaning.
+fn normalised(status: &str) -> String {
+    let meaning = status.chars().filter(|c| !matches!(c, '-' | '_') && !c.is_whitespace());
+    meaning.map(|c| c.to_ascii_uppercase()).collect()
+}
+
+fn clips<J: Json>(list: &J) -> Option<Vec<GeneratedContent>> {
+    let objects = list.items()?.into_iter().filter(Json::is_object);
+    Some(objects.map(|clip| {
+        let field = |key| member_text(&clip, key);
+        GeneratedContent {
+            id: identifier(&clip, "id"),
+            url: field("url"),
+            effect: field("effect"),
+            format: field("format"),
+            category: field("category"),
+            text: field("text"),
+            status: match normalised(&field("status").unwrap_or_default()).as_str() {
+                "PENDING" => ContentStatus::Pending,
+                "SUCCESS" => ContentStatus::Success,
+                "ERROR" => ContentStatus::Error,
+                _ => ContentStatus::Unrecognized,
+            },
+        }
+    }).collect())
+}
+
+/// The name is not documented: the likely ones first, else the only web address in the body.
+fn video_url<J: Json>(body: &J) -> Option<String> {
+    const NAMES: [&str; 5] = ["url", "videoUrl", "video_url", "finalVideoUrl", "outputUrl"];
+    let named = NAMES.iter().filter_map(|name| member_text(body, name)).find(|text| is_web_address(text));
+    named.or_else(|| {
+        let mut addresses = body.strings().into_iter().filter(|text| is_web_address(text));
+        let only = addresses.next()?;
+        addresses.next().is_none().then_some(only)
+    })
+}
+
+fn is_web_address(text: &str) -> bool {
+    let scheme = |name: &str| text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    (scheme("https://") || scheme("http://")) && !text.contains(char::is_whitespace)
+}
+
+/// The name is not documented.
+fn video_id<J: Json>(body: &J) -> Option<String> {
+    ["id", "videoId", "video_id"].iter().find_map(|name| identifier(body, name))
+}
+
+/// An id as text; a whole number becomes its digits.
+fn identifier<J: Json>(object: &J, key: &str) -> Option<String> {
+    const EXACT: f64 = 9_007_199_254_740_991.0; // beyond 2^53 - 1 the digits are no longer the server's
+    let value = object.get(key)?;
+    text(&value).or_else(|| {
+        let number = value.as_number().filter(|n| n.fract() == 0.0 && n.abs() <= EXACT)?;
+        Some((number as i64).to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(body: Value) -> Result<VideoStatus, NotAStatus> {
+        decode(&body, "asked")
+    }
+    fn status(body: Value) -> Status {
+        read(body).unwrap().status
+    }
+    fn done(url: &str, id: &str) -> Status {
+        Status::Done { url: url.to_owned(), id: id.to_owned() }
+    }
+
+    #[test]
+    fn a_status_is_compared_without_case_and_separators() {
+        for word in ["GENERATING_VIDEO", "generating_video", "Generating-Video", " generating video\n"] {
+            assert_eq!(status(json!({ "status": word })), Status::GeneratingVideo, "{word:?}");
+        }
+        assert_eq!(status(json!({ "status": "pending" })), Status::Pending { message: None });
+    }
+
+    #[test]
+    fn an_unknown_status_is_kept_as_the_server_wrote_it() {
+        for word in ["QUEUED", "DONE_SOON", "ｄone"] {
+            assert_eq!(status(json!({ "status": word })), Status::Unrecognized { raw_status: word.into() });
+        }
+    }
+
+    #[test]
+    fn a_body_without_a_status_text_is_none() {
+        let bodies = [
+            json!(null), json!([]), json!("DONE"), json!(1), json!({}), json!([{ "status": "DONE" }]),
+            json!({ "status": null }), json!({ "status": 3 }), json!({ "status": "  " }), json!({ "Status": "DONE" }),
+        ];
+        for body in bodies {
+            assert_eq!(read(body.clone()), Err(NotAStatus::NoStatus), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_final_url_is_found_under_each_name() {
+        for name in ["url", "videoUrl", "video_url", "finalVideoUrl", "outputUrl", "somethingNew"] {
+            let body = json!({ "status": "DONE", name: "https://cdn.test/v.mp4", "note": "no url" });
+            assert_eq!(status(body), done("https://cdn.test/v.mp4", "asked"), "{name}");
+        }
+    }
+
+    #[test]
+    fn known_url_names_win_and_an_ambiguous_body_has_none() {
+        let body = json!({ "status": "DONE", "thumbnail": "https://cdn.test/t.jpg", "videoUrl": "https://cdn.test/v.mp4" });
+        assert_eq!(status(body), done("https://cdn.test/v.mp4", "asked"));
+        for body in [
+            json!({ "status": "DONE" }),
+            json!({ "status": "DONE", "url": "" }),
+            json!({ "status": "DONE", "url": "javascript:alert(1)" }),
+            json!({ "status": "DONE", "url": { "href": "https://cdn.test/v.mp4" } }),
+            json!({ "status": "DONE", "a": "https://cdn.test/1", "b": "https://cdn.test/2" }),
+        ] {
+            assert_eq!(read(body.clone()), Err(NotAStatus::DoneWithoutUrl), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_id_is_found_under_each_name_and_may_be_a_number() {
+        for (name, value, id) in [
+            ("id", json!("a"), "a"), ("videoId", json!("b"), "b"), ("video_id", json!(42), "42"),
+            ("id", json!(""), "asked"), ("id", json!(1.5), "asked"), ("id", json!(null), "asked"),
+        ] {
+            let body = json!({ "status": "DONE", "url": "https://c.test/v", name: value });
+            assert_eq!(status(body), done("https://c.test/v", id));
+        }
+    }
+
+    #[test]
+    fn the_words_are_found_under_each_name_and_one_level_down() {
+        for body in [
+            json!({ "message": "why" }), json!({ "error": "why" }), json!({ "detail": "why" }),
+            json!({ "error": { "message": "why" } }), json!({ "message": "", "error": "why" }),
+            json!({ "message": { "code": 7 }, "detail": { "error": "why" } }),
+        ] {
+            assert_eq!(words(&body).as_deref(), Some("why"), "{body}");
+        }
+        assert_eq!(words(&json!({ "message": 5 })), None);
+    }
+
+    #[test]
+    fn numbers_may_be_texts_and_senseless_ones_are_absent() {
+        let amount = |value: Value| read(json!({ "status": "PENDING", "creditsTotal": value })).unwrap().credits_total;
+        assert_eq!(amount(json!(12.5)), Some(12.5));
+        assert_eq!(amount(json!(" 12.5 ")), Some(12.5));
+        assert_eq!(amount(json!("1e3")), Some(1000.0));
+        for value in [json!(-1), json!("-1"), json!("NaN"), json!("Infinity"), json!("1e999"), json!(""), json!("0x10"),
+                      json!("12 credits"), json!(null), json!([5]), json!(true)] {
+            assert_eq!(amount(value.clone()), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn clips_keep_their_order_and_unknown_states() {
+        let body = json!({ "status": "GENERATING_VIDEO", "generatedContent": [
+            { "id": 7, "url": "https://c.test/1", "effect": "CAMERA_PUSH_IN", "format": "landscape", "status": "SUCCESS" },
+            { "status": "pending", "category": "kitchen", "text": "A kitchen" },
+            { "status": "cancelled" }, {}, null, "clip",
+        ] });
+        let clips = read(body).unwrap().generated_content.unwrap();
+        let states: Vec<_> = clips.iter().map(|clip| clip.status).collect();
+        use ContentStatus::{Pending, Success, Unrecognized};
+        assert_eq!(states, [Success, Pending, Unrecognized, Unrecognized]);
+        assert_eq!(clips[0].id.as_deref(), Some("7"));
+        assert_eq!(clips[1].category.as_deref(), Some("kitchen"));
+    }
+
+    #[test]
+    fn an_omitted_list_differs_from_an_empty_one() {
+        let list = |body: Value| read(body).unwrap().generated_content;
+        assert_eq!(list(json!({ "status": "PENDING" })), None);
+        assert_eq!(list(json!({ "status": "PENDING", "generatedContent": null })), None);
+        assert_eq!(list(json!({ "status": "PENDING", "generatedContent": [] })), Some(vec![]));
+    }
+}
