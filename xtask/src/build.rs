@@ -1,0 +1,295 @@
+//! `cargo xtask build`: from the Rust sources to the npm package in pkg/dist and the demo page in
+//! www/dist. A step whose input is unchanged is skipped. What is shipped never names a folder of
+//! the machine that built it.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::glue::{self, Imports};
+use crate::node::{self, NodePackage};
+use crate::process::run as run_program;
+use crate::target::{Purpose, Toolchain, build_machine_paths};
+use crate::workspace::{self, write_if_changed};
+
+/// One of the two WebAssembly modules.
+struct Module {
+    /// The stem of the generated files.
+    name: &'static str,
+    package: &'static str,
+    /// The file name cargo gives it.
+    library: &'static str,
+}
+
+impl Module {
+    fn is_present(&self) -> bool {
+        self.name == "video" || workspace::root().join("pkg/src/simulator.ts").is_file()
+    }
+}
+
+const VIDEO: Module = Module {
+    name: "video",
+    package: "iacrea-video",
+    library: "iacrea_video.wasm",
+};
+const SIMULATOR: Module = Module {
+    name: "simulator",
+    package: "iacrea-simulator",
+    library: "iacrea_simulator.wasm",
+};
+const ENTRIES: [&str; 2] = ["src/index.ts", "src/simulator.ts"];
+
+/// What rustc's wasm32-unknown-unknown assumes of every engine; wasm-opt must assume no more.
+const WASM_FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// Builds everything and prints the sizes.
+pub(crate) fn run() -> Result<()> {
+    let started = Instant::now();
+    let _lock = workspace::lock()?;
+    let tools = NodePackage::install("pkg")?;
+    let toolchain = Toolchain::find()?;
+    let modules: Vec<Module> = [VIDEO, SIMULATOR]
+        .into_iter()
+        .filter(Module::is_present)
+        .collect();
+    compile(&toolchain, &modules)?;
+    for module in &modules {
+        prepare(module, &toolchain, &tools)?;
+    }
+    bundle(&tools)?;
+    assemble_page()?;
+    refuse_machine_paths()?;
+    print_sizes()?;
+    eprintln!(
+        "Built pkg/dist and www/dist in {:.1} s",
+        started.elapsed().as_secs_f32()
+    );
+    Ok(())
+}
+
+fn dist() -> PathBuf {
+    workspace::root().join("pkg/dist")
+}
+
+fn generated(file: &str) -> PathBuf {
+    workspace::root().join("pkg/src/generated").join(file)
+}
+
+/// The optimised module, kept so that sizes and checks read bytes and not text.
+fn optimised(module: &Module) -> Result<PathBuf> {
+    Ok(workspace::state_dir()?.join(format!("{}.wasm", module.name)))
+}
+
+fn compile(toolchain: &Toolchain, modules: &[Module]) -> Result<()> {
+    let mut cargo = toolchain.cargo("build", Purpose::Ship)?;
+    cargo.arg("--lib");
+    for module in modules {
+        cargo.args(["--package", module.package]);
+    }
+    run_program(&mut cargo, "see the compiler's messages above")
+}
+
+/// Generates the glue and the inlined bytes of one module, unless they stem from the same input.
+fn prepare(module: &Module, toolchain: &Toolchain, tools: &NodePackage) -> Result<()> {
+    let compiled = toolchain.artifacts(Purpose::Ship).join(module.library);
+    let input =
+        fs::read(&compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
+    let wasm = optimised(module)?;
+    let outputs = ["glue.js", "glue.d.ts", "wasm.js", "wasm.d.ts"]
+        .map(|suffix| generated(&format!("{}.{suffix}", module.name)));
+    let stamp = workspace::state_dir()?.join(format!("{}.stamp", module.name));
+    let fingerprint = fingerprint(&input)?;
+    let complete = wasm.is_file() && outputs.iter().all(|path| path.is_file());
+    if complete && fs::read_to_string(&stamp).is_ok_and(|old| old == fingerprint) {
+        return Ok(());
+    }
+    eprintln!(
+        "Generating the glue of {} and optimising it",
+        module.package
+    );
+    let [glue_js, glue_dts, wasm_js, wasm_dts] = outputs;
+
+    let stem = format!("iacrea_{}", module.name);
+    let scratch = workspace::state_dir()?.join(format!("{}-glue", module.name));
+    let mut output = Bindgen::new()
+        .input_bytes(&stem, input)
+        .bundler(true)?
+        .typescript(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate_output()
+        .with_context(|| format!("wasm-bindgen cannot read {}", compiled.display()))?;
+    output.emit(&scratch)?;
+    let read = |file: String| {
+        let path = scratch.join(file);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let mut imports = Imports {
+        module: format!("./{stem}_bg.js"),
+        names: Vec::new(),
+    };
+    for import in output.wasm().imports.iter() {
+        if import.module != imports.module {
+            bail!(
+                "{} imports {} from {}: only its own glue can be provided",
+                module.package,
+                import.name,
+                import.module
+            );
+        }
+        imports.names.push(import.name.clone());
+    }
+    let factory = glue::factory(&read(format!("{stem}_bg.js"))?, &imports)
+        .with_context(|| format!("the glue of {}", module.package))?;
+    let declarations = glue::declarations(&read(format!("{stem}.d.ts"))?)
+        .with_context(|| format!("the declarations of {}", module.package))?;
+    write_if_changed(&glue_js, factory.as_bytes())?;
+    write_if_changed(&glue_dts, declarations.as_bytes())?;
+
+    let mut wasm_opt = tools.tool("wasm-opt");
+    wasm_opt
+        .arg(scratch.join(format!("{stem}_bg.wasm")))
+        .args(["-Oz", "--strip-debug"]);
+    wasm_opt
+        .args(["--strip-producers", "--strip-target-features"])
+        .args(WASM_FEATURES);
+    wasm_opt.arg("--output").arg(&wasm);
+    run_program(&mut wasm_opt, "remove pkg/node_modules, then repeat")?;
+    let bytes = fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
+    let inlined = format!(
+        "// Generated by `cargo xtask build`: the module, as base64 of raw deflate.\nexport default \"{}\";\n",
+        STANDARD.encode(deflate(&bytes)?)
+    );
+    write_if_changed(&wasm_js, inlined.as_bytes())?;
+    write_if_changed(
+        &wasm_dts,
+        b"/** The module, as base64 of raw deflate. */\ndeclare const inlined: string;\nexport default inlined;\n",
+    )?;
+    fs::write(&stamp, fingerprint).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+/// Stands for the module that went in and for this program, which decides what comes out.
+fn fingerprint(input: &[u8]) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    input.hash(&mut hasher);
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    fs::read(&program)
+        .with_context(|| format!("cannot read {}", program.display()))?
+        .hash(&mut hasher);
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+fn deflate(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?)
+}
+
+fn bundle(tools: &NodePackage) -> Result<()> {
+    let dist = dist();
+    write_if_changed(
+        &dist.join("iacrea-video.wasm"),
+        &fs::read(optimised(&VIDEO)?)?,
+    )?;
+    let mut esbuild = tools.tool("esbuild");
+    let root = workspace::root().join("pkg");
+    let entries: Vec<_> = ENTRIES
+        .iter()
+        .filter(|entry| root.join(entry).is_file())
+        .collect();
+    if entries.is_empty() {
+        return Ok(());
+    }
+    esbuild.args(entries).args([
+        "--bundle",
+        "--format=esm",
+        "--target=es2022",
+        "--platform=neutral",
+        "--minify",
+        "--legal-comments=none",
+        "--outdir=dist",
+        "--log-level=warning",
+    ]);
+    run_program(&mut esbuild, "see its messages above")?;
+    let mut tsc = tools.tool("tsc");
+    run_program(tsc.args(["--project", "."]), "see its messages above")
+}
+
+/// The page and the package beside it: what any static host can serve.
+fn assemble_page() -> Result<()> {
+    let page = workspace::root().join("www");
+    let out = page.join("dist");
+    let package = Path::new("iacrea-video");
+    workspace::mirror(&page, &out, &|path| {
+        path.starts_with("dist") || path.starts_with(package)
+    })?;
+    workspace::mirror(&dist(), &out.join(package), &|_| false)
+}
+
+fn refuse_machine_paths() -> Result<()> {
+    let mut shipped = vec![optimised(&VIDEO)?];
+    for entry in fs::read_dir(dist()).context("cannot list pkg/dist")? {
+        shipped.push(entry?.path());
+    }
+    let paths = build_machine_paths()?;
+    for file in shipped.iter().filter(|file| file.is_file()) {
+        let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        for (path, _) in &paths {
+            let needle = format!("{}{}", path.display(), std::path::MAIN_SEPARATOR);
+            if bytes
+                .windows(needle.len())
+                .any(|window| window == needle.as_bytes())
+            {
+                bail!(
+                    "{} names {}, a folder of this machine: keep it out of the build",
+                    file.display(),
+                    path.display()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+const SIZES: &str = r#"
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
+const row = (name, ...cells) => console.log(name.padEnd(28) + cells.map((cell) => String(cell).padStart(10)).join(""));
+row("bytes", "raw", "gzip -9", "brotli 11");
+for (const file of process.argv.slice(1)) {
+  const bytes = readFileSync(file);
+  row(basename(file), bytes.length, gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes, quality).length);
+}
+"#;
+
+fn print_sizes() -> Result<()> {
+    let mut files = vec![dist().join("iacrea-video.wasm")];
+    for entry in fs::read_dir(dist()).context("cannot list pkg/dist")? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "js") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    println!("{}", node::evaluate(SIZES, &files)?);
+    Ok(())
+}
