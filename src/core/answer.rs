@@ -54,14 +54,27 @@ fn outcome<J: Json>(response: &Response<'_, J>, asked_id: &str) -> Result<VideoS
     };
     let http_status = (response.http_status != 0).then_some(response.http_status);
     let explained = response.json.and_then(words);
-    Err(Failure { http_status, ..Failure::new(code) }
-        .with_detail(explained.as_deref().unwrap_or(response.body)))
+    Err(Failure {
+        http_status,
+        ..Failure::new(code)
+    }
+    .with_detail(explained.as_deref().unwrap_or(response.body)))
 }
 
-fn video_status<J: Json>(response: &Response<'_, J>, asked_id: &str) -> Result<VideoStatus, Failure> {
+fn video_status<J: Json>(
+    response: &Response<'_, J>,
+    asked_id: &str,
+) -> Result<VideoStatus, Failure> {
     let bad = |why: &str| {
-        let failure = Failure { http_status: Some(response.http_status), ..Failure::new(ErrorCode::BadResponse) };
-        let gap = if response.body.trim().is_empty() { "" } else { ": " };
+        let failure = Failure {
+            http_status: Some(response.http_status),
+            ..Failure::new(ErrorCode::BadResponse)
+        };
+        let gap = if response.body.trim().is_empty() {
+            ""
+        } else {
+            ": "
+        };
         failure.with_detail(&[why, gap, response.body].concat())
     };
     if response.oversized {
@@ -89,7 +102,13 @@ mod tests {
 
     fn read(http_status: u16, body: &str) -> Result<VideoStatus, Failure> {
         let json: Option<Value> = serde_json::from_str(body).ok();
-        let response = Response { http_status, retry_after: None, body, json: json.as_ref(), oversized: false };
+        let response = Response {
+            http_status,
+            retry_after: None,
+            body,
+            json: json.as_ref(),
+            oversized: false,
+        };
         Answer::read(response, "asked").outcome
     }
 
@@ -97,20 +116,46 @@ mod tests {
     fn each_http_status_has_its_code() {
         use ErrorCode::*;
         for (http_status, code) in [
-            (0, Redirected), (100, BadResponse), (300, Redirected), (301, Redirected), (302, Redirected),
-            (303, Redirected), (304, BadResponse), (307, Redirected), (308, Redirected), (400, Http), (401, Unauthorized),
-            (402, Http), (403, Unauthorized), (404, NotFound), (408, Http), (418, Http), (425, Http),
-            (429, RateLimited), (500, Http), (503, Http), (599, Http), (600, BadResponse), (999, BadResponse),
+            (0, Redirected),
+            (100, BadResponse),
+            (300, Redirected),
+            (301, Redirected),
+            (302, Redirected),
+            (303, Redirected),
+            (304, BadResponse),
+            (307, Redirected),
+            (308, Redirected),
+            (400, Http),
+            (401, Unauthorized),
+            (402, Http),
+            (403, Unauthorized),
+            (404, NotFound),
+            (408, Http),
+            (418, Http),
+            (425, Http),
+            (429, RateLimited),
+            (500, Http),
+            (503, Http),
+            (599, Http),
+            (600, BadResponse),
+            (999, BadResponse),
         ] {
-            assert_eq!(read(http_status, r#"{"status":"DONE"}"#).unwrap_err().code, code, "{http_status}");
+            assert_eq!(
+                read(http_status, r#"{"status":"DONE"}"#).unwrap_err().code,
+                code,
+                "{http_status}"
+            );
         }
     }
 
     #[test]
     fn an_error_carries_the_servers_words_whatever_their_shape() {
         for (body, detail) in [
-            (r#"{"error":"no credits"}"#, Some("no credits")), (r#"{"message":"no credits"}"#, Some("no credits")),
-            ("no credits", Some("no credits")), (r#""no credits""#, Some(r#""no credits""#)), ("", None),
+            (r#"{"error":"no credits"}"#, Some("no credits")),
+            (r#"{"message":"no credits"}"#, Some("no credits")),
+            ("no credits", Some("no credits")),
+            (r#""no credits""#, Some(r#""no credits""#)),
+            ("", None),
             (r#"{"code":7}"#, Some(r#"{"code":7}"#)),
         ] {
             assert_eq!(read(402, body).unwrap_err().detail.as_deref(), detail);
@@ -120,11 +165,19 @@ mod tests {
     #[test]
     fn an_answer_of_200_that_is_no_status_is_a_bad_response() {
         for (body, detail) in [
-            ("<html>busy</html>", "not JSON: <html>busy</html>"), ("", "not JSON"), ("null", "no status in it: null"),
-            (r#"{"status":"DONE"}"#, r#"DONE without the URL of the video: {"status":"DONE"}"#),
+            ("<html>busy</html>", "not JSON: <html>busy</html>"),
+            ("", "not JSON"),
+            ("null", "no status in it: null"),
+            (
+                r#"{"status":"DONE"}"#,
+                r#"DONE without the URL of the video: {"status":"DONE"}"#,
+            ),
         ] {
             let failure = read(200, body).unwrap_err();
-            assert_eq!((failure.code, failure.detail.as_deref()), (ErrorCode::BadResponse, Some(detail)));
+            assert_eq!(
+                (failure.code, failure.detail.as_deref()),
+                (ErrorCode::BadResponse, Some(detail))
+            );
             assert!(failure.is_transient());
         }
     }
@@ -132,8 +185,17 @@ mod tests {
     #[test]
     fn an_oversized_body_is_refused_even_if_its_beginning_reads_well() {
         let body = json!({ "status": "PENDING" });
-        let response = Response { http_status: 200, retry_after: None, body: "", json: Some(&body), oversized: true };
-        assert_eq!(Answer::read(response, "asked").outcome.unwrap_err().code, ErrorCode::BadResponse);
+        let response = Response {
+            http_status: 200,
+            retry_after: None,
+            body: "",
+            json: Some(&body),
+            oversized: true,
+        };
+        assert_eq!(
+            Answer::read(response, "asked").outcome.unwrap_err().code,
+            ErrorCode::BadResponse
+        );
     }
 
     #[test]
@@ -142,7 +204,10 @@ mod tests {
         for at in 0..body.len() {
             let mut changed = body.as_bytes().to_vec();
             changed[at] ^= 1;
-            assert_ne!(fingerprint(body), fingerprint(std::str::from_utf8(&changed).unwrap()));
+            assert_ne!(
+                fingerprint(body),
+                fingerprint(std::str::from_utf8(&changed).unwrap())
+            );
         }
     }
 }

@@ -38,7 +38,13 @@ impl Jitter {
 }
 
 /// The pause after an answer: short when something is about to change, long when nothing can.
-pub fn pause(video: &VideoStatus, progress: &Progress, options: &Options, jitter: &mut Jitter, now: Millis) -> Millis {
+pub fn pause(
+    video: &VideoStatus,
+    progress: &Progress,
+    options: &Options,
+    jitter: &mut Jitter,
+    now: Millis,
+) -> Millis {
     let span = options.max_interval - options.min_interval;
     let pause = options.max_interval - span * urgency(video, progress, options, now) / URGENT;
     // A tenth of spread, so that many polls do not beat in step.
@@ -52,18 +58,25 @@ const CALM: Millis = 0;
 
 fn urgency(video: &VideoStatus, progress: &Progress, options: &Options, now: Millis) -> Millis {
     match video.status {
-        Status::Pending { .. } | Status::GeneratingVideo => match video.generated_content.as_deref() {
-            // Nothing runs yet: the next question is what starts it.
-            None | Some([]) if matches!(video.status, Status::Pending { .. }) => URGENT,
-            None | Some([]) => UNSURE,
-            // A failed clip waits for a question to be made again.
-            Some(clips) if clips.iter().any(|clip| clip.status == ContentStatus::Error) => URGENT,
-            // The render waits for the last clip alone.
-            Some(clips) => {
-                let ready = clips.iter().filter(|clip| clip.status == ContentStatus::Success).count();
-                URGENT * ready as Millis / clips.len() as Millis
+        Status::Pending { .. } | Status::GeneratingVideo => {
+            match video.generated_content.as_deref() {
+                // Nothing runs yet: the next question is what starts it.
+                None | Some([]) if matches!(video.status, Status::Pending { .. }) => URGENT,
+                None | Some([]) => UNSURE,
+                // A failed clip waits for a question to be made again.
+                Some(clips) if clips.iter().any(|clip| clip.status == ContentStatus::Error) => {
+                    URGENT
+                }
+                // The render waits for the last clip alone.
+                Some(clips) => {
+                    let ready = clips
+                        .iter()
+                        .filter(|clip| clip.status == ContentStatus::Success)
+                        .count();
+                    URGENT * ready as Millis / clips.len() as Millis
+                }
             }
-        },
+        }
         Status::StartRenderingVideo { .. } => URGENT,
         Status::RenderingVideo { progress: rendered } => match progress.remaining(now) {
             Some(left) if left <= options.max_interval.saturating_mul(2) => URGENT,
@@ -80,7 +93,9 @@ fn urgency(video: &VideoStatus, progress: &Progress, options: &Options, now: Mil
 pub fn backoff(failures: u32, options: &Options, jitter: &mut Jitter) -> Millis {
     let first = FIRST_BACKOFF.min(options.max_interval);
     let doubled = first.saturating_mul(1 << failures.saturating_sub(1).min(20));
-    jitter.up_to(doubled.min(LONGEST_BACKOFF)).max(options.min_interval)
+    jitter
+        .up_to(doubled.min(LONGEST_BACKOFF))
+        .max(options.min_interval)
 }
 
 /// The earliest time that `Retry-After` allows: seconds, or an HTTP date. One in the past, or that
@@ -104,13 +119,29 @@ mod tests {
     use crate::core::status::GeneratedContent;
 
     fn video(status: Status, clips: &[ContentStatus]) -> VideoStatus {
-        let generated_content = Some(clips.iter().map(|state| GeneratedContent::bare(*state)).collect());
-        VideoStatus { status, generated_content, credits_total: None, credits_used: None }
+        let generated_content = Some(
+            clips
+                .iter()
+                .map(|state| GeneratedContent::bare(*state))
+                .collect(),
+        );
+        VideoStatus {
+            status,
+            generated_content,
+            credits_total: None,
+            credits_used: None,
+        }
     }
     fn mean_pause(video: &VideoStatus, options: &Options) -> Millis {
         let mut jitter = Jitter::new(7);
-        let pauses: Vec<_> = (0..1_000).map(|_| pause(video, &Progress::default(), options, &mut jitter, 0)).collect();
-        assert!(pauses.iter().all(|p| (options.min_interval..=options.max_interval).contains(p)));
+        let pauses: Vec<_> = (0..1_000)
+            .map(|_| pause(video, &Progress::default(), options, &mut jitter, 0))
+            .collect();
+        assert!(
+            pauses
+                .iter()
+                .all(|p| (options.min_interval..=options.max_interval).contains(p))
+        );
         pauses.iter().sum::<Millis>() / 1_000
     }
 
@@ -122,39 +153,80 @@ mod tests {
         let pending = || Status::Pending { message: None };
         assert_eq!(mean(pending(), &[]), 2_000);
         assert_eq!(mean(Status::GeneratingVideo, &[Success; 4]), 2_000);
-        assert_eq!(mean(Status::GeneratingVideo, &[Success, Error, Pending, Pending]), 2_000);
-        assert_eq!(mean(Status::StartRenderingVideo { progress: 0.0 }, &[]), 2_000);
+        assert_eq!(
+            mean(Status::GeneratingVideo, &[Success, Error, Pending, Pending]),
+            2_000
+        );
+        assert_eq!(
+            mean(Status::StartRenderingVideo { progress: 0.0 }, &[]),
+            2_000
+        );
         assert_eq!(mean(Status::RenderingVideo { progress: 0.95 }, &[]), 2_000);
         assert!(mean(Status::GeneratingVideo, &[Pending; 4]) > 4_500);
         let some = mean(Status::GeneratingVideo, &[Success, Pending]);
         assert!((3_000..4_000).contains(&some), "{some}");
-        let unknown = mean(Status::Unrecognized { raw_status: "X".into() }, &[]);
+        let unknown = mean(
+            Status::Unrecognized {
+                raw_status: "X".into(),
+            },
+            &[],
+        );
         assert!((3_000..4_000).contains(&unknown), "{unknown}");
     }
 
     #[test]
     fn equal_bounds_leave_no_choice() {
-        let options = Options { min_interval: 700, max_interval: 700, ..Options::default() };
-        assert_eq!(mean_pause(&video(Status::GeneratingVideo, &[]), &options), 700);
+        let options = Options {
+            min_interval: 700,
+            max_interval: 700,
+            ..Options::default()
+        };
+        assert_eq!(
+            mean_pause(&video(Status::GeneratingVideo, &[]), &options),
+            700
+        );
     }
 
     #[test]
     fn backoff_doubles_up_to_its_limit_and_spreads_over_all_of_it() {
-        let options = Options { min_interval: 10, ..Options::default() };
-        for (failures, limit) in [(1, 1_000), (2, 2_000), (3, 4_000), (5, 16_000), (6, 30_000), (u32::MAX, 30_000)] {
+        let options = Options {
+            min_interval: 10,
+            ..Options::default()
+        };
+        for (failures, limit) in [
+            (1, 1_000),
+            (2, 2_000),
+            (3, 4_000),
+            (5, 16_000),
+            (6, 30_000),
+            (u32::MAX, 30_000),
+        ] {
             let mut jitter = Jitter::new(u64::from(failures));
-            let waits: Vec<_> = (0..2_000).map(|_| backoff(failures, &options, &mut jitter)).collect();
+            let waits: Vec<_> = (0..2_000)
+                .map(|_| backoff(failures, &options, &mut jitter))
+                .collect();
             let mean = waits.iter().sum::<Millis>() / 2_000;
             assert!(waits.iter().all(|wait| (10..=limit).contains(wait)));
-            assert!((limit * 45 / 100..limit * 55 / 100).contains(&mean), "{failures}: {mean}");
+            assert!(
+                (limit * 45 / 100..limit * 55 / 100).contains(&mean),
+                "{failures}: {mean}"
+            );
         }
     }
 
     #[test]
     fn backoff_keeps_above_the_shortest_pause_and_scales_down_with_the_longest() {
         let mut jitter = Jitter::new(1);
-        let slow = Options { min_interval: 40_000, max_interval: 60_000, ..Options::default() };
-        let quick = Options { min_interval: 1, max_interval: 20, ..Options::default() };
+        let slow = Options {
+            min_interval: 40_000,
+            max_interval: 60_000,
+            ..Options::default()
+        };
+        let quick = Options {
+            min_interval: 1,
+            max_interval: 20,
+            ..Options::default()
+        };
         for _ in 0..1_000 {
             assert_eq!(backoff(3, &slow, &mut jitter), 40_000);
             assert!(backoff(1, &quick, &mut jitter) <= 20);
@@ -165,11 +237,21 @@ mod tests {
     fn retry_after_is_seconds_or_a_date_and_nothing_else() {
         let now = 784_111_770_000; // Sun, 06 Nov 1994 08:49:30 GMT
         for (text, at) in [
-            ("7", Some(now + 7_000)), (" 7 ", Some(now + 7_000)), ("0", None),
-            ("2592000", Some(now + 2_592_000_000)), ("99999999999999999999999", Some(Millis::MAX)),
-            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(now + 7_000)), ("Sunday, 06-Nov-94 08:49:37 GMT", Some(now + 7_000)),
-            ("Sun Nov  6 08:49:37 1994", Some(now + 7_000)), ("Sun, 06 Nov 1994 08:49:20 GMT", None),
-            ("Thu, 01 Jan 1970 00:00:00 GMT", None), ("-5", None), ("1.5", None), ("soon", None), ("", None), ("٣", None),
+            ("7", Some(now + 7_000)),
+            (" 7 ", Some(now + 7_000)),
+            ("0", None),
+            ("2592000", Some(now + 2_592_000_000)),
+            ("99999999999999999999999", Some(Millis::MAX)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(now + 7_000)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(now + 7_000)),
+            ("Sun Nov  6 08:49:37 1994", Some(now + 7_000)),
+            ("Sun, 06 Nov 1994 08:49:20 GMT", None),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+            ("-5", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+            ("٣", None),
         ] {
             assert_eq!(not_before(text, now), at, "{text:?}");
         }

@@ -81,12 +81,19 @@ pub const DETAIL_LIMIT: usize = 2_000;
 impl Failure {
     /// A failure without an answer behind it.
     pub const fn new(code: ErrorCode) -> Self {
-        Self { code, http_status: None, detail: None }
+        Self {
+            code,
+            http_status: None,
+            detail: None,
+        }
     }
 
     /// An argument that cannot work; `what` says which and why.
     pub fn invalid(what: &str) -> Self {
-        Self { detail: Some(what.to_owned()), ..Self::new(ErrorCode::InvalidArgument) }
+        Self {
+            detail: Some(what.to_owned()),
+            ..Self::new(ErrorCode::InvalidArgument)
+        }
     }
 
     /// Adds the server's words, cut to [`DETAIL_LIMIT`].
@@ -162,13 +169,21 @@ mod tests {
     use super::*;
 
     fn http(status: u16) -> Failure {
-        Failure { http_status: Some(status), ..Failure::new(ErrorCode::Http) }
+        Failure {
+            http_status: Some(status),
+            ..Failure::new(ErrorCode::Http)
+        }
     }
 
     #[test]
     fn every_code_is_listed_once_and_has_a_name_of_its_own() {
         for (place, code) in ErrorCode::ALL.iter().enumerate() {
-            assert_eq!(ErrorCode::ALL.iter().position(|c| c.as_str() == code.as_str()), Some(place));
+            assert_eq!(
+                ErrorCode::ALL
+                    .iter()
+                    .position(|c| c.as_str() == code.as_str()),
+                Some(place)
+            );
         }
     }
 
@@ -180,8 +195,18 @@ mod tests {
         for status in [400, 402, 405, 409, 410, 418, 422, 451] {
             assert!(!http(status).is_transient(), "{status}");
         }
-        let transient: Vec<_> = ErrorCode::ALL.iter().filter(|c| Failure::new(**c).is_transient()).collect();
-        assert_eq!(transient, [&ErrorCode::Network, &ErrorCode::RateLimited, &ErrorCode::BadResponse]);
+        let transient: Vec<_> = ErrorCode::ALL
+            .iter()
+            .filter(|c| Failure::new(**c).is_transient())
+            .collect();
+        assert_eq!(
+            transient,
+            [
+                &ErrorCode::Network,
+                &ErrorCode::RateLimited,
+                &ErrorCode::BadResponse
+            ]
+        );
         assert!(Failure::new(ErrorCode::Timeout).is_retryable());
         assert!(!Failure::new(ErrorCode::VideoFailed).is_retryable());
     }
@@ -198,6 +223,9 @@ mod tests {
     #[test]
     fn a_message_says_what_happened_with_status_and_words() {
         let failure = http(503).with_detail("try later");
-        assert_eq!(failure.to_string(), "the server answered with an error (HTTP 503): try later");
+        assert_eq!(
+            failure.to_string(),
+            "the server answered with an error (HTTP 503): try later"
+        );
     }
 }

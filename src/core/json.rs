@@ -28,7 +28,9 @@ pub fn number<J: Json>(value: &J) -> Option<f64> {
             let text = text.trim();
             // Hosts differ in what else they take for a number ("", "0x10", "Infinity").
             let decimal = !text.is_empty()
-                && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
             J::parse_decimal(decimal.then_some(text)?)?
         }
     };
@@ -49,7 +51,10 @@ impl Json for serde_json::Value {
         self.as_object()?.get(key).cloned()
     }
     fn strings(&self) -> Vec<String> {
-        let members = self.as_object().into_iter().flat_map(|object| object.values());
+        let members = self
+            .as_object()
+            .into_iter()
+            .flat_map(|object| object.values());
         members.filter_map(Json::as_text).collect()
     }
     fn items(&self) -> Option<Vec<Self>> {

@@ -135,8 +135,15 @@ impl Machine {
             jitter: Jitter::new(fingerprint(id) ^ now),
         };
         let deadline = options.timeout.map(|timeout| now.saturating_add(timeout));
-        let mut machine =
-            Self { id: id.to_owned(), options, started: now, deadline, phase: Phase::Asking, job, told: None };
+        let mut machine = Self {
+            id: id.to_owned(),
+            options,
+            started: now,
+            deadline,
+            phase: Phase::Asking,
+            job,
+            told: None,
+        };
         let step = machine.ask(now);
         (machine, step)
     }
@@ -144,7 +151,12 @@ impl Machine {
     /// Goes on where the poll that wrote `token` stopped: with its deadline, progress and pace, and
     /// with its options where `options` gives none. It asks at once, unless the server has asked to
     /// be left alone; a poll whose deadline has passed meanwhile asks one last time.
-    pub fn resume(token: &str, id: &str, options: RawOptions, now: Millis) -> Result<(Self, Step), Failure> {
+    pub fn resume(
+        token: &str,
+        id: &str,
+        options: RawOptions,
+        now: Millis,
+    ) -> Result<(Self, Step), Failure> {
         let mut machine = Self::restore(token)?;
         if machine.id != id {
             return Err(Failure::invalid("resumeToken is of another video"));
@@ -157,7 +169,10 @@ impl Machine {
         }
         if matches!(machine.phase, Phase::Done | Phase::Failed(_)) {
             // That poll was over; who goes on after it starts a new allowance.
-            machine.deadline = machine.options.timeout.map(|timeout| now.saturating_add(timeout));
+            machine.deadline = machine
+                .options
+                .timeout
+                .map(|timeout| now.saturating_add(timeout));
             machine.job.failures = 0;
         }
         machine.told = None;
@@ -176,16 +191,27 @@ impl Machine {
         let requests = other.job.requests.max(self.job.requests.saturating_sub(1));
         let mut progress = self.job.progress.clone();
         progress.absorb(&other.job.progress);
-        self.job = Job { requests, progress, failures: 0, ..other.job.clone() };
+        self.job = Job {
+            requests,
+            progress,
+            failures: 0,
+            ..other.job.clone()
+        };
         if self.is_overdue(now) {
             return self.ask(now);
         }
         match other.phase {
             Phase::Sleeping { until } => {
                 let step = self.sleep_until(until.max(self.job.not_before));
-                Step { update: self.news(now), ..step }
+                Step {
+                    update: self.news(now),
+                    ..step
+                }
             }
-            _ => Step { command: self.fetch(now), update: self.news(now) },
+            _ => Step {
+                command: self.fetch(now),
+                update: self.news(now),
+            },
         }
     }
 
@@ -206,10 +232,21 @@ impl Machine {
             Event::Wake => self.ask(now),
             Event::Nudge => match self.phase {
                 Phase::Sleeping { until } => {
-                    let allowed = self.job.asked_at.saturating_add(self.options.min_interval).max(self.job.not_before);
-                    if allowed <= now && !self.is_overdue(now) { self.ask(now) } else { self.sleep_until(until.min(allowed)) }
+                    let allowed = self
+                        .job
+                        .asked_at
+                        .saturating_add(self.options.min_interval)
+                        .max(self.job.not_before);
+                    if allowed <= now && !self.is_overdue(now) {
+                        self.ask(now)
+                    } else {
+                        self.sleep_until(until.min(allowed))
+                    }
                 }
-                _ => Step { command: self.fetch(now), update: None },
+                _ => Step {
+                    command: self.fetch(now),
+                    update: None,
+                },
             },
         }
     }
@@ -239,7 +276,9 @@ impl Machine {
         job.fingerprint = answer.fingerprint;
         if let Some(last) = &job.last {
             // A list of clips that is omitted while rendering, say, is still the last one sent.
-            video.generated_content = video.generated_content.or_else(|| last.generated_content.clone());
+            video.generated_content = video
+                .generated_content
+                .or_else(|| last.generated_content.clone());
             video.credits_total = video.credits_total.or(last.credits_total);
             video.credits_used = video.credits_used.or(last.credits_used);
         }
@@ -249,16 +288,24 @@ impl Machine {
         match &video.status {
             Status::Done { .. } => {
                 self.phase = Phase::Done;
-                Step { command: Command::Done, update: self.current(now) }
+                Step {
+                    command: Command::Done,
+                    update: self.current(now),
+                }
             }
             Status::Error { message } => {
-                let failure = Failure::new(ErrorCode::VideoFailed).with_detail(message.as_deref().unwrap_or_default());
+                let failure = Failure::new(ErrorCode::VideoFailed)
+                    .with_detail(message.as_deref().unwrap_or_default());
                 self.end(failure, now)
             }
             _ => {
-                let pause = cadence::pause(&video, &job.progress, &self.options, &mut job.jitter, now);
+                let pause =
+                    cadence::pause(&video, &job.progress, &self.options, &mut job.jitter, now);
                 // Counted from the question, but an answer that took long still earns the server a rest.
-                let next = job.asked_at.saturating_add(pause).max(now.saturating_add(self.options.min_interval));
+                let next = job
+                    .asked_at
+                    .saturating_add(pause)
+                    .max(now.saturating_add(self.options.min_interval));
                 self.go_on(next, now)
             }
         }
@@ -275,9 +322,20 @@ impl Machine {
             return self.end(failure, now);
         }
         let backoff = cadence::backoff(job.failures, &self.options, &mut job.jitter);
-        job.not_before = retry_after.and_then(|text| cadence::not_before(text, now)).unwrap_or(0);
-        if self.deadline.is_some_and(|deadline| job.not_before >= deadline) {
-            return self.end(Failure { code: ErrorCode::Timeout, ..failure }, now);
+        job.not_before = retry_after
+            .and_then(|text| cadence::not_before(text, now))
+            .unwrap_or(0);
+        if self
+            .deadline
+            .is_some_and(|deadline| job.not_before >= deadline)
+        {
+            return self.end(
+                Failure {
+                    code: ErrorCode::Timeout,
+                    ..failure
+                },
+                now,
+            );
         }
         self.go_on(now.saturating_add(backoff).max(self.job.not_before), now)
     }
@@ -288,29 +346,43 @@ impl Machine {
             return self.end(Failure::new(ErrorCode::Timeout), now);
         }
         let step = self.sleep_until(next);
-        Step { update: self.news(now), ..step }
+        Step {
+            update: self.news(now),
+            ..step
+        }
     }
 
     fn sleep_until(&mut self, next: Millis) -> Step {
         let until = self.deadline.map_or(next, |deadline| next.min(deadline));
         self.phase = Phase::Sleeping { until };
-        Step { command: Command::Sleep { until }, update: None }
+        Step {
+            command: Command::Sleep { until },
+            update: None,
+        }
     }
 
     fn ask(&mut self, now: Millis) -> Step {
         self.job.requests = self.job.requests.saturating_add(1);
         self.job.asked_at = now;
-        Step { command: self.fetch(now), update: None }
+        Step {
+            command: self.fetch(now),
+            update: None,
+        }
     }
 
     fn fetch(&mut self, now: Millis) -> Command {
         self.phase = Phase::Asking;
-        Command::Fetch { give_up_at: self.deadline.filter(|deadline| *deadline > now) }
+        Command::Fetch {
+            give_up_at: self.deadline.filter(|deadline| *deadline > now),
+        }
     }
 
     fn end(&mut self, failure: Failure, now: Millis) -> Step {
         self.phase = Phase::Failed(failure.clone());
-        Step { command: Command::Failed(failure), update: self.news(now) }
+        Step {
+            command: Command::Failed(failure),
+            update: self.news(now),
+        }
     }
 
     fn ended(&self, now: Millis) -> Option<Step> {
@@ -319,7 +391,9 @@ impl Machine {
             Phase::Done => Command::Done,
             Phase::Failed(failure) => Command::Failed(failure.clone()),
         };
-        let update = (command == Command::Done).then(|| self.current(now)).flatten();
+        let update = (command == Command::Done)
+            .then(|| self.current(now))
+            .flatten();
         Some(Step { command, update })
     }
 
@@ -340,7 +414,11 @@ impl Machine {
     }
 
     pub(super) fn telling(&self) -> Told {
-        (self.job.fingerprint, self.job.progress.overall, self.job.retrying)
+        (
+            self.job.fingerprint,
+            self.job.progress.overall,
+            self.job.retrying,
+        )
     }
 }
 
@@ -348,7 +426,9 @@ impl Machine {
 /// cannot be.
 pub fn check_id(id: &str) -> Result<(), Failure> {
     match id {
-        "" | "." | ".." => Err(Failure::invalid("the id of a video must be a text other than \"\", \".\" and \"..\"")),
+        "" | "." | ".." => Err(Failure::invalid(
+            "the id of a video must be a text other than \"\", \".\" and \"..\"",
+        )),
         _ => Ok(()),
     }
 }

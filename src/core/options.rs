@@ -18,7 +18,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { timeout: Some(1_200_000), min_interval: 2_000, max_interval: 5_000, max_failures: 10 }
+        Self {
+            timeout: Some(1_200_000),
+            min_interval: 2_000,
+            max_interval: 5_000,
+            max_failures: 10,
+        }
     }
 }
 
@@ -52,8 +57,14 @@ impl RawOptions {
             Some(ms) if ms >= 0.0 && ms.is_finite() => Ok(Some(whole(ms))),
             Some(_) => Err(Failure::invalid(error)),
         };
-        let min = interval(self.min_interval_ms, "minIntervalMs must be a finite number of at least 0")?;
-        let max = interval(self.max_interval_ms, "maxIntervalMs must be a finite number of at least 0")?;
+        let min = interval(
+            self.min_interval_ms,
+            "minIntervalMs must be a finite number of at least 0",
+        )?;
+        let max = interval(
+            self.max_interval_ms,
+            "maxIntervalMs must be a finite number of at least 0",
+        )?;
         // Who sets one bound alone means it: the default of the other makes way.
         let (min_interval, max_interval) = match (min, max) {
             (None, None) => (base.min_interval, base.max_interval),
@@ -62,14 +73,27 @@ impl RawOptions {
             (Some(min), Some(max)) => (min, max),
         };
         if min_interval > max_interval {
-            return Err(Failure::invalid("minIntervalMs must not be above maxIntervalMs"));
+            return Err(Failure::invalid(
+                "minIntervalMs must not be above maxIntervalMs",
+            ));
         }
         let max_failures = match self.max_consecutive_failures {
             None => base.max_failures,
-            Some(count) if count >= 1.0 && (count == f64::INFINITY || count.fract() == 0.0) => count as u32,
-            Some(_) => return Err(Failure::invalid("maxConsecutiveFailures must be a whole number of at least 1")),
+            Some(count) if count >= 1.0 && (count == f64::INFINITY || count.fract() == 0.0) => {
+                count as u32
+            }
+            Some(_) => {
+                return Err(Failure::invalid(
+                    "maxConsecutiveFailures must be a whole number of at least 1",
+                ));
+            }
         };
-        Ok(Options { timeout, min_interval, max_interval, max_failures })
+        Ok(Options {
+            timeout,
+            min_interval,
+            max_interval,
+            max_failures,
+        })
     }
 }
 
@@ -95,36 +119,86 @@ mod tests {
     fn values_that_cannot_work_are_refused_by_name() {
         let raw = RawOptions::default;
         for bad in [0.0, -0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
-            let error = check(RawOptions { timeout_ms: Some(bad), ..raw() }).unwrap_err();
+            let error = check(RawOptions {
+                timeout_ms: Some(bad),
+                ..raw()
+            })
+            .unwrap_err();
             assert!(error.to_string().contains("timeoutMs"), "{error}");
         }
         for bad in [-1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert!(check(RawOptions { min_interval_ms: Some(bad), ..raw() }).is_err(), "{bad}");
-            assert!(check(RawOptions { max_interval_ms: Some(bad), ..raw() }).is_err(), "{bad}");
+            assert!(
+                check(RawOptions {
+                    min_interval_ms: Some(bad),
+                    ..raw()
+                })
+                .is_err(),
+                "{bad}"
+            );
+            assert!(
+                check(RawOptions {
+                    max_interval_ms: Some(bad),
+                    ..raw()
+                })
+                .is_err(),
+                "{bad}"
+            );
         }
         for bad in [0.0, -1.0, 1.5, f64::NAN, f64::NEG_INFINITY] {
-            assert!(check(RawOptions { max_consecutive_failures: Some(bad), ..raw() }).is_err(), "{bad}");
+            assert!(
+                check(RawOptions {
+                    max_consecutive_failures: Some(bad),
+                    ..raw()
+                })
+                .is_err(),
+                "{bad}"
+            );
         }
-        assert!(check(RawOptions { min_interval_ms: Some(3.0), max_interval_ms: Some(2.0), ..raw() }).is_err());
+        assert!(
+            check(RawOptions {
+                min_interval_ms: Some(3.0),
+                max_interval_ms: Some(2.0),
+                ..raw()
+            })
+            .is_err()
+        );
     }
 
     #[test]
     fn extremes_that_can_work_do() {
         let options = check(RawOptions {
-            timeout_ms: Some(f64::INFINITY), min_interval_ms: Some(0.0), max_interval_ms: Some(f64::MAX),
+            timeout_ms: Some(f64::INFINITY),
+            min_interval_ms: Some(0.0),
+            max_interval_ms: Some(f64::MAX),
             max_consecutive_failures: Some(f64::INFINITY),
-        }).unwrap();
+        })
+        .unwrap();
         assert_eq!((options.timeout, options.max_failures), (None, u32::MAX));
         assert!(options.max_interval.checked_mul(2).is_some());
-        let tiny = check(RawOptions { timeout_ms: Some(0.001), ..RawOptions::default() }).unwrap();
+        let tiny = check(RawOptions {
+            timeout_ms: Some(0.001),
+            ..RawOptions::default()
+        })
+        .unwrap();
         assert_eq!(tiny.timeout, Some(1));
     }
 
     #[test]
     fn one_bound_given_alone_moves_the_other_out_of_its_way() {
-        let options = check(RawOptions { min_interval_ms: Some(60_000.0), ..RawOptions::default() }).unwrap();
-        assert_eq!((options.min_interval, options.max_interval), (60_000, 60_000));
-        let options = check(RawOptions { max_interval_ms: Some(10.0), ..RawOptions::default() }).unwrap();
+        let options = check(RawOptions {
+            min_interval_ms: Some(60_000.0),
+            ..RawOptions::default()
+        })
+        .unwrap();
+        assert_eq!(
+            (options.min_interval, options.max_interval),
+            (60_000, 60_000)
+        );
+        let options = check(RawOptions {
+            max_interval_ms: Some(10.0),
+            ..RawOptions::default()
+        })
+        .unwrap();
         assert_eq!((options.min_interval, options.max_interval), (10, 10));
     }
 }

@@ -38,7 +38,11 @@ impl Scale {
                 *self = Scale::Fraction;
             }
         }
-        let fraction = if *self == Scale::Fraction { wire } else { wire / 100.0 };
+        let fraction = if *self == Scale::Fraction {
+            wire
+        } else {
+            wire / 100.0
+        };
         fraction.clamp(0.0, 1.0)
     }
 }
@@ -57,7 +61,9 @@ pub struct Progress {
 impl Progress {
     /// Takes in one more status, and turns its `progress` into 0 to 1.
     pub fn observe(&mut self, video: &mut VideoStatus, now: Millis) {
-        if let Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } = &mut video.status {
+        if let Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } =
+            &mut video.status
+        {
             *progress = self.scale.read(*progress);
         }
         let reached = reached(video).unwrap_or(self.overall).max(self.overall);
@@ -90,7 +96,10 @@ impl Progress {
     /// Takes over what another poll of the same video has learnt.
     pub(super) fn absorb(&mut self, other: &Progress) {
         let overall = self.overall.max(other.overall);
-        *self = Progress { overall, ..other.clone() };
+        *self = Progress {
+            overall,
+            ..other.clone()
+        };
     }
 }
 
@@ -99,7 +108,11 @@ fn reached(video: &VideoStatus) -> Option<Ppm> {
     let share = |part: f64, from: Ppm, to: Ppm| from + (f64::from(to - from) * part) as Ppm;
     match video.status {
         Status::Pending { .. } => succeeded(video).map(|part| share(part, 0, CLIPS_END)),
-        Status::GeneratingVideo => Some(share(succeeded(video).unwrap_or(0.0), CLIPS_BEGIN, CLIPS_END)),
+        Status::GeneratingVideo => Some(share(
+            succeeded(video).unwrap_or(0.0),
+            CLIPS_BEGIN,
+            CLIPS_END,
+        )),
         Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } => {
             Some(share(progress, RENDER_BEGIN, RENDER_END))
         }
@@ -110,8 +123,14 @@ fn reached(video: &VideoStatus) -> Option<Ppm> {
 
 /// The share of the clips that succeeded.
 fn succeeded(video: &VideoStatus) -> Option<f64> {
-    let clips = video.generated_content.as_deref().filter(|clips| !clips.is_empty())?;
-    let ready = clips.iter().filter(|clip| clip.status == ContentStatus::Success).count();
+    let clips = video
+        .generated_content
+        .as_deref()
+        .filter(|clips| !clips.is_empty())?;
+    let ready = clips
+        .iter()
+        .filter(|clip| clip.status == ContentStatus::Success)
+        .count();
     Some(ready as f64 / clips.len() as f64)
 }
 
@@ -121,13 +140,20 @@ mod tests {
     use crate::core::status::GeneratedContent;
 
     fn video(status: Status, clips: &str) -> VideoStatus {
-        let clip = |c| GeneratedContent::bare(match c {
-            's' => ContentStatus::Success,
-            'e' => ContentStatus::Error,
-            _ => ContentStatus::Pending,
-        });
+        let clip = |c| {
+            GeneratedContent::bare(match c {
+                's' => ContentStatus::Success,
+                'e' => ContentStatus::Error,
+                _ => ContentStatus::Pending,
+            })
+        };
         let generated_content = (!clips.is_empty()).then(|| clips.chars().map(clip).collect());
-        VideoStatus { status, generated_content, credits_total: None, credits_used: None }
+        VideoStatus {
+            status,
+            generated_content,
+            credits_total: None,
+            credits_used: None,
+        }
     }
     fn rendering(progress: f64) -> VideoStatus {
         video(Status::RenderingVideo { progress }, "")
@@ -136,13 +162,19 @@ mod tests {
         Status::Pending { message: None }
     }
     fn done() -> Status {
-        Status::Done { url: "https://c.test/v".into(), id: "v".into() }
+        Status::Done {
+            url: "https://c.test/v".into(),
+            id: "v".into(),
+        }
     }
 
     #[test]
     fn both_scales_are_read_and_a_proof_holds() {
         for (wires, fractions) in [
-            (vec![0.0, 1.0, 2.0, 50.0, 100.0, 0.5], vec![0.0, 0.01, 0.02, 0.5, 1.0, 0.005]),
+            (
+                vec![0.0, 1.0, 2.0, 50.0, 100.0, 0.5],
+                vec![0.0, 0.01, 0.02, 0.5, 1.0, 0.005],
+            ),
             (vec![0.0, 0.25, 1.0, 0.5], vec![0.0, 0.25, 1.0, 0.5]),
             (vec![0.5, 1.2], vec![0.5, 1.0]),
             (vec![1.0, 0.5, 1.0], vec![0.01, 0.5, 1.0]),
@@ -164,19 +196,35 @@ mod tests {
             (video(Status::GeneratingVideo, "sspp"), true),
             (video(pending(), "sepp"), false),
             (video(pending(), ""), false),
-            (video(Status::Unrecognized { raw_status: "X".into() }, ""), false),
+            (
+                video(
+                    Status::Unrecognized {
+                        raw_status: "X".into(),
+                    },
+                    "",
+                ),
+                false,
+            ),
             (video(Status::GeneratingVideo, "sssp"), true),
-            (video(Status::StartRenderingVideo { progress: 0.0 }, "ssss"), true),
+            (
+                video(Status::StartRenderingVideo { progress: 0.0 }, "ssss"),
+                true,
+            ),
             (rendering(0.3), true),
             (rendering(0.2), false),
             (rendering(0.9), true),
             (rendering(1.0), true),
             (video(done(), ""), true),
-        ].into_iter().enumerate() {
+        ]
+        .into_iter()
+        .enumerate()
+        {
             progress.observe(&mut video, at as Millis * 1_000);
             let overall = progress.overall();
             assert_eq!(overall > last, rises, "{at}: {last} -> {overall}");
-            assert!(overall >= last && (overall == 1.0) == matches!(video.status, Status::Done { .. }));
+            assert!(
+                overall >= last && (overall == 1.0) == matches!(video.status, Status::Done { .. })
+            );
             last = overall;
         }
     }

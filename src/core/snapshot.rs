@@ -44,12 +44,17 @@ impl Machine {
 
     /// Reads a snapshot or a token back, to step on from it.
     pub fn restore(text: &str) -> Result<Self, Failure> {
-        read(text).ok_or_else(|| Failure::invalid("the snapshot or resumeToken is damaged or not of this version"))
+        read(text).ok_or_else(|| {
+            Failure::invalid("the snapshot or resumeToken is damaged or not of this version")
+        })
     }
 
     fn write(&self, length: Length, ahead: i64) -> String {
         let token = length == Length::Token;
-        let mut out = Writer { text: VERSION.to_owned(), ahead };
+        let mut out = Writer {
+            text: VERSION.to_owned(),
+            ahead,
+        };
         out.text(&self.id);
         out.time(Some(self.started));
         out.time(self.deadline);
@@ -68,7 +73,11 @@ impl Machine {
                 out.word("f");
                 out.code(Some(failure.code));
                 out.number(failure.http_status.map(Into::into));
-                out.optional_text(if token { None } else { failure.detail.as_deref() });
+                out.optional_text(if token {
+                    None
+                } else {
+                    failure.detail.as_deref()
+                });
             }
         }
         let job = &self.job;
@@ -85,7 +94,11 @@ impl Machine {
             Scale::Percent => "p",
         });
         // A whole job is one that is DONE, and a token does not carry the finished video.
-        let overall = if token { job.progress.overall.min(WHOLE - 1) } else { job.progress.overall };
+        let overall = if token {
+            job.progress.overall.min(WHOLE - 1)
+        } else {
+            job.progress.overall
+        };
         out.number(Some(overall.into()));
         out.time(job.progress.first.map(|(at, _)| at));
         out.number(job.progress.first.map(|(_, reached)| reached.into()));
@@ -130,7 +143,10 @@ impl Writer {
     }
 
     fn code(&mut self, code: Option<ErrorCode>) {
-        self.number(code.and_then(|code| ErrorCode::ALL.iter().position(|c| *c == code)).map(|place| place as u64));
+        self.number(
+            code.and_then(|code| ErrorCode::ALL.iter().position(|c| *c == code))
+                .map(|place| place as u64),
+        );
     }
 
     fn text(&mut self, text: &str) {
@@ -139,7 +155,14 @@ impl Writer {
             if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
                 self.text.push(char::from(byte));
             } else {
-                let digit = |value: u8| char::from(b"0123456789ABCDEF".get(usize::from(value)).copied().unwrap_or(b'0'));
+                let digit = |value: u8| {
+                    char::from(
+                        b"0123456789ABCDEF"
+                            .get(usize::from(value))
+                            .copied()
+                            .unwrap_or(b'0'),
+                    )
+                };
                 self.text.extend(['%', digit(byte >> 4), digit(byte & 15)]);
             }
         }
@@ -157,7 +180,11 @@ impl Writer {
     }
 
     fn video(&mut self, video: &VideoStatus, length: Length) {
-        let limit = if length == Length::Token { TOKEN_TEXT } else { usize::MAX };
+        let limit = if length == Length::Token {
+            TOKEN_TEXT
+        } else {
+            usize::MAX
+        };
         match &video.status {
             Status::Pending { message } => {
                 self.word("p");
@@ -188,13 +215,22 @@ impl Writer {
         }
         self.amount(video.credits_total);
         self.amount(video.credits_used);
-        let Some(clips) = &video.generated_content else { return self.word("-") };
+        let Some(clips) = &video.generated_content else {
+            return self.word("-");
+        };
         let states: String = clips.iter().map(|clip| state_letter(clip.status)).collect();
         self.word(if length == Length::Token { "s" } else { "c" });
         self.word(&states);
         if length == Length::Snapshot {
             for clip in clips {
-                for field in [&clip.id, &clip.url, &clip.effect, &clip.format, &clip.category, &clip.text] {
+                for field in [
+                    &clip.id,
+                    &clip.url,
+                    &clip.effect,
+                    &clip.format,
+                    &clip.category,
+                    &clip.text,
+                ] {
                     self.optional_text(field.as_deref());
                 }
             }
@@ -222,7 +258,9 @@ fn read(text: &str) -> Option<Machine> {
     if fingerprint(guarded).to_string() != checksum {
         return None;
     }
-    let mut fields = Reader { fields: guarded.split(SEPARATOR) };
+    let mut fields = Reader {
+        fields: guarded.split(SEPARATOR),
+    };
     fields.next()?;
     let id = fields.text()?;
     let started = fields.number()?;
@@ -235,11 +273,17 @@ fn read(text: &str) -> Option<Machine> {
     };
     let phase = match fields.next()? {
         "a" => Phase::Asking,
-        "s" => Phase::Sleeping { until: fields.number()? },
+        "s" => Phase::Sleeping {
+            until: fields.number()?,
+        },
         "d" => Phase::Done,
         "f" => Phase::Failed(Failure {
             code: fields.code()??,
-            http_status: fields.optional_number()?.map(u16::try_from).transpose().ok()?,
+            http_status: fields
+                .optional_number()?
+                .map(u16::try_from)
+                .transpose()
+                .ok()?,
             detail: fields.optional_text()?,
         }),
         _ => return None,
@@ -272,11 +316,32 @@ fn read(text: &str) -> Option<Machine> {
         && first.is_none_or(|(_, reached)| reached <= overall)
         && whole == (overall == WHOLE)
         && !(phase == Phase::Done && deadline.is_some_and(|d| d < started));
-    let progress = Progress { scale, overall, first, end };
-    let job = Job {
-        last: last.map(Arc::new), fingerprint: body, progress, requests, asked_at, failures, retrying, not_before, jitter,
+    let progress = Progress {
+        scale,
+        overall,
+        first,
+        end,
     };
-    let mut machine = Machine { id, options, started, deadline, phase, job, told: None };
+    let job = Job {
+        last: last.map(Arc::new),
+        fingerprint: body,
+        progress,
+        requests,
+        asked_at,
+        failures,
+        retrying,
+        not_before,
+        jitter,
+    };
+    let mut machine = Machine {
+        id,
+        options,
+        started,
+        deadline,
+        phase,
+        job,
+        told: None,
+    };
     // Whoever holds a snapshot has been told all that is in it.
     machine.told = machine.job.last.is_some().then(|| machine.telling());
     sound.then_some(machine)
@@ -284,14 +349,19 @@ fn read(text: &str) -> Option<Machine> {
 
 /// The id, when the poll began, and its timeout.
 fn read_not_begun(fields: &str) -> Option<Machine> {
-    let mut fields = Reader { fields: fields.split(SEPARATOR) };
+    let mut fields = Reader {
+        fields: fields.split(SEPARATOR),
+    };
     let id = fields.text()?;
     let started = fields.number()?;
     let timeout_ms = match fields.optional_number()? {
         Some(ms) => ms as f64,
         None => f64::INFINITY,
     };
-    let raw = RawOptions { timeout_ms: Some(timeout_ms), ..RawOptions::default() };
+    let raw = RawOptions {
+        timeout_ms: Some(timeout_ms),
+        ..RawOptions::default()
+    };
     let options = raw.check(&Options::default()).ok()?;
     let (mut machine, _) = Machine::start(&id, options, started);
     machine.job.requests = 0;
@@ -366,37 +436,69 @@ impl<'a> Reader<'a> {
     fn video(&mut self) -> Option<Option<VideoStatus>> {
         let status = match self.next()? {
             "-" => return Some(None),
-            "p" => Status::Pending { message: self.optional_text()? },
+            "p" => Status::Pending {
+                message: self.optional_text()?,
+            },
             "g" => Status::GeneratingVideo,
-            "s" => Status::StartRenderingVideo { progress: self.fraction()? },
-            "r" => Status::RenderingVideo { progress: self.fraction()? },
-            "d" => Status::Done { url: self.text()?, id: self.text()? },
-            "e" => Status::Error { message: self.optional_text()? },
-            "u" => Status::Unrecognized { raw_status: self.text()? },
+            "s" => Status::StartRenderingVideo {
+                progress: self.fraction()?,
+            },
+            "r" => Status::RenderingVideo {
+                progress: self.fraction()?,
+            },
+            "d" => Status::Done {
+                url: self.text()?,
+                id: self.text()?,
+            },
+            "e" => Status::Error {
+                message: self.optional_text()?,
+            },
+            "u" => Status::Unrecognized {
+                raw_status: self.text()?,
+            },
             _ => return None,
         };
         let credits_total = self.amount()?;
         let credits_used = self.amount()?;
         let whole_clips = match self.next()? {
-            "-" => return Some(Some(VideoStatus { status, generated_content: None, credits_total, credits_used })),
+            "-" => {
+                return Some(Some(VideoStatus {
+                    status,
+                    generated_content: None,
+                    credits_total,
+                    credits_used,
+                }));
+            }
             "s" => false,
             "c" => true,
             _ => return None,
         };
         let mut clips = Vec::new();
         for letter in self.next()?.chars() {
-            let state = *ContentStatus::ALL.iter().find(|state| state_letter(**state) == letter)?;
+            let state = *ContentStatus::ALL
+                .iter()
+                .find(|state| state_letter(**state) == letter)?;
             clips.push(GeneratedContent::bare(state));
         }
         if whole_clips {
             for clip in &mut clips {
                 for field in [
-                    &mut clip.id, &mut clip.url, &mut clip.effect, &mut clip.format, &mut clip.category, &mut clip.text,
+                    &mut clip.id,
+                    &mut clip.url,
+                    &mut clip.effect,
+                    &mut clip.format,
+                    &mut clip.category,
+                    &mut clip.text,
                 ] {
                     *field = self.optional_text()?;
                 }
             }
         }
-        Some(Some(VideoStatus { status, generated_content: Some(clips), credits_total, credits_used }))
+        Some(Some(VideoStatus {
+            status,
+            generated_content: Some(clips),
+            credits_total,
+            credits_used,
+        }))
     }
 }

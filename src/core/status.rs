@@ -21,8 +21,12 @@ pub enum ContentStatus {
 
 impl ContentStatus {
     /// Every state, in the order of the public types.
-    pub const ALL: [ContentStatus; 4] =
-        [ContentStatus::Pending, ContentStatus::Success, ContentStatus::Error, ContentStatus::Unrecognized];
+    pub const ALL: [ContentStatus; 4] = [
+        ContentStatus::Pending,
+        ContentStatus::Success,
+        ContentStatus::Error,
+        ContentStatus::Unrecognized,
+    ];
 
     /// The public name.
     pub const fn as_str(self) -> &'static str {
@@ -57,7 +61,15 @@ pub struct GeneratedContent {
 impl GeneratedContent {
     /// A clip of which only the state is known.
     pub const fn bare(status: ContentStatus) -> Self {
-        Self { id: None, url: None, effect: None, format: None, category: None, text: None, status }
+        Self {
+            id: None,
+            url: None,
+            effect: None,
+            format: None,
+            category: None,
+            text: None,
+            status,
+        }
     }
 }
 
@@ -154,17 +166,29 @@ pub fn decode<J: Json>(body: &J, asked_id: &str) -> Result<VideoStatus, NotAStat
         return Err(NotAStatus::NoStatus);
     }
     let raw_status = member_text(body, "status").ok_or(NotAStatus::NoStatus)?;
-    let progress = || body.get("progress").and_then(|value| number(&value)).unwrap_or(0.0);
+    let progress = || {
+        body.get("progress")
+            .and_then(|value| number(&value))
+            .unwrap_or(0.0)
+    };
     let status = match normalised(&raw_status).as_str() {
-        "PENDING" => Status::Pending { message: words(body) },
+        "PENDING" => Status::Pending {
+            message: words(body),
+        },
         "GENERATINGVIDEO" => Status::GeneratingVideo,
-        "STARTRENDERINGVIDEO" => Status::StartRenderingVideo { progress: progress() },
-        "RENDERINGVIDEO" => Status::RenderingVideo { progress: progress() },
+        "STARTRENDERINGVIDEO" => Status::StartRenderingVideo {
+            progress: progress(),
+        },
+        "RENDERINGVIDEO" => Status::RenderingVideo {
+            progress: progress(),
+        },
         "DONE" => Status::Done {
             url: video_url(body).ok_or(NotAStatus::DoneWithoutUrl)?,
             id: video_id(body).unwrap_or_else(|| asked_id.to_owned()),
         },
-        "ERROR" => Status::Error { message: words(body) },
+        "ERROR" => Status::Error {
+            message: words(body),
+        },
         _ => Status::Unrecognized { raw_status },
     };
     let amount = |key| body.get(key).and_then(|value| number(&value));
@@ -191,50 +215,67 @@ fn member_text<J: Json>(object: &J, key: &str) -> Option<String> {
 
 /// One sister endpoint writes a status in lower case, so case and separators carry no meaning.
 fn normalised(status: &str) -> String {
-    let meaning = status.chars().filter(|c| !matches!(c, '-' | '_') && !c.is_whitespace());
+    let meaning = status
+        .chars()
+        .filter(|c| !matches!(c, '-' | '_') && !c.is_whitespace());
     meaning.map(|c| c.to_ascii_uppercase()).collect()
 }
 
 fn clips<J: Json>(list: &J) -> Option<Vec<GeneratedContent>> {
     let objects = list.items()?.into_iter().filter(Json::is_object);
-    Some(objects.map(|clip| {
-        let field = |key| member_text(&clip, key);
-        GeneratedContent {
-            id: identifier(&clip, "id"),
-            url: field("url"),
-            effect: field("effect"),
-            format: field("format"),
-            category: field("category"),
-            text: field("text"),
-            status: match normalised(&field("status").unwrap_or_default()).as_str() {
-                "PENDING" => ContentStatus::Pending,
-                "SUCCESS" => ContentStatus::Success,
-                "ERROR" => ContentStatus::Error,
-                _ => ContentStatus::Unrecognized,
-            },
-        }
-    }).collect())
+    Some(
+        objects
+            .map(|clip| {
+                let field = |key| member_text(&clip, key);
+                GeneratedContent {
+                    id: identifier(&clip, "id"),
+                    url: field("url"),
+                    effect: field("effect"),
+                    format: field("format"),
+                    category: field("category"),
+                    text: field("text"),
+                    status: match normalised(&field("status").unwrap_or_default()).as_str() {
+                        "PENDING" => ContentStatus::Pending,
+                        "SUCCESS" => ContentStatus::Success,
+                        "ERROR" => ContentStatus::Error,
+                        _ => ContentStatus::Unrecognized,
+                    },
+                }
+            })
+            .collect(),
+    )
 }
 
 /// The name is not documented: the likely ones first, else the only web address in the body.
 fn video_url<J: Json>(body: &J) -> Option<String> {
     const NAMES: [&str; 5] = ["url", "videoUrl", "video_url", "finalVideoUrl", "outputUrl"];
-    let named = NAMES.iter().filter_map(|name| member_text(body, name)).find(|text| is_web_address(text));
+    let named = NAMES
+        .iter()
+        .filter_map(|name| member_text(body, name))
+        .find(|text| is_web_address(text));
     named.or_else(|| {
-        let mut addresses = body.strings().into_iter().filter(|text| is_web_address(text));
+        let mut addresses = body
+            .strings()
+            .into_iter()
+            .filter(|text| is_web_address(text));
         let only = addresses.next()?;
         addresses.next().is_none().then_some(only)
     })
 }
 
 fn is_web_address(text: &str) -> bool {
-    let scheme = |name: &str| text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    let scheme = |name: &str| {
+        text.get(..name.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(name))
+    };
     (scheme("https://") || scheme("http://")) && !text.contains(char::is_whitespace)
 }
 
 /// The name is not documented.
 fn video_id<J: Json>(body: &J) -> Option<String> {
-    ["id", "videoId", "video_id"].iter().find_map(|name| identifier(body, name))
+    ["id", "videoId", "video_id"]
+        .iter()
+        .find_map(|name| identifier(body, name))
 }
 
 /// An id as text; a whole number becomes its digits.
@@ -242,7 +283,9 @@ fn identifier<J: Json>(object: &J, key: &str) -> Option<String> {
     const EXACT: f64 = 9_007_199_254_740_991.0; // beyond 2^53 - 1 the digits are no longer the server's
     let value = object.get(key)?;
     text(&value).or_else(|| {
-        let number = value.as_number().filter(|n| n.fract() == 0.0 && n.abs() <= EXACT)?;
+        let number = value
+            .as_number()
+            .filter(|n| n.fract() == 0.0 && n.abs() <= EXACT)?;
         Some((number as i64).to_string())
     })
 }
@@ -259,29 +302,57 @@ mod tests {
         read(body).unwrap().status
     }
     fn done(url: &str, id: &str) -> Status {
-        Status::Done { url: url.to_owned(), id: id.to_owned() }
+        Status::Done {
+            url: url.to_owned(),
+            id: id.to_owned(),
+        }
     }
 
     #[test]
     fn a_status_is_compared_without_case_and_separators() {
-        for word in ["GENERATING_VIDEO", "generating_video", "Generating-Video", " generating video\n"] {
-            assert_eq!(status(json!({ "status": word })), Status::GeneratingVideo, "{word:?}");
+        for word in [
+            "GENERATING_VIDEO",
+            "generating_video",
+            "Generating-Video",
+            " generating video\n",
+        ] {
+            assert_eq!(
+                status(json!({ "status": word })),
+                Status::GeneratingVideo,
+                "{word:?}"
+            );
         }
-        assert_eq!(status(json!({ "status": "pending" })), Status::Pending { message: None });
+        assert_eq!(
+            status(json!({ "status": "pending" })),
+            Status::Pending { message: None }
+        );
     }
 
     #[test]
     fn an_unknown_status_is_kept_as_the_server_wrote_it() {
         for word in ["QUEUED", "DONE_SOON", "ｄone"] {
-            assert_eq!(status(json!({ "status": word })), Status::Unrecognized { raw_status: word.into() });
+            assert_eq!(
+                status(json!({ "status": word })),
+                Status::Unrecognized {
+                    raw_status: word.into()
+                }
+            );
         }
     }
 
     #[test]
     fn a_body_without_a_status_text_is_none() {
         let bodies = [
-            json!(null), json!([]), json!("DONE"), json!(1), json!({}), json!([{ "status": "DONE" }]),
-            json!({ "status": null }), json!({ "status": 3 }), json!({ "status": "  " }), json!({ "Status": "DONE" }),
+            json!(null),
+            json!([]),
+            json!("DONE"),
+            json!(1),
+            json!({}),
+            json!([{ "status": "DONE" }]),
+            json!({ "status": null }),
+            json!({ "status": 3 }),
+            json!({ "status": "  " }),
+            json!({ "Status": "DONE" }),
         ];
         for body in bodies {
             assert_eq!(read(body.clone()), Err(NotAStatus::NoStatus), "{body}");
@@ -290,9 +361,21 @@ mod tests {
 
     #[test]
     fn the_final_url_is_found_under_each_name() {
-        for name in ["url", "videoUrl", "video_url", "finalVideoUrl", "outputUrl", "somethingNew"] {
-            let body = json!({ "status": "DONE", name: "https://cdn.test/v.mp4", "note": "no url" });
-            assert_eq!(status(body), done("https://cdn.test/v.mp4", "asked"), "{name}");
+        for name in [
+            "url",
+            "videoUrl",
+            "video_url",
+            "finalVideoUrl",
+            "outputUrl",
+            "somethingNew",
+        ] {
+            let body =
+                json!({ "status": "DONE", name: "https://cdn.test/v.mp4", "note": "no url" });
+            assert_eq!(
+                status(body),
+                done("https://cdn.test/v.mp4", "asked"),
+                "{name}"
+            );
         }
     }
 
@@ -307,15 +390,23 @@ mod tests {
             json!({ "status": "DONE", "url": { "href": "https://cdn.test/v.mp4" } }),
             json!({ "status": "DONE", "a": "https://cdn.test/1", "b": "https://cdn.test/2" }),
         ] {
-            assert_eq!(read(body.clone()), Err(NotAStatus::DoneWithoutUrl), "{body}");
+            assert_eq!(
+                read(body.clone()),
+                Err(NotAStatus::DoneWithoutUrl),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn the_id_is_found_under_each_name_and_may_be_a_number() {
         for (name, value, id) in [
-            ("id", json!("a"), "a"), ("videoId", json!("b"), "b"), ("video_id", json!(42), "42"),
-            ("id", json!(""), "asked"), ("id", json!(1.5), "asked"), ("id", json!(null), "asked"),
+            ("id", json!("a"), "a"),
+            ("videoId", json!("b"), "b"),
+            ("video_id", json!(42), "42"),
+            ("id", json!(""), "asked"),
+            ("id", json!(1.5), "asked"),
+            ("id", json!(null), "asked"),
         ] {
             let body = json!({ "status": "DONE", "url": "https://c.test/v", name: value });
             assert_eq!(status(body), done("https://c.test/v", id));
@@ -325,8 +416,11 @@ mod tests {
     #[test]
     fn the_words_are_found_under_each_name_and_one_level_down() {
         for body in [
-            json!({ "message": "why" }), json!({ "error": "why" }), json!({ "detail": "why" }),
-            json!({ "error": { "message": "why" } }), json!({ "message": "", "error": "why" }),
+            json!({ "message": "why" }),
+            json!({ "error": "why" }),
+            json!({ "detail": "why" }),
+            json!({ "error": { "message": "why" } }),
+            json!({ "message": "", "error": "why" }),
             json!({ "message": { "code": 7 }, "detail": { "error": "why" } }),
         ] {
             assert_eq!(words(&body).as_deref(), Some("why"), "{body}");
@@ -336,12 +430,27 @@ mod tests {
 
     #[test]
     fn numbers_may_be_texts_and_senseless_ones_are_absent() {
-        let amount = |value: Value| read(json!({ "status": "PENDING", "creditsTotal": value })).unwrap().credits_total;
+        let amount = |value: Value| {
+            read(json!({ "status": "PENDING", "creditsTotal": value }))
+                .unwrap()
+                .credits_total
+        };
         assert_eq!(amount(json!(12.5)), Some(12.5));
         assert_eq!(amount(json!(" 12.5 ")), Some(12.5));
         assert_eq!(amount(json!("1e3")), Some(1000.0));
-        for value in [json!(-1), json!("-1"), json!("NaN"), json!("Infinity"), json!("1e999"), json!(""), json!("0x10"),
-                      json!("12 credits"), json!(null), json!([5]), json!(true)] {
+        for value in [
+            json!(-1),
+            json!("-1"),
+            json!("NaN"),
+            json!("Infinity"),
+            json!("1e999"),
+            json!(""),
+            json!("0x10"),
+            json!("12 credits"),
+            json!(null),
+            json!([5]),
+            json!(true),
+        ] {
             assert_eq!(amount(value.clone()), None, "{value}");
         }
     }
@@ -365,7 +474,13 @@ mod tests {
     fn an_omitted_list_differs_from_an_empty_one() {
         let list = |body: Value| read(body).unwrap().generated_content;
         assert_eq!(list(json!({ "status": "PENDING" })), None);
-        assert_eq!(list(json!({ "status": "PENDING", "generatedContent": null })), None);
-        assert_eq!(list(json!({ "status": "PENDING", "generatedContent": [] })), Some(vec![]));
+        assert_eq!(
+            list(json!({ "status": "PENDING", "generatedContent": null })),
+            None
+        );
+        assert_eq!(
+            list(json!({ "status": "PENDING", "generatedContent": [] })),
+            Some(vec![])
+        );
     }
 }

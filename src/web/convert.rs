@@ -1,0 +1,238 @@
+//! Core types to JavaScript values and back. What goes out is serialised by serde; what comes in is
+//! read by hand through the core's own decoder, which costs a tenth of deserialising it.
+
+use crate::core::error::{ErrorCode, Failure};
+use crate::core::json::Json;
+use crate::core::machine::Update;
+use crate::core::options::RawOptions;
+use crate::core::progress::Scale;
+use crate::core::status::{ContentStatus, GeneratedContent, Status, VideoStatus};
+use js_sys::{Array, Function, Object, Reflect};
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+use wasm_bindgen::prelude::*;
+
+/// A property, or `undefined` where there is none or reading it throws.
+pub(super) fn get(object: &JsValue, key: &str) -> JsValue {
+    Reflect::get(object, &key.into()).unwrap_or_default()
+}
+
+pub(super) fn get_function(object: &JsValue, key: &str) -> Option<Function> {
+    get(object, key).dyn_into().ok()
+}
+
+/// Sets a property of an object that was just made here.
+pub(super) fn set(object: &JsValue, key: &str, value: &JsValue) {
+    let _ = Reflect::set(object, &key.into(), value);
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = Number)]
+    fn to_number(text: &str) -> f64;
+}
+
+impl Json for JsValue {
+    fn is_object(&self) -> bool {
+        JsValue::is_object(self) && !Array::is_array(self)
+    }
+    fn get(&self, key: &str) -> Option<Self> {
+        Some(get(self, key)).filter(|value| !value.is_undefined())
+    }
+    fn strings(&self) -> Vec<String> {
+        let members = self
+            .dyn_ref::<Object>()
+            .map(Object::values)
+            .unwrap_or_default();
+        members
+            .iter()
+            .filter_map(|member| member.as_string())
+            .collect()
+    }
+    fn items(&self) -> Option<Vec<Self>> {
+        Some(self.dyn_ref::<Array>()?.iter().collect())
+    }
+    fn as_text(&self) -> Option<String> {
+        self.as_string()
+    }
+    fn as_number(&self) -> Option<f64> {
+        self.as_f64()
+    }
+    fn parse_decimal(text: &str) -> Option<f64> {
+        Some(to_number(text))
+    }
+}
+
+/// `VideoStatus` or `VideoUpdate` of the public types, flat as they are there.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Video<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_status: Option<&'a str>,
+    #[serde(serialize_with = "clips")]
+    generated_content: &'a [GeneratedContent],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credits_total: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credits_used: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    video_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overall: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elapsed_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retrying: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Clip<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    status: &'static str,
+}
+
+fn clips<S: Serializer>(clips: &&[GeneratedContent], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut list = serializer.serialize_seq(Some(clips.len()))?;
+    for clip in *clips {
+        list.serialize_element(&Clip {
+            id: clip.id.as_deref(),
+            url: clip.url.as_deref(),
+            effect: clip.effect.as_deref(),
+            format: clip.format.as_deref(),
+            category: clip.category.as_deref(),
+            text: clip.text.as_deref(),
+            status: ContentStatus::as_str(clip.status),
+        })?;
+    }
+    list.end()
+}
+
+impl<'a> Video<'a> {
+    fn of(video: &'a VideoStatus) -> Self {
+        let mut out = Self {
+            status: video.status.name(),
+            progress: None,
+            url: None,
+            id: None,
+            message: None,
+            raw_status: None,
+            generated_content: video.generated_content.as_deref().unwrap_or_default(),
+            credits_total: video.credits_total,
+            credits_used: video.credits_used,
+            video_id: None,
+            overall: None,
+            remaining_ms: None,
+            elapsed_ms: None,
+            requests: None,
+            retrying: None,
+        };
+        match &video.status {
+            Status::GeneratingVideo => {}
+            Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } => {
+                out.progress = Some(*progress);
+            }
+            Status::Done { url, id } => {
+                out.url = Some(url);
+                out.id = Some(id);
+            }
+            Status::Pending { message } | Status::Error { message } => {
+                out.message = message.as_deref()
+            }
+            Status::Unrecognized { raw_status } => out.raw_status = Some(raw_status),
+        }
+        out
+    }
+
+    fn to_js(&self, raw: &JsValue) -> JsValue {
+        let out = serde_wasm_bindgen::to_value(self).unwrap_or_default();
+        set(&out, "raw", raw);
+        out
+    }
+}
+
+/// One status on its own, with the body it came from.
+pub(super) fn status_to_js(mut video: VideoStatus, raw: &JsValue) -> JsValue {
+    if let Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } =
+        &mut video.status
+    {
+        *progress = Scale::default().read(*progress);
+    }
+    Video::of(&video).to_js(raw)
+}
+
+/// One update of a poll, with the body of the last status.
+pub(super) fn update_to_js(update: &Update, raw: &JsValue) -> JsValue {
+    Video {
+        video_id: Some(&update.video_id),
+        overall: Some(update.overall),
+        remaining_ms: update.remaining_ms.map(|ms| ms as f64),
+        elapsed_ms: Some(update.elapsed_ms as f64),
+        requests: Some(update.requests),
+        retrying: update.retrying.map(ErrorCode::as_str),
+        ..Video::of(&update.video)
+    }
+    .to_js(raw)
+}
+
+/// What the package makes a `VideoError` of.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlainError<'a> {
+    code: &'static str,
+    message: String,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+}
+
+pub(super) fn failure_to_js(failure: &Failure) -> JsValue {
+    let own_words = failure.code == ErrorCode::InvalidArgument;
+    serde_wasm_bindgen::to_value(&PlainError {
+        code: failure.code.as_str(),
+        message: failure.to_string(),
+        retryable: failure.is_retryable(),
+        http_status: failure.http_status,
+        detail: failure.detail.as_deref().filter(|_| !own_words),
+    })
+    .unwrap_or_default()
+}
+
+/// The numbers of `PollOptions`. Anything that is given and is no number becomes one that no check lets pass.
+pub(super) fn raw_options(options: &JsValue) -> RawOptions {
+    let number = |key| {
+        let value = get(options, key);
+        (!value.is_undefined()).then(|| value.as_f64().unwrap_or(f64::NAN))
+    };
+    RawOptions {
+        timeout_ms: number("timeoutMs"),
+        min_interval_ms: number("minIntervalMs"),
+        max_interval_ms: number("maxIntervalMs"),
+        max_consecutive_failures: number("maxConsecutiveFailures"),
+    }
+}

@@ -1,0 +1,416 @@
+//! Runs machines against fetch and timer. The polls of one video share a loop: one request at a
+//! time, whose answer each of them gets. The loop does what the machines say; it decides nothing
+//! about videos, and it ends with the last poll that leaves.
+
+use super::fetch::{Reply, Transport};
+use super::timer::{Clock, Hints, alarm};
+use crate::core::Millis;
+use crate::core::error::Failure;
+use crate::core::machine::{Command, Event, Machine, Step, Update};
+use crate::core::options::{Options, RawOptions};
+use futures_util::future::{AbortHandle, abortable};
+use gloo_timers::callback::Timeout;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::{Rc, Weak};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::AbortController;
+
+/// What a poll tells whoever waits for it.
+pub(super) enum Notice {
+    Update { update: Update, raw: JsValue },
+    Done { token: String },
+    Failed { failure: Failure, token: String },
+}
+
+/// Takes notices; called with nothing borrowed, so it may do anything to the client.
+pub(super) type Listener = Rc<dyn Fn(Notice)>;
+
+/// All polls of one account.
+pub(super) struct Client {
+    pub(super) transport: Transport,
+    clock: Clock,
+    loops: RefCell<BTreeMap<String, Rc<Loop>>>,
+    hints: RefCell<Option<Hints>>,
+    gate: RefCell<Gate>,
+}
+
+/// One video that is being polled.
+struct Loop {
+    client: Rc<Client>,
+    id: String,
+    state: RefCell<State>,
+}
+
+struct State {
+    waiters: Vec<Waiter>,
+    request: Request,
+    /// The next alarm, and when it rings.
+    alarm: Option<(Millis, Timeout)>,
+    /// The body of the last status.
+    raw: JsValue,
+    last_serial: u32,
+}
+
+struct Waiter {
+    serial: u32,
+    machine: Machine,
+    asking: bool,
+    /// When the machine wants to be woken, if ever.
+    due: Option<Millis>,
+    listener: Listener,
+}
+
+enum Request {
+    None,
+    /// Waits for its turn among the client's requests.
+    Queued,
+    InFlight(AbortController, AbortHandle),
+}
+
+/// How many requests of one client may be in flight at once.
+#[derive(Default)]
+struct Gate {
+    limits: Vec<u32>,
+    in_flight: u32,
+    queue: VecDeque<Weak<Loop>>,
+}
+
+impl Gate {
+    fn is_open(&self) -> bool {
+        self.limits.iter().all(|limit| self.in_flight < *limit)
+    }
+}
+
+/// A limit on the requests of one client, for as long as it is kept.
+pub(super) struct Limit {
+    client: Rc<Client>,
+    limit: u32,
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        {
+            let mut gate = self.client.gate.borrow_mut();
+            if let Some(at) = gate.limits.iter().position(|limit| *limit == self.limit) {
+                gate.limits.swap_remove(at);
+            }
+        }
+        self.client.let_in();
+    }
+}
+
+impl Client {
+    pub(super) fn new(transport: Transport) -> Rc<Self> {
+        Rc::new(Self {
+            transport,
+            clock: Clock::new(),
+            loops: RefCell::default(),
+            hints: RefCell::default(),
+            gate: RefCell::default(),
+        })
+    }
+
+    /// Starts a poll, or goes on with the one that wrote `token`.
+    pub(super) fn poll(
+        self: &Rc<Self>,
+        id: &str,
+        options: RawOptions,
+        token: Option<&str>,
+        listener: Listener,
+    ) -> Result<Poll, Failure> {
+        let now = self.clock.now();
+        let (mut machine, mut step) = match token {
+            Some(token) => Machine::resume(token, id, options, now)?,
+            None => Machine::start(id, options.check(&Options::default())?, now),
+        };
+        let running = self.running(id);
+        let serial = {
+            let mut state = running.state.borrow_mut();
+            if let Some(other) = state.waiters.first() {
+                step = machine.join(&other.machine, now);
+            }
+            state.last_serial += 1;
+            let serial = state.last_serial;
+            state.waiters.push(Waiter {
+                serial,
+                machine,
+                asking: false,
+                due: None,
+                listener,
+            });
+            serial
+        };
+        running.turn(|waiter, _| (waiter.serial == serial).then(|| step.clone()));
+        Ok(Poll {
+            of: running,
+            serial,
+        })
+    }
+
+    /// Keeps the client to `limit` requests at once.
+    pub(super) fn limit(self: &Rc<Self>, limit: u32) -> Limit {
+        self.gate.borrow_mut().limits.push(limit);
+        Limit {
+            client: Rc::clone(self),
+            limit,
+        }
+    }
+
+    fn running(self: &Rc<Self>, id: &str) -> Rc<Loop> {
+        let mut loops = self.loops.borrow_mut();
+        if loops.is_empty() {
+            let client = Rc::downgrade(self);
+            *self.hints.borrow_mut() = Some(Hints::listen(move || {
+                let Some(client) = client.upgrade() else {
+                    return;
+                };
+                let loops: Vec<_> = client.loops.borrow().values().cloned().collect();
+                for running in loops {
+                    running.hasten(Event::Nudge);
+                }
+            }));
+        }
+        let new = || {
+            let state = State {
+                waiters: Vec::new(),
+                request: Request::None,
+                alarm: None,
+                raw: JsValue::UNDEFINED,
+                last_serial: 0,
+            };
+            Rc::new(Loop {
+                client: Rc::clone(self),
+                id: id.to_owned(),
+                state: RefCell::new(state),
+            })
+        };
+        Rc::clone(loops.entry(id.to_owned()).or_insert_with(new))
+    }
+
+    /// Takes an ended loop out, and stops listening after the last one.
+    fn forget(&self, id: &str) {
+        let mut loops = self.loops.borrow_mut();
+        loops.remove(id);
+        if loops.is_empty() {
+            self.hints.take();
+        }
+    }
+
+    /// Lets waiting requests go, as many as may.
+    fn let_in(&self) {
+        loop {
+            let next = {
+                let mut gate = self.gate.borrow_mut();
+                if !gate.is_open() {
+                    return;
+                }
+                let Some(next) = gate.queue.pop_front() else {
+                    return;
+                };
+                next
+            };
+            if let Some(next) = next.upgrade() {
+                next.send();
+            }
+        }
+    }
+
+    fn request_ended(&self) {
+        let mut gate = self.gate.borrow_mut();
+        gate.in_flight = gate.in_flight.saturating_sub(1);
+    }
+}
+
+impl Loop {
+    /// Takes a step of each machine that `event` has one for, then does what they say.
+    fn turn(self: &Rc<Self>, mut event: impl FnMut(&mut Waiter, Millis) -> Option<Step>) {
+        let now = self.client.clock.now();
+        let mut notices = Vec::new();
+        {
+            let mut state = self.state.borrow_mut();
+            let State {
+                waiters,
+                request,
+                raw,
+                ..
+            } = &mut *state;
+            waiters.retain_mut(|waiter| match event(waiter, now) {
+                Some(step) => self.obey(waiter, step, raw, &mut notices),
+                None => true,
+            });
+            if matches!(request, Request::None) && waiters.iter().any(|waiter| waiter.asking) {
+                // Whoever sleeps asks along: there is one request for all.
+                waiters.retain_mut(|waiter| {
+                    waiter.asking || {
+                        let step = waiter.machine.step(Event::Wake, now);
+                        self.obey(waiter, step, raw, &mut notices)
+                    }
+                });
+                *request = Request::Queued;
+                self.client
+                    .gate
+                    .borrow_mut()
+                    .queue
+                    .push_back(Rc::downgrade(self));
+            }
+            if state.waiters.is_empty() {
+                self.end(&mut state);
+            } else {
+                self.rearm(&mut state, now);
+            }
+        }
+        self.client.let_in();
+        for (listener, notice) in notices {
+            listener(notice);
+        }
+    }
+
+    /// Does what one machine says; whether its poll goes on.
+    fn obey(
+        &self,
+        waiter: &mut Waiter,
+        step: Step,
+        raw: &JsValue,
+        notices: &mut Vec<(Listener, Notice)>,
+    ) -> bool {
+        let mut tell = |notice| notices.push((Rc::clone(&waiter.listener), notice));
+        if let Some(update) = step.update {
+            tell(Notice::Update {
+                update,
+                raw: raw.clone(),
+            });
+        }
+        let token = || waiter.machine.resume_token(self.client.clock.ahead());
+        match step.command {
+            Command::Fetch { give_up_at } => (waiter.asking, waiter.due) = (true, give_up_at),
+            Command::Sleep { until } => (waiter.asking, waiter.due) = (false, Some(until)),
+            Command::Done => {
+                tell(Notice::Done { token: token() });
+                return false;
+            }
+            Command::Failed(failure) => {
+                tell(Notice::Failed {
+                    failure,
+                    token: token(),
+                });
+                return false;
+            }
+        }
+        true
+    }
+
+    /// One alarm for all: the earliest.
+    fn rearm(self: &Rc<Self>, state: &mut State, now: Millis) {
+        let due = state.waiters.iter().filter_map(|waiter| waiter.due).min();
+        if due == state.alarm.as_ref().map(|(at, _)| *at) {
+            return;
+        }
+        state.alarm = due.map(|at| {
+            let running = Rc::clone(self);
+            (at, alarm(at.saturating_sub(now), move || running.ring()))
+        });
+    }
+
+    fn ring(self: &Rc<Self>) {
+        self.state.borrow_mut().alarm = None;
+        self.turn(|waiter, now| {
+            waiter
+                .due
+                .filter(|due| *due <= now)
+                .map(|_| waiter.machine.step(Event::Wake, now))
+        });
+    }
+
+    /// Somebody would like the next answer soon; a request under way will bring it.
+    fn hasten(self: &Rc<Self>, event: Event) {
+        let idle = matches!(self.state.borrow().request, Request::None);
+        if idle {
+            self.turn(|waiter, now| Some(waiter.machine.step(event.clone(), now)));
+        }
+    }
+
+    fn send(self: &Rc<Self>) {
+        let mut state = self.state.borrow_mut();
+        // Whoever queued may have left meanwhile.
+        if !matches!(state.request, Request::Queued) {
+            return;
+        }
+        let Ok(controller) = AbortController::new() else {
+            return;
+        };
+        let running = Rc::clone(self);
+        let aborter = controller.clone();
+        let (task, handle) = abortable(async move {
+            let reply = running.client.transport.ask(&running.id, &aborter).await;
+            running.arrived(reply);
+        });
+        state.request = Request::InFlight(controller, handle);
+        self.client.gate.borrow_mut().in_flight += 1;
+        spawn_local(async move {
+            let _ = task.await;
+        });
+    }
+
+    fn arrived(self: &Rc<Self>, reply: Reply) {
+        self.client.request_ended();
+        let (event, raw) = reply.event();
+        {
+            let mut state = self.state.borrow_mut();
+            state.request = Request::None;
+            if matches!(&event, Event::Answer(answer) if answer.outcome.is_ok()) {
+                state.raw = raw;
+            }
+        }
+        self.turn(|waiter, now| Some(waiter.machine.step(event.clone(), now)));
+    }
+
+    /// The last poll has left: nothing may happen any more.
+    fn end(&self, state: &mut State) {
+        state.alarm = None;
+        if let Request::InFlight(controller, task) =
+            std::mem::replace(&mut state.request, Request::None)
+        {
+            task.abort();
+            controller.abort();
+            self.client.request_ended();
+        }
+        self.client.forget(&self.id);
+    }
+}
+
+/// One poll, as its owner holds it.
+pub(super) struct Poll {
+    of: Rc<Loop>,
+    serial: u32,
+}
+
+impl Poll {
+    /// Asks now, unless a request is under way.
+    pub(super) fn ask_now(&self) {
+        self.of.hasten(Event::Wake);
+    }
+
+    /// What another process needs to go on; nothing once the poll is over.
+    pub(super) fn token(&self) -> Option<String> {
+        let state = self.of.state.borrow();
+        let waiter = state
+            .waiters
+            .iter()
+            .find(|waiter| waiter.serial == self.serial)?;
+        Some(waiter.machine.resume_token(self.of.client.clock.ahead()))
+    }
+
+    /// Leaves without a word. The last to leave ends the loop and its request.
+    pub(super) fn leave(&self) {
+        let mut state = self.of.state.borrow_mut();
+        let before = state.waiters.len();
+        state.waiters.retain(|waiter| waiter.serial != self.serial);
+        if before > 0 && state.waiters.is_empty() {
+            self.of.end(&mut state);
+        }
+        drop(state);
+        self.of.client.let_in();
+    }
+}

@@ -1,0 +1,170 @@
+//! The wasm-bindgen surface: what the npm package is made of. It translates and nothing else; the
+//! package alone calls it, so nothing here is public API.
+
+use super::convert::{failure_to_js, get, get_function, raw_options, status_to_js, update_to_js};
+use super::driver::{self, Notice};
+use super::fetch::{Reply, Transport};
+use crate::core::error::{ErrorCode, Failure};
+use crate::core::machine::check_id;
+use js_sys::{Function, Promise};
+use std::cell::Cell;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+use web_sys::AbortController;
+
+/// All polls of one `VideoClient`.
+#[wasm_bindgen]
+pub struct Client {
+    inner: Rc<driver::Client>,
+}
+
+#[wasm_bindgen]
+impl Client {
+    /// `config` is what the package's constructor has checked.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(config: &JsValue) -> Self {
+        let number = |key| get(config, key).as_f64().unwrap_or(f64::INFINITY);
+        Self {
+            inner: driver::Client::new(Transport {
+                endpoint: get(config, "endpoint").as_string().unwrap_or_default(),
+                headers: get(config, "headers"),
+                credentials: get(config, "credentials"),
+                fetch: get_function(config, "fetch"),
+                key: get(config, "apiKey")
+                    .as_string()
+                    .filter(|key| !key.is_empty()),
+                timeout: number("requestTimeoutMs") as u64,
+                max_bytes: number("maxResponseBytes") as usize,
+                words: Cell::new(None),
+            }),
+        }
+    }
+
+    /// One request. Resolves with a `VideoStatus`, rejects with what becomes a `VideoError`.
+    #[wasm_bindgen(js_name = getStatus)]
+    #[must_use]
+    pub fn get_status(&self, id: &JsValue, controller: AbortController) -> Promise {
+        let inner = Rc::clone(&self.inner);
+        let id = video_id(id);
+        future_to_promise(async move {
+            let failed = |failure| failure_to_js(&failure);
+            let id = id.map_err(failed)?;
+            match inner.transport.ask(&id, &controller).await {
+                Reply::Answer { answer, raw } => {
+                    Ok(status_to_js(answer.outcome.map_err(failed)?, &raw))
+                }
+                Reply::Nothing { .. } => Err(failed(Failure::new(ErrorCode::Network))),
+            }
+        })
+    }
+
+    /// Starts a poll. `listener` is called with ("update", update), ("done", undefined, token) or
+    /// ("failed", error, token), and never again after one of the last two.
+    pub fn poll(
+        &self,
+        id: &JsValue,
+        options: &JsValue,
+        listener: Function,
+    ) -> Result<Poll, JsValue> {
+        let poll = || {
+            let id = video_id(id)?;
+            let token = get(options, "resumeToken");
+            if !token.is_undefined() && !token.is_string() {
+                return Err(Failure::invalid("resumeToken must be a text"));
+            }
+            let tell = move |notice| {
+                let _ = match notice {
+                    Notice::Update { update, raw } => listener.call2(
+                        &JsValue::UNDEFINED,
+                        &"update".into(),
+                        &update_to_js(&update, &raw),
+                    ),
+                    Notice::Done { token } => listener.call3(
+                        &JsValue::UNDEFINED,
+                        &"done".into(),
+                        &JsValue::UNDEFINED,
+                        &token.into(),
+                    ),
+                    Notice::Failed { failure, token } => listener.call3(
+                        &JsValue::UNDEFINED,
+                        &"failed".into(),
+                        &failure_to_js(&failure),
+                        &token.into(),
+                    ),
+                };
+            };
+            self.inner.poll(
+                &id,
+                raw_options(options),
+                token.as_string().as_deref(),
+                Rc::new(tell),
+            )
+        };
+        poll()
+            .map(|inner| Poll { inner })
+            .map_err(|failure| failure_to_js(&failure))
+    }
+
+    /// Keeps the client to `concurrency` requests at once until the limit is freed.
+    pub fn limit(&self, concurrency: &JsValue) -> Result<Limit, JsValue> {
+        let whole = concurrency
+            .as_f64()
+            .filter(|count| *count >= 1.0 && (count.fract() == 0.0 || count.is_infinite()));
+        match whole {
+            Some(count) => Ok(Limit {
+                _inner: self.inner.limit(count as u32),
+            }),
+            None => Err(failure_to_js(&Failure::invalid(
+                "concurrency must be a whole number of at least 1",
+            ))),
+        }
+    }
+}
+
+/// One poll.
+#[wasm_bindgen]
+pub struct Poll {
+    inner: driver::Poll,
+}
+
+#[wasm_bindgen]
+impl Poll {
+    /// Asks now, unless a request is under way.
+    #[wasm_bindgen(js_name = askNow)]
+    pub fn ask_now(&self) {
+        self.inner.ask_now();
+    }
+
+    /// What another process needs to go on; nothing once the poll is over.
+    #[must_use]
+    pub fn token(&self) -> Option<String> {
+        self.inner.token()
+    }
+
+    /// Leaves without a word.
+    pub fn leave(&self) {
+        self.inner.leave();
+    }
+}
+
+/// A limit on the requests of a client; free it to lift it.
+#[wasm_bindgen]
+pub struct Limit {
+    _inner: driver::Limit,
+}
+
+fn video_id(id: &JsValue) -> Result<String, Failure> {
+    let text = id
+        .as_string()
+        .ok_or_else(|| Failure::invalid("the id of a video must be a text"))?;
+    check_id(&text)?;
+    // A lone surrogate does not survive the way through UTF-8.
+    if JsValue::from_str(&text) != *id {
+        return Err(Failure::invalid(
+            "the id of a video must be well-formed Unicode",
+        ));
+    }
+    Ok(text)
+}

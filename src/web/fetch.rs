@@ -1,0 +1,229 @@
+//! One request through the host's `fetch`: with the key, within its limits of time and size, and
+//! never behind a redirect. What comes back is an answer or nothing; what it means is the core's business.
+
+use super::convert::{get, get_function, set};
+use super::timer::is_offline;
+use crate::core::Millis;
+use crate::core::answer::{Answer, Response};
+use crate::core::machine::Event;
+use futures_util::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
+use js_sys::{Function, JSON, Promise, Uint8Array};
+use std::cell::Cell;
+use std::pin::pin;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{AbortController, Headers, Request, RequestCache, RequestInit, RequestRedirect};
+
+#[wasm_bindgen]
+extern "C" {
+    // Called unbound, as hosts demand, and looked up at each call, so that a replaced global is used.
+    #[wasm_bindgen(js_name = fetch, catch)]
+    fn global_fetch(url: &str, init: &RequestInit) -> Result<JsValue, JsValue>;
+}
+
+/// How one client sends its requests.
+pub(super) struct Transport {
+    /// All of the URL but the id.
+    pub(super) endpoint: String,
+    /// Checked by the package, and holding the key.
+    pub(super) headers: JsValue,
+    pub(super) credentials: JsValue,
+    pub(super) fetch: Option<Function>,
+    /// To be blotted out wherever the server repeats it.
+    pub(super) key: Option<String>,
+    pub(super) timeout: Millis,
+    pub(super) max_bytes: usize,
+    /// Which optional words of a request this host takes; asked once.
+    pub(super) words: Cell<Option<Words>>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Words {
+    cache: bool,
+    redirect: bool,
+}
+
+/// What came of a request.
+pub(super) enum Reply {
+    Answer {
+        answer: Answer,
+        /// The body as JSON, `undefined` if it is none.
+        raw: JsValue,
+    },
+    Nothing {
+        offline: bool,
+    },
+}
+
+impl Reply {
+    pub(super) fn event(self) -> (Event, JsValue) {
+        match self {
+            Reply::Answer { answer, raw } => (Event::Answer(answer), raw),
+            Reply::Nothing { offline: false } => (Event::NetworkError, JsValue::UNDEFINED),
+            Reply::Nothing { offline: true } => (Event::Offline, JsValue::UNDEFINED),
+        }
+    }
+}
+
+/// Fetch rejected, or what it gave is no response: whatever its type and text, there is no answer.
+struct NoAnswer;
+
+impl From<JsValue> for NoAnswer {
+    fn from(_: JsValue) -> Self {
+        NoAnswer
+    }
+}
+
+struct Body {
+    text: String,
+    oversized: bool,
+}
+
+impl Transport {
+    /// Asks once how far the video is. One limit of time covers headers and body; `controller`
+    /// aborts either.
+    pub(super) async fn ask(&self, id: &str, controller: &AbortController) -> Reply {
+        let limit = TimeoutFuture::new(self.timeout.min(i32::MAX as Millis) as u32);
+        let exchange = pin!(self.exchange(id, controller));
+        match select(exchange, limit).await {
+            Either::Left((Ok(reply), _)) => reply,
+            Either::Left((Err(NoAnswer), _)) => Reply::Nothing {
+                offline: is_offline(),
+            },
+            Either::Right(_) => {
+                controller.abort();
+                Reply::Nothing { offline: false }
+            }
+        }
+    }
+
+    async fn exchange(&self, id: &str, controller: &AbortController) -> Result<Reply, NoAnswer> {
+        let url = [
+            &self.endpoint,
+            &String::from(js_sys::encode_uri_component(id)),
+        ]
+        .map(String::as_str)
+        .concat();
+        let init = self.request_init(&url, controller);
+        let called = match &self.fetch {
+            Some(fetch) => fetch.call2(&JsValue::UNDEFINED, &url.as_str().into(), &init),
+            None => global_fetch(&url, &init),
+        }?;
+        let response = JsFuture::from(Promise::resolve(&called)).await?;
+        let is_redirect =
+            get(&response, "type") == "opaqueredirect" || get(&response, "redirected") == true;
+        let http_status = if is_redirect {
+            0
+        } else {
+            get(&response, "status").as_f64().ok_or(NoAnswer)? as u16
+        };
+        let headers = get(&response, "headers").unchecked_into::<Headers>();
+        let retry_after = headers.get("retry-after").unwrap_or_default();
+        let body = if is_redirect {
+            None
+        } else {
+            Some(self.read(&response).await?)
+        };
+        if body.as_ref().is_none_or(|body| body.oversized) {
+            controller.abort();
+        }
+        let Body { text, oversized } = body.unwrap_or(Body {
+            text: String::new(),
+            oversized: false,
+        });
+        let text = self.blotted(text);
+        let json = JSON::parse(&text).ok();
+        let answer = Answer::read(
+            Response {
+                http_status,
+                retry_after: retry_after.as_deref(),
+                body: &text,
+                json: json.as_ref(),
+                oversized,
+            },
+            id,
+        );
+        Ok(Reply::Answer {
+            answer,
+            raw: json.unwrap_or_default(),
+        })
+    }
+
+    fn request_init(&self, url: &str, controller: &AbortController) -> RequestInit {
+        let words = self.words.get().unwrap_or_else(|| {
+            let takes = |set: &dyn Fn(&RequestInit)| {
+                let init = RequestInit::new();
+                set(&init);
+                Request::new_with_str_and_init(url, &init).is_ok()
+            };
+            let words = Words {
+                // Without it Next.js freezes the first answer.
+                cache: takes(&|init| init.set_cache(RequestCache::NoStore)),
+                redirect: takes(&|init| init.set_redirect(RequestRedirect::Manual)),
+            };
+            self.words.set(Some(words));
+            words
+        });
+        let init = RequestInit::new();
+        init.set_headers(&self.headers);
+        init.set_signal(Some(&controller.signal()));
+        if words.cache {
+            init.set_cache(RequestCache::NoStore);
+        }
+        if words.redirect {
+            init.set_redirect(RequestRedirect::Manual);
+        }
+        if !self.credentials.is_undefined() {
+            set(&init, "credentials", &self.credentials);
+        }
+        init
+    }
+
+    /// Reads the body up to the limit and no further.
+    async fn read(&self, response: &JsValue) -> Result<Body, NoAnswer> {
+        let call = |object: &JsValue, method: &str| -> Result<JsValue, NoAnswer> {
+            Ok(get_function(object, method)
+                .ok_or(NoAnswer)?
+                .call0(object)?)
+        };
+        let stream = get(response, "body");
+        if get_function(&stream, "getReader").is_none() {
+            // A response of some other make, or one without a body.
+            let text = JsFuture::from(Promise::resolve(&call(response, "text")?)).await?;
+            let text = text.as_string().ok_or(NoAnswer)?;
+            let oversized = text.len() > self.max_bytes;
+            return Ok(Body { text, oversized });
+        }
+        let reader = call(&stream, "getReader")?;
+        let mut bytes = Vec::new();
+        let oversized = loop {
+            let part = JsFuture::from(Promise::resolve(&call(&reader, "read")?)).await?;
+            if get(&part, "done") == true {
+                break false;
+            }
+            let chunk: Uint8Array = get(&part, "value").dyn_into()?;
+            if chunk.length() as usize > self.max_bytes.saturating_sub(bytes.len()) {
+                // The stream may not belong to the request that is aborted next.
+                if let Ok(cancelled) = call(&reader, "cancel") {
+                    spawn_local(async move {
+                        let _ = JsFuture::from(Promise::resolve(&cancelled)).await;
+                    });
+                }
+                break true;
+            }
+            bytes.extend_from_slice(&chunk.to_vec());
+        };
+        let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes))
+            .into_owned();
+        Ok(Body { text, oversized })
+    }
+
+    /// A server that repeats the key in its answer must not carry it into an error or an update.
+    fn blotted(&self, text: String) -> String {
+        match &self.key {
+            Some(key) if text.contains(key.as_str()) => text.replace(key.as_str(), "***"),
+            _ => text,
+        }
+    }
+}

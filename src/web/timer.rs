@@ -1,0 +1,108 @@
+//! Time, and the signs that it is worth asking now: a clock that nobody can step back, one-shot
+//! alarms, and the browser's word that the tab or the network is back.
+
+use super::convert::{get, get_function};
+use crate::core::Millis;
+use gloo_timers::callback::Timeout;
+use js_sys::Date;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn performance_now() -> f64;
+}
+
+/// Unix time that goes on steadily from when the clock was made, whatever is done to the wall clock.
+pub(super) struct Clock {
+    origin: f64,
+}
+
+impl Clock {
+    pub(super) fn new() -> Self {
+        Self {
+            origin: Date::now() - performance_now(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        (self.origin + performance_now()) as Millis
+    }
+
+    /// How far this clock is ahead of the wall clock by now.
+    pub(super) fn ahead(&self) -> i64 {
+        (self.now() as f64 - Date::now()) as i64
+    }
+}
+
+/// Longest delay that every host keeps; a longer one would fire at once.
+const LONGEST: Millis = i32::MAX as Millis;
+
+/// Calls back after `delay`, or earlier where the delay is longer than a timer can hold: whoever is
+/// woken looks at the clock and sleeps on. Dropping it clears the timer.
+#[must_use = "dropping an alarm clears it"]
+pub(super) fn alarm(delay: Millis, ring: impl FnOnce() + 'static) -> Timeout {
+    Timeout::new(delay.min(LONGEST) as u32, ring)
+}
+
+/// Whether the host knows that it has no network.
+pub(super) fn is_offline() -> bool {
+    get(&get(&js_sys::global(), "navigator"), "onLine") == false
+}
+
+/// Listens, where there is a browser around, for the tab coming back to the front or out of the
+/// back/forward cache, and for the network coming back. Dropping it stops listening.
+#[must_use = "dropping it stops listening"]
+pub(super) struct Hints {
+    listening: Vec<(JsValue, &'static str)>,
+    listener: Closure<dyn FnMut()>,
+}
+
+impl Hints {
+    pub(super) fn listen(mut act: impl FnMut() + 'static) -> Self {
+        let global: JsValue = js_sys::global().into();
+        let document = get(&global, "document");
+        let shown = document.clone();
+        let listener = Closure::new(move || {
+            if get(&shown, "visibilityState") != "hidden" {
+                act();
+            }
+        });
+        let mut hints = Self {
+            listening: Vec::new(),
+            listener,
+        };
+        // Only a browser knows `onLine`; elsewhere a listener on the global means something else.
+        if get(&get(&global, "navigator"), "onLine")
+            .as_bool()
+            .is_some()
+        {
+            for (target, event) in [
+                (&document, "visibilitychange"),
+                (&global, "pageshow"),
+                (&global, "online"),
+            ] {
+                if hints.call(target, "addEventListener", event) {
+                    hints.listening.push((target.clone(), event));
+                }
+            }
+        }
+        hints
+    }
+
+    fn call(&self, target: &JsValue, method: &str, event: &str) -> bool {
+        get_function(target, method).is_some_and(|method| {
+            method
+                .call2(target, &event.into(), self.listener.as_ref())
+                .is_ok()
+        })
+    }
+}
+
+impl Drop for Hints {
+    fn drop(&mut self) {
+        for (target, event) in &self.listening {
+            self.call(target, "removeEventListener", event);
+        }
+    }
+}
