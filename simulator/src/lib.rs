@@ -15,6 +15,8 @@ mod catalogue;
 mod date;
 mod dialect;
 mod fault;
+#[cfg(feature = "http")]
+pub mod http;
 mod model;
 mod order;
 mod pipeline;
