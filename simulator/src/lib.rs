@@ -23,6 +23,8 @@ mod pipeline;
 mod random;
 mod reply;
 mod video;
+#[cfg(target_arch = "wasm32")]
+pub mod wasm;
 
 pub use catalogue::{Expect, Group, SCENARIOS, Scenario, catalogue, scenario};
 pub use dialect::{Content, Credits, Dialect, Naming, Scale, Spelling, Wording};
