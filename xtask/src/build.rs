@@ -61,17 +61,23 @@ const WASM_FEATURES: [&str; 6] = [
 
 /// Builds everything and prints the sizes.
 pub(crate) fn run() -> Result<()> {
+    // What is quickest to find wanting comes first.
+    node::require()?;
+    with(&Toolchain::find()?)
+}
+
+/// The same with a toolchain that was found before.
+pub(crate) fn with(toolchain: &Toolchain) -> Result<()> {
     let started = Instant::now();
     let _lock = workspace::lock()?;
     let tools = NodePackage::install("pkg")?;
-    let toolchain = Toolchain::find()?;
     let modules: Vec<Module> = [VIDEO, SIMULATOR]
         .into_iter()
         .filter(Module::is_present)
         .collect();
-    compile(&toolchain, &modules)?;
+    compile(toolchain, &modules)?;
     for module in &modules {
-        prepare(module, &toolchain, &tools)?;
+        prepare(module, toolchain, &tools)?;
     }
     bundle(&tools)?;
     assemble_page()?;

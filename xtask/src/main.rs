@@ -3,16 +3,22 @@
 //! that names the cure; nothing here may need a tool that no line tells the user to install.
 
 mod apt;
+mod browser;
 mod build;
+mod demo;
 mod glue;
+mod live;
 mod node;
 mod process;
 mod target;
+mod test;
 mod workspace;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args;
 
 /// Build, test and show iacrea-video.
 #[derive(Parser)]
@@ -26,11 +32,27 @@ struct Cli {
 enum Task {
     /// Build the npm package into pkg/dist and the demo page into www/dist
     Build,
+    /// Run every check and every test
+    Test(test::Arguments),
+    /// Build, then serve the demo page on this machine
+    Demo(demo::Arguments),
+    /// Run one test module, as cargo asks for it
+    #[command(hide = true, disable_help_flag = true)]
+    WasmTestRunner {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Task::Build => build::run(),
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Demo(arguments) => demo::run(&arguments),
+        Task::WasmTestRunner { arguments } => {
+            let program = OsString::from("wasm-bindgen-test-runner");
+            run_cli_with_args([program].into_iter().chain(arguments))
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

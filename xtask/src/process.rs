@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -28,7 +28,6 @@ pub(crate) fn run(command: &mut Command, cure: &str) -> Result<()> {
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let name = describe(command);
     let output = command
-        .stderr(Stdio::piped())
         .output()
         .with_context(|| format!("cannot start `{name}`"))?;
     if !output.status.success() {

@@ -19,7 +19,7 @@ use crate::{apt, workspace};
 
 const TRIPLE: &str = "wasm32-unknown-unknown";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
-const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "rust-web-clippy"];
+const DEBIAN_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
 /// Older compilers do not know the language edition's features that this workspace uses.
 const OLDEST_RUSTC: u32 = 90;
 const CURE: &str = "run `rustup target add wasm32-unknown-unknown`, then repeat";
@@ -70,15 +70,15 @@ impl Toolchain {
         Ok(command)
     }
 
-    /// `cargo clippy` for wasm32; none where this toolchain has no clippy of its own.
-    pub(crate) fn clippy(&self) -> Result<Option<Command>> {
+    /// `cargo clippy` for wasm32.
+    pub(crate) fn clippy(&self) -> Result<Command> {
         let mut command = match self.kind {
             Kind::Installed => process::cargo("clippy"),
             Kind::Debian { .. } => {
                 // Only the clippy of the same compiler can read what that compiler wrote.
                 let program = Path::new("/usr/bin/cargo-clippy");
                 if !program.is_file() {
-                    return Ok(None);
+                    apt::install(&["rust-web-clippy"], "lints for wasm32")?;
                 }
                 let mut command = Command::new(program);
                 process::forget_outer_cargo(&mut command);
@@ -87,7 +87,7 @@ impl Toolchain {
             }
         };
         self.configure(&mut command, "check", Purpose::Check)?;
-        Ok(Some(command))
+        Ok(command)
     }
 
     /// Where `cargo` leaves the modules of this purpose.

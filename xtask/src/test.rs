@@ -1,0 +1,336 @@
+//! `cargo xtask test`: every check and every test there is, cheap ones first, one section after the
+//! other. It ends with the count, and after a failure with the command that repeats it.
+
+use std::cell::OnceCell;
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::browser::Browser;
+use crate::node::{self, NodePackage};
+use crate::process::{self, cargo, run as run_program};
+use crate::target::{Purpose, Toolchain};
+use crate::{build, workspace};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run these sections only; may be repeated
+    #[arg(long, value_name = "SECTION")]
+    only: Vec<String>,
+    /// Go on after a section has failed
+    #[arg(long)]
+    keep_going: bool,
+    /// Name the sections and end
+    #[arg(long)]
+    list: bool,
+}
+
+struct Section {
+    name: &'static str,
+    title: &'static str,
+    run: fn(&Machine) -> Result<()>,
+}
+
+const SECTIONS: [Section; 12] = [
+    Section {
+        name: "format",
+        title: "cargo fmt",
+        run: format,
+    },
+    Section {
+        name: "lint",
+        title: "clippy on the host",
+        run: lint,
+    },
+    Section {
+        name: "native",
+        title: "native tests, in virtual time",
+        run: native,
+    },
+    Section {
+        name: "docs",
+        title: "rustdoc on the host",
+        run: docs,
+    },
+    Section {
+        name: "build",
+        title: "the package and the page, tsc --strict",
+        run: package,
+    },
+    Section {
+        name: "types",
+        title: "types as users see them",
+        run: types,
+    },
+    Section {
+        name: "node",
+        title: "the package in Node against the simulator",
+        run: in_node,
+    },
+    Section {
+        name: "browser",
+        title: "the page in Chromium",
+        run: in_browser,
+    },
+    Section {
+        name: "lint-wasm",
+        title: "clippy for wasm32",
+        run: lint_wasm,
+    },
+    Section {
+        name: "docs-wasm",
+        title: "rustdoc for wasm32",
+        run: docs_wasm,
+    },
+    Section {
+        name: "wasm-node",
+        title: "the crate as wasm in Node",
+        run: wasm_in_node,
+    },
+    Section {
+        name: "wasm-browser",
+        title: "the crate as wasm in Chromium",
+        run: wasm_in_browser,
+    },
+];
+
+/// What the machine offers, looked for when a section first needs it.
+struct Machine {
+    toolchain: OnceCell<Toolchain>,
+}
+
+impl Machine {
+    fn toolchain(&self) -> Result<&Toolchain> {
+        if let Some(toolchain) = self.toolchain.get() {
+            return Ok(toolchain);
+        }
+        let toolchain = Toolchain::find()?;
+        Ok(self.toolchain.get_or_init(|| toolchain))
+    }
+}
+
+/// Runs the sections.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.list {
+        for section in &SECTIONS {
+            println!("{:<14}{}", section.name, section.title);
+        }
+        return Ok(());
+    }
+    let known = |name: &String| SECTIONS.iter().any(|section| section.name == name);
+    if let Some(unknown) = arguments.only.iter().find(|name| !known(name)) {
+        bail!("no section is called {unknown}: `cargo xtask test --list` names them");
+    }
+    let chosen = |section: &&Section| {
+        arguments.only.is_empty() || arguments.only.iter().any(|name| name == section.name)
+    };
+    let machine = Machine {
+        toolchain: OnceCell::new(),
+    };
+    let started = Instant::now();
+    let mut passed = Vec::new();
+    let mut failed = Vec::new();
+    for section in SECTIONS.iter().filter(chosen) {
+        eprintln!("\n=== {}: {}", section.name, section.title);
+        let begun = Instant::now();
+        let outcome = (section.run)(&machine);
+        let seconds = begun.elapsed().as_secs_f32();
+        match outcome {
+            Ok(()) => {
+                eprintln!("=== {} passed in {seconds:.1} s", section.name);
+                passed.push((section, seconds));
+            }
+            Err(error) => {
+                eprintln!("=== {} FAILED in {seconds:.1} s: {error:#}", section.name);
+                failed.push(section);
+                if !arguments.keep_going {
+                    break;
+                }
+            }
+        }
+    }
+    eprintln!();
+    for (section, seconds) in &passed {
+        eprintln!("{:<14}{seconds:>7.1} s", section.name);
+    }
+    println!(
+        "{} sections passed, {} failed, in {:.0} s",
+        passed.len(),
+        failed.len(),
+        started.elapsed().as_secs_f32()
+    );
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = failed.iter().map(|section| section.name).collect();
+    bail!(
+        "failed: {}; repeat with `cargo xtask test --only {}`",
+        names.join(", "),
+        names.join(" --only ")
+    )
+}
+
+const SEE_ABOVE: &str = "see its messages above";
+
+fn format(_: &Machine) -> Result<()> {
+    run_program(
+        cargo("fmt").args(["--all", "--check"]),
+        "run `cargo fmt --all`",
+    )
+}
+
+fn lint(_: &Machine) -> Result<()> {
+    let mut clippy = cargo("clippy");
+    clippy.args([
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    run_program(&mut clippy, SEE_ABOVE)
+}
+
+fn lint_wasm(machine: &Machine) -> Result<()> {
+    let toolchain = machine.toolchain()?;
+    let mut clippy = toolchain.clippy()?;
+    clippy
+        .args(WASM_PACKAGES)
+        .args(["--lib", "--", "-D", "warnings"]);
+    run_program(&mut clippy, SEE_ABOVE)
+}
+
+fn docs(_: &Machine) -> Result<()> {
+    let mut doc = cargo("doc");
+    doc.args(["--workspace", "--no-deps", "--all-features"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    run_program(&mut doc, SEE_ABOVE)
+}
+
+fn docs_wasm(machine: &Machine) -> Result<()> {
+    let mut doc = machine.toolchain()?.cargo("doc", Purpose::Check)?;
+    doc.args(WASM_PACKAGES)
+        .args(["--lib", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    run_program(&mut doc, SEE_ABOVE)
+}
+
+const WASM_PACKAGES: [&str; 4] = ["--package", "iacrea-video", "--package", "iacrea-simulator"];
+
+fn native(_: &Machine) -> Result<()> {
+    run_program(
+        cargo("test").args(["--workspace", "--all-features"]),
+        SEE_ABOVE,
+    )
+}
+
+fn wasm_in_node(machine: &Machine) -> Result<()> {
+    node::require()?;
+    run_program(&mut wasm_tests(machine, "wasm_node")?, SEE_ABOVE)
+}
+
+fn wasm_in_browser(machine: &Machine) -> Result<()> {
+    let browser = Browser::find()?;
+    let mut test = wasm_tests(machine, "wasm_browser")?;
+    test.env("CHROMEDRIVER", &browser.driver)
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", browser.capabilities()?)
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
+        .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30");
+    run_program(&mut test, SEE_ABOVE)
+}
+
+/// `cargo test` for wasm32 with this program as the runner.
+fn wasm_tests(machine: &Machine, test: &str) -> Result<Command> {
+    let runner = serde_json::json!([this_program()?, "wasm-test-runner"]);
+    let mut command = machine.toolchain()?.cargo("test", Purpose::Check)?;
+    command
+        .arg("--config")
+        .arg(format!("target.wasm32-unknown-unknown.runner={runner}"))
+        .args(["--package", "iacrea-video", "--test", test]);
+    Ok(command)
+}
+
+fn package(machine: &Machine) -> Result<()> {
+    build::with(machine.toolchain()?)
+}
+
+fn types(_: &Machine) -> Result<()> {
+    let tools = NodePackage::install("pkg")?;
+    let mut tsc = tools.tool("tsc");
+    run_program(
+        tsc.args(["--noEmit", "--project", "../tests/types/tsconfig.json"]),
+        SEE_ABOVE,
+    )
+}
+
+fn in_node(_: &Machine) -> Result<()> {
+    let simulator = simulator()?;
+    let mut tests = node_tests("node")?;
+    run_program(tests.env("SIMULATOR_BIN", simulator), SEE_ABOVE)
+}
+
+fn in_browser(_: &Machine) -> Result<()> {
+    let browser = Browser::find()?;
+    let switches = serde_json::json!(Browser::switches());
+    let mut tests = node_tests("browser")?;
+    tests
+        .env("CHROME", browser.chrome)
+        .env("CHROME_ARGS", switches.to_string())
+        .env("XTASK_BIN", this_program()?)
+        .env("SCREENSHOTS", workspace::root().join("tests/screenshots"));
+    run_program(&mut tests, SEE_ABOVE)
+}
+
+/// Node's test runner over the files of tests/<folder>; they find pkg/dist and www/dist built.
+fn node_tests(folder: &str) -> Result<Command> {
+    let dir = workspace::root().join("tests").join(folder);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        bail!("tests/{folder} holds no *.test.mjs");
+    }
+    files.sort();
+    NodePackage::install("tests")?;
+    let mut tests = Command::new("node");
+    tests
+        .args(["--test", "--test-reporter=spec"])
+        .args(files)
+        .current_dir(workspace::root());
+    Ok(tests)
+}
+
+/// Builds the pretend server; cargo says where it put it.
+fn simulator() -> Result<PathBuf> {
+    let mut build = cargo("build");
+    build.args([
+        "--package",
+        "iacrea-simulator",
+        "--all-features",
+        "--bin",
+        "iacrea-simulator",
+    ]);
+    build
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit());
+    let messages = process::output(&mut build)?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
+        .context("cargo built no iacrea-simulator")
+}
+
+fn this_program() -> Result<PathBuf> {
+    env::current_exe().context("cannot find this program's own file")
+}
