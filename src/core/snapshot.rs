@@ -347,22 +347,24 @@ fn read(text: &str) -> Option<Machine> {
     sound.then_some(machine)
 }
 
-/// The id, when the poll began, and its timeout.
+/// The id, when the poll began, and its timeout: nothing for the default, "Infinity" for none.
 fn read_not_begun(fields: &str) -> Option<Machine> {
     let mut fields = Reader {
         fields: fields.split(SEPARATOR),
     };
     let id = fields.text()?;
     let started = fields.number()?;
-    let timeout_ms = match fields.optional_number()? {
-        Some(ms) => ms as f64,
-        None => f64::INFINITY,
+    let timeout_ms = match fields.next()? {
+        "" => None,
+        "Infinity" => Some(f64::INFINITY),
+        digits => Some(digits.parse::<u64>().ok()? as f64),
     };
-    let raw = RawOptions {
-        timeout_ms: Some(timeout_ms),
+    let options = RawOptions {
+        timeout_ms,
         ..RawOptions::default()
-    };
-    let options = raw.check(&Options::default()).ok()?;
+    }
+    .check(&Options::default())
+    .ok()?;
     let (mut machine, _) = Machine::start(&id, options, started);
     machine.job.requests = 0;
     fields.fields.next().is_none().then_some(machine)

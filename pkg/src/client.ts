@@ -1,0 +1,187 @@
+/**
+ * The client: checks its options, then hands calls to the module. The entries differ only in where
+ * the module comes from.
+ */
+
+import { asVideoError, invalidArgument } from "./error.js";
+import type { Glue } from "./generated/video.glue.js";
+import type { Instance } from "./instantiate.js";
+import { dispose, Poller, type Connect } from "./poller.js";
+import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, VideoPoller, VideoStatus } from "./types.js";
+
+/** What the module exports. */
+export type Module = Glue["exports"];
+type Client = InstanceType<Module["Client"]>;
+type Limit = ReturnType<Client["limit"]>;
+
+/** A client of the module that `load` brings. */
+export class ModuleClient {
+  readonly #load: () => Promise<Instance<Module>>;
+  readonly #config: Config;
+  #connected: { readonly instance: Instance<Module>; readonly client: Client } | undefined;
+  readonly #pollers = new Set<Poller>();
+
+  /** @internal */
+  constructor(load: () => Promise<Instance<Module>>, options: ClientOptions) {
+    this.#load = load;
+    this.#config = checked(options);
+  }
+
+  /**
+   * Asks once, and does not try again. `id` is any text but `""`, `"."` and `".."`; it becomes one encoded
+   * segment of the path. Rejects with a `VideoError`, or with the signal's reason.
+   */
+  getStatus(id: string, options: { signal?: AbortSignal } = {}): Promise<VideoStatus> {
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const controller = new AbortController();
+      const unhook = new AbortController();
+      const once = { signal: unhook.signal };
+      const fail = (thrown: unknown) => {
+        unhook.abort();
+        reject(asVideoError(thrown));
+      };
+      signal?.addEventListener("abort", () => {
+        unhook.abort();
+        controller.abort();
+        reject(signal.reason);
+      }, once);
+      this.#connect().then(({ instance, client }) => {
+        if (signal?.aborted) return;
+        instance.crashed.addEventListener("abort", () => fail(instance.crashed.reason), once);
+        return client.getStatus(id, controller).then((status: VideoStatus) => {
+          unhook.abort();
+          resolve(status);
+        });
+      }).catch(fail);
+    });
+  }
+
+  /** Waits until the video is done. Resolves with it; rejects with a `VideoError`, or with the signal's reason. */
+  waitForVideo(id: string, options: PollOptions = {}): Promise<DoneUpdate> {
+    return this.#poll(id, options).done;
+  }
+
+  /**
+   * Starts at once, and gives the poll to watch, hasten and cancel. Polls of one id share their requests, at
+   * the tightest pace among them; the last to leave ends the asking. An argument that cannot work rejects `done`.
+   */
+  poll(id: string, options: PollOptions = {}): VideoPoller {
+    return this.#poll(id, options);
+  }
+
+  /** Waits for many videos, with few requests in flight. Settles like `Promise.allSettled`, in the order of `ids`. */
+  async waitForVideos(ids: Iterable<string>, options: PollManyOptions = {}): Promise<PromiseSettledResult<DoneUpdate>[]> {
+    if (typeof ids?.[Symbol.iterator] !== "function") throw invalidArgument("ids must be iterable");
+    const { concurrency = 6, ...shared } = options;
+    let limit: Limit | undefined;
+    const polls = Array.from(ids, (id) =>
+      this.#poll(id, shared, (client) => {
+        limit ??= client.limit(concurrency);
+      }).done,
+    );
+    const settled = await Promise.allSettled(polls);
+    limit?.free();
+    return settled;
+  }
+
+  /** Ends all polls of this client, as their `cancel()` does. */
+  [dispose](): void {
+    for (const poller of [...this.#pollers]) poller.cancel();
+  }
+
+  #poll(id: string, options: PollOptions, prepare?: (client: Client) => void): Poller {
+    const connect: Connect = async () => {
+      const { instance, client } = await this.#connect();
+      return {
+        crashed: instance.crashed,
+        start: (listener) => {
+          prepare?.(client);
+          return client.poll(id, options, listener);
+        },
+      };
+    };
+    const poller = new Poller(id, options, connect);
+    this.#pollers.add(poller);
+    const forget = () => void this.#pollers.delete(poller);
+    poller.done.then(forget, forget);
+    return poller;
+  }
+
+  /** The module's side of this client, in the instance that is alive. */
+  async #connect() {
+    const instance = await this.#load();
+    if (this.#connected?.instance !== instance) {
+      this.#connected = { instance, client: new instance.exports.Client(this.#config) };
+    }
+    return this.#connected;
+  }
+}
+
+/** What the module is told of a client. */
+interface Config {
+  readonly endpoint: string;
+  readonly headers: Headers;
+  readonly apiKey: string | undefined;
+  readonly credentials: RequestCredentials | undefined;
+  readonly fetch: typeof globalThis.fetch | undefined;
+  readonly requestTimeoutMs: number;
+  readonly maxResponseBytes: number;
+}
+
+function checked(options: ClientOptions): Config {
+  if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
+  const { apiKey, baseUrl, kind = "video", credentials, fetch, requestTimeoutMs = 30_000, maxResponseBytes = 1_048_576 } = options;
+  if (kind !== "video" && kind !== "auto") throw invalidArgument('kind must be "video" or "auto"');
+  if (credentials !== undefined && !["omit", "same-origin", "include"].includes(credentials)) {
+    throw invalidArgument('credentials must be "omit", "same-origin" or "include"');
+  }
+  if (fetch !== undefined && typeof fetch !== "function") throw invalidArgument("fetch must be a function");
+  for (const [name, value] of Object.entries({ requestTimeoutMs, maxResponseBytes })) {
+    if (typeof value !== "number" || !(value > 0)) throw invalidArgument(`${name} must be a number above 0`);
+  }
+  if (apiKey !== undefined && (typeof apiKey !== "string" || apiKey.trim() === "")) {
+    throw invalidArgument("apiKey must be a text that is not empty");
+  }
+  const headers = checkedHeaders(options.headers, apiKey);
+  // Wherever the key came from, it is as secret.
+  const key = headers.get("x-api-key") ?? undefined;
+  const base = checkedBase(baseUrl ?? "https://iacrea.com");
+  if (key !== undefined && base.protocol === "http:" && !isLoopback(base.hostname)) {
+    throw invalidArgument("a key is not sent over plain http, except to a loopback address: use https");
+  }
+  const folder = kind === "auto" ? "video/auto" : "video";
+  const endpoint = `${base.origin}${base.pathname.replace(/\/+$/, "")}/api/video-editor/generate/${folder}/`;
+  return { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes };
+}
+
+function checkedHeaders(init: HeadersInit | undefined, apiKey: string | undefined): Headers {
+  try {
+    const headers = new Headers(init);
+    if (apiKey !== undefined) headers.set("x-api-key", apiKey);
+    if (!headers.has("accept")) headers.set("accept", "application/json");
+    return headers;
+  } catch {
+    // The host's own message quotes the value, which may be the key.
+    throw invalidArgument("headers or apiKey hold something that no HTTP header can");
+  }
+}
+
+function checkedBase(baseUrl: string | URL): URL {
+  const page = (globalThis as { location?: { href: string } }).location?.href;
+  let base: URL;
+  try {
+    base = new URL(baseUrl, page);
+  } catch {
+    throw invalidArgument("baseUrl must be a URL; only in a browser may it be relative");
+  }
+  if (base.protocol !== "https:" && base.protocol !== "http:") throw invalidArgument("baseUrl must be http or https");
+  if (base.username || base.password) throw invalidArgument("baseUrl must not hold a user name or password");
+  if (base.search || base.hash) throw invalidArgument("baseUrl must have no query and no fragment");
+  return base;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127(\.\d+){3}$/.test(host);
+}

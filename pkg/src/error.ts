@@ -1,0 +1,54 @@
+/** The one error class. What goes into it was decided by the core; here it only becomes an `Error`. */
+
+import type { VideoErrorCode, VideoUpdate } from "./types.js";
+
+/** A failure as the WebAssembly module describes it. */
+export interface PlainError {
+  readonly code: VideoErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly httpStatus?: number;
+  readonly detail?: string;
+}
+
+/** Why there is no video. */
+export class VideoError extends Error {
+  override readonly name = "VideoError";
+  readonly code: VideoErrorCode;
+  /** Whether trying again later, with `resumeToken`, can help. */
+  readonly retryable: boolean;
+  readonly httpStatus?: number;
+  /** The server's own words, if any: at most 2,000 characters. */
+  readonly detail?: string;
+  /** The last update before it. */
+  readonly last?: VideoUpdate;
+  readonly resumeToken?: string;
+
+  /** @internal */
+  constructor(plain: PlainError, rest: { last?: VideoUpdate | undefined; resumeToken?: string | undefined; cause?: unknown } = {}) {
+    super(plain.message, "cause" in rest ? { cause: rest.cause } : undefined);
+    this.code = plain.code;
+    this.retryable = plain.retryable;
+    if (plain.httpStatus !== undefined) this.httpStatus = plain.httpStatus;
+    if (plain.detail !== undefined) this.detail = plain.detail;
+    if (rest.last !== undefined) this.last = rest.last;
+    if (rest.resumeToken !== undefined) this.resumeToken = rest.resumeToken;
+  }
+}
+
+/** An argument that is refused before WebAssembly is asked. */
+export function invalidArgument(what: string): VideoError {
+  return new VideoError({ code: "invalid_argument", message: `invalid argument: ${what}`, retryable: false });
+}
+
+/** What loading or running the module threw, as an error of ours; one that already is ours stays as it is. */
+export function asVideoError(thrown: unknown): VideoError {
+  if (thrown instanceof VideoError) return thrown;
+  if (isPlainError(thrown)) return new VideoError(thrown);
+  const message = `the WebAssembly module failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+  return new VideoError({ code: "internal", message, retryable: true }, { cause: thrown });
+}
+
+function isPlainError(thrown: unknown): thrown is PlainError {
+  return typeof thrown === "object" && thrown !== null && !(thrown instanceof Error) && "code" in thrown;
+}

@@ -1,0 +1,24 @@
+/** The default entry: the module is inlined, so that every bundler and host finds it, and made at the first call. */
+
+import { ModuleClient, type Module } from "./client.js";
+import { createGlue } from "./generated/video.glue.js";
+import inlined from "./generated/video.wasm.js";
+import { lazy } from "./instantiate.js";
+import type { ClientOptions } from "./types.js";
+
+export { VideoError } from "./error.js";
+export type {
+  ClientOptions, ContentStatus, DoneUpdate, DoneVideo, FailedVideo, GeneratedContent, GeneratingVideo, PendingVideo,
+  PollManyOptions, PollOptions, PollProgress, RenderingVideo, StartRenderingVideo, UnrecognizedVideo, VideoErrorCode,
+  VideoPoller, VideoStatus, VideoUpdate,
+} from "./types.js";
+
+const load = lazy<Module>(createGlue, inlined);
+
+/** Waits for videos of one account. */
+export class VideoClient extends ModuleClient {
+  /** Throws a `VideoError` "invalid_argument" for options that cannot work. Nothing is loaded or sent before the first call. */
+  constructor(options: ClientOptions = {}) {
+    super(load, options);
+  }
+}
