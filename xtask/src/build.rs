@@ -31,12 +31,6 @@ struct Module {
     library: &'static str,
 }
 
-impl Module {
-    fn is_present(&self) -> bool {
-        self.name == "video" || workspace::root().join("pkg/src/simulator.ts").is_file()
-    }
-}
-
 const VIDEO: Module = Module {
     name: "video",
     package: "iacrea-video",
@@ -71,10 +65,7 @@ pub(crate) fn with(toolchain: &Toolchain) -> Result<()> {
     let started = Instant::now();
     let _lock = workspace::lock()?;
     let tools = NodePackage::install("pkg")?;
-    let modules: Vec<Module> = [VIDEO, SIMULATOR]
-        .into_iter()
-        .filter(Module::is_present)
-        .collect();
+    let modules = [VIDEO, SIMULATOR];
     compile(toolchain, &modules)?;
     for module in &modules {
         prepare(module, toolchain, &tools)?;
@@ -210,20 +201,16 @@ fn deflate(bytes: &[u8]) -> Result<Vec<u8>> {
 
 fn bundle(tools: &NodePackage) -> Result<()> {
     let dist = dist();
+    // What an earlier build left there would be packed with the rest.
+    if dist.is_dir() {
+        fs::remove_dir_all(&dist).with_context(|| format!("cannot empty {}", dist.display()))?;
+    }
     write_if_changed(
         &dist.join("iacrea-video.wasm"),
         &fs::read(optimised(&VIDEO)?)?,
     )?;
     let mut esbuild = tools.tool("esbuild");
-    let root = workspace::root().join("pkg");
-    let entries: Vec<_> = ENTRIES
-        .iter()
-        .filter(|entry| root.join(entry).is_file())
-        .collect();
-    if entries.is_empty() {
-        return Ok(());
-    }
-    esbuild.args(entries).args([
+    esbuild.args(ENTRIES).args([
         "--bundle",
         "--format=esm",
         "--target=es2022",
@@ -250,7 +237,7 @@ fn assemble_page() -> Result<()> {
 }
 
 fn refuse_machine_paths() -> Result<()> {
-    let mut shipped = vec![optimised(&VIDEO)?];
+    let mut shipped = vec![optimised(&VIDEO)?, optimised(&SIMULATOR)?];
     for entry in fs::read_dir(dist()).context("cannot list pkg/dist")? {
         shipped.push(entry?.path());
     }

@@ -82,6 +82,7 @@ pub(crate) fn factory(generated: &str, imports: &Imports) -> Result<String> {
 pub(crate) fn declarations(generated: &str) -> Result<String> {
     let mut body = String::new();
     let mut exports = Vec::new();
+    let mut types = Vec::new();
     for line in generated.lines() {
         let Some(declaration) = line.strip_prefix("export ") else {
             body.push_str(line);
@@ -90,6 +91,9 @@ pub(crate) fn declarations(generated: &str) -> Result<String> {
         };
         if let Some(name) = declared_name(declaration) {
             exports.push(name);
+            if declaration.starts_with("class ") || declaration.starts_with("enum ") {
+                types.push(name);
+            }
             body.push_str("declare ");
         } else if !(declaration.starts_with("type ") || declaration.starts_with("interface ")) {
             bail!("the glue declares something unknown: {line}");
@@ -111,7 +115,9 @@ pub(crate) fn declarations(generated: &str) -> Result<String> {
     }
     text.push_str("  };\n  setWasm(instanceExports: WebAssembly.Exports): void;\n}\n");
     text.push_str("/** Fresh glue: one for each instance. */\n");
-    text.push_str("export function createGlue(): Glue;\nexport {};\n");
+    text.push_str("export function createGlue(): Glue;\n");
+    // As types alone: at run time they are reached through `exports`.
+    writeln!(text, "export type {{ {} }};", types.join(", "))?;
     Ok(text)
 }
 
@@ -205,6 +211,7 @@ export function __wbg_set_wasm(val) {
         .unwrap();
         assert!(text.contains("declare class Client {\n  free(): void;\n}"));
         assert!(text.contains("declare function version(): string;"));
+        assert!(text.ends_with("\nexport type { Client };\n"));
         assert!(text.contains("\ntype Mark = number;"));
         assert!(text.contains(
             "    readonly Client: typeof Client;\n    readonly version: typeof version;\n"
