@@ -16,7 +16,7 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::glue::{self, Imports};
+use crate::glue::{self, IMPORT_MODULE, Names};
 use crate::node::{self, NodePackage};
 use crate::process::run as run_program;
 use crate::target::{Purpose, Toolchain, build_machine_paths};
@@ -133,27 +133,24 @@ fn prepare(module: &Module, toolchain: &Toolchain, tools: &NodePackage) -> Resul
         .remove_producers_section(true)
         .generate_output()
         .with_context(|| format!("wasm-bindgen cannot read {}", compiled.display()))?;
+    let mut names = Names::default();
+    for import in output.wasm_mut().imports.iter_mut() {
+        if import.module != format!("./{stem}_bg.js") {
+            let (package, name, from) = (module.package, &import.name, &import.module);
+            bail!("{package} imports {name} from {from}: only its own glue can be provided");
+        }
+        import.module = IMPORT_MODULE.to_owned();
+        import.name = names.import(&import.name);
+    }
+    for export in output.wasm_mut().exports.iter_mut() {
+        export.name = names.export(&export.name);
+    }
     output.emit(&scratch)?;
     let read = |file: String| {
         let path = scratch.join(file);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let mut imports = Imports {
-        module: format!("./{stem}_bg.js"),
-        names: Vec::new(),
-    };
-    for import in output.wasm().imports.iter() {
-        if import.module != imports.module {
-            bail!(
-                "{} imports {} from {}: only its own glue can be provided",
-                module.package,
-                import.name,
-                import.module
-            );
-        }
-        imports.names.push(import.name.clone());
-    }
-    let factory = glue::factory(&read(format!("{stem}_bg.js"))?, &imports)
+    let factory = glue::factory(&read(format!("{stem}_bg.js"))?, &names)
         .with_context(|| format!("the glue of {}", module.package))?;
     let declarations = glue::declarations(&read(format!("{stem}.d.ts"))?)
         .with_context(|| format!("the declarations of {}", module.package))?;
