@@ -288,6 +288,7 @@ impl Machine {
         match &video.status {
             Status::Done { .. } => {
                 self.phase = Phase::Done;
+                self.told = Some(self.telling());
                 Step {
                     command: Command::Done,
                     update: self.current(now),

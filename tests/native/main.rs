@@ -1,0 +1,15 @@
+//! The core from outside, natively and in virtual time: one poll's rules, its tokens, every scenario
+//! of the simulator, and the TypeScript types beside the Rust ones.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod catalogue;
+mod poll;
+mod token;
+mod types;
+mod world;

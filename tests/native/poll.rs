@@ -1,0 +1,439 @@
+//! The rules of one poll, each by itself: when it asks, what it tells, and how it ends.
+
+use super::world::{START, answer, sleeps_until};
+use iacrea_video::core::error::ErrorCode;
+use iacrea_video::core::machine::{Command, Event, Machine, Step, check_id};
+use iacrea_video::core::options::Options;
+
+const PENDING: &str = r#"{"status":"PENDING"}"#;
+const DONE: &str = r#"{"status":"DONE","url":"https://cdn.test/v.mp4"}"#;
+
+fn start(options: Options) -> (Machine, Step) {
+    Machine::start("v", options, START)
+}
+fn machine() -> Machine {
+    start(Options::default()).0
+}
+fn ok(body: &str) -> Event {
+    answer(200, None, body)
+}
+fn failure(step: &Step) -> ErrorCode {
+    match &step.command {
+        Command::Failed(failure) => failure.code,
+        other => panic!("expected a failure, got {other:?}"),
+    }
+}
+
+#[test]
+fn the_first_request_leaves_at_once_with_the_deadline_on_it() {
+    let (_, step) = start(Options::default());
+    assert_eq!(
+        step,
+        Step {
+            command: Command::Fetch {
+                give_up_at: Some(START + 1_200_000)
+            },
+            update: None
+        }
+    );
+    let (_, step) = start(Options {
+        timeout: None,
+        ..Options::default()
+    });
+    assert_eq!(step.command, Command::Fetch { give_up_at: None });
+}
+
+#[test]
+fn done_ends_it_even_at_and_after_the_deadline() {
+    for late in [0, 1, 3_600_000] {
+        let step = machine().step(ok(DONE), START + 1_200_000 + late);
+        assert_eq!(step.command, Command::Done);
+        let update = step.update.unwrap();
+        assert_eq!(
+            (update.overall, update.remaining_ms, update.requests),
+            (1.0, Some(0), 1)
+        );
+    }
+}
+
+#[test]
+fn the_deadline_ends_it_asleep_and_in_flight() {
+    let mut asleep = machine();
+    asleep.step(ok(PENDING), START + 1_199_000);
+    let step = asleep.step(Event::Wake, START + 1_200_000);
+    assert_eq!(failure(&step), ErrorCode::Timeout);
+    assert_eq!(
+        failure(&machine().step(Event::Wake, START + 1_200_000)),
+        ErrorCode::Timeout
+    );
+    // An answer that says it goes on comes too late.
+    let step = machine().step(ok(PENDING), START + 1_200_000);
+    assert_eq!(failure(&step), ErrorCode::Timeout);
+    assert!(step.update.is_some(), "what it said is told all the same");
+}
+
+#[test]
+fn it_never_sleeps_beyond_the_deadline() {
+    let (mut machine, _) = start(Options {
+        timeout: Some(3_000),
+        ..Options::default()
+    });
+    let step = machine.step(ok(PENDING), START + 2_500);
+    assert_eq!(sleeps_until(&step), START + 3_000);
+}
+
+#[test]
+fn an_error_status_is_told_and_ends_it_with_the_servers_words() {
+    let step = machine().step(
+        ok(r#"{"status":"ERROR","message":"no credits left"}"#),
+        START,
+    );
+    let Command::Failed(failure) = &step.command else {
+        panic!()
+    };
+    assert_eq!(
+        (failure.code, failure.detail.as_deref()),
+        (ErrorCode::VideoFailed, Some("no credits left"))
+    );
+    assert!(!failure.is_retryable());
+    assert_eq!(step.update.unwrap().video.status.name(), "ERROR");
+}
+
+#[test]
+fn what_is_final_is_never_retried() {
+    for (status, code) in [
+        (401, ErrorCode::Unauthorized),
+        (403, ErrorCode::Unauthorized),
+        (404, ErrorCode::NotFound),
+        (400, ErrorCode::Http),
+        (402, ErrorCode::Http),
+        (302, ErrorCode::Redirected),
+        (0, ErrorCode::Redirected),
+    ] {
+        assert_eq!(
+            failure(&machine().step(answer(status, None, "{}"), START)),
+            code,
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn transient_failures_end_it_only_so_many_in_a_row_and_with_the_last_ones_code() {
+    for (event, code) in [
+        (Event::NetworkError, ErrorCode::Network),
+        (answer(429, None, ""), ErrorCode::RateLimited),
+        (answer(503, None, ""), ErrorCode::Http),
+        (ok("<html>"), ErrorCode::BadResponse),
+    ] {
+        let mut machine = machine();
+        for round in 0..3 {
+            for _ in 0..9 {
+                let step = machine.step(event.clone(), START);
+                assert!(sleeps_until(&step) >= START + 2_000);
+                machine.step(Event::Wake, START);
+            }
+            if round < 2 {
+                machine.step(ok(PENDING), START);
+                machine.step(Event::Wake, START);
+            }
+        }
+        assert_eq!(failure(&machine.step(event, START)), code);
+    }
+}
+
+#[test]
+fn infinitely_many_failures_can_be_allowed() {
+    let (mut machine, _) = start(Options {
+        max_failures: u32::MAX,
+        timeout: None,
+        ..Options::default()
+    });
+    for _ in 0..1_000 {
+        sleeps_until(&machine.step(Event::NetworkError, START));
+        machine.step(Event::Wake, START);
+    }
+}
+
+#[test]
+fn offline_is_told_but_burns_no_failures() {
+    let (mut machine, _) = start(Options {
+        max_failures: 2,
+        ..Options::default()
+    });
+    machine.step(ok(PENDING), START);
+    for round in 0..20 {
+        machine.step(Event::Wake, START);
+        let step = machine.step(Event::Offline, START);
+        assert_eq!(
+            step.update.as_ref().map(|update| update.retrying),
+            (round == 0).then_some(Some(ErrorCode::Network))
+        );
+        assert!(sleeps_until(&step) <= START + 5_000);
+    }
+}
+
+#[test]
+fn retry_after_is_a_floor_that_not_even_a_wake_breaks() {
+    let mut machine = machine();
+    let step = machine.step(answer(429, Some("60"), ""), START);
+    assert_eq!(sleeps_until(&step), START + 60_000);
+    for event in [Event::Wake, Event::Nudge] {
+        assert_eq!(
+            sleeps_until(&machine.step(event, START + 59_999)),
+            START + 60_000
+        );
+    }
+    assert!(matches!(
+        machine.step(Event::Wake, START + 60_000).command,
+        Command::Fetch { .. }
+    ));
+    // The next answer lifts it.
+    machine.step(ok(PENDING), START + 60_000);
+    assert!(matches!(
+        machine.step(Event::Wake, START + 60_001).command,
+        Command::Fetch { .. }
+    ));
+}
+
+#[test]
+fn retry_after_beyond_the_deadline_ends_it_at_once() {
+    for header in [
+        "1200",
+        "2592000",
+        "99999999999999999999",
+        "Wed, 01 Jan 2070 00:00:00 GMT",
+    ] {
+        let step = machine().step(answer(503, Some(header), "busy"), START);
+        let Command::Failed(failure) = &step.command else {
+            panic!("{header}")
+        };
+        assert_eq!(
+            (failure.code, failure.http_status),
+            (ErrorCode::Timeout, Some(503)),
+            "{header}"
+        );
+        assert!(failure.is_retryable());
+    }
+    let (mut patient, _) = start(Options {
+        timeout: None,
+        ..Options::default()
+    });
+    assert_eq!(
+        sleeps_until(&patient.step(answer(503, Some("2592000"), ""), START)),
+        START + 2_592_000_000
+    );
+}
+
+#[test]
+fn a_pause_counts_from_the_question_but_leaves_the_server_a_rest() {
+    let (mut machine, _) = start(Options {
+        min_interval: 1_000,
+        max_interval: 1_000,
+        ..Options::default()
+    });
+    assert_eq!(
+        sleeps_until(&machine.step(ok(PENDING), START)),
+        START + 1_000
+    );
+    machine.step(Event::Wake, START + 1_000);
+    assert_eq!(
+        sleeps_until(&machine.step(ok(PENDING), START + 9_000)),
+        START + 10_000
+    );
+}
+
+#[test]
+fn a_wake_asks_now_and_a_nudge_keeps_the_pace() {
+    let mut machine = machine();
+    let slow = r#"{"status":"GENERATING_VIDEO","generatedContent":[{"status":"pending"}]}"#;
+    let until = sleeps_until(&machine.step(ok(slow), START));
+    assert!(until > START + 4_000);
+    assert_eq!(
+        sleeps_until(&machine.clone().step(Event::Nudge, START + 100)),
+        START + 2_000
+    );
+    assert!(matches!(
+        machine.clone().step(Event::Nudge, START + 2_000).command,
+        Command::Fetch { .. }
+    ));
+    assert!(matches!(
+        machine.step(Event::Wake, START + 1).command,
+        Command::Fetch { .. }
+    ));
+}
+
+#[test]
+fn news_is_what_changed_and_time_alone_is_none() {
+    let mut machine = machine();
+    let mut tell = |event, at| {
+        machine
+            .step(event, START + at)
+            .update
+            .map(|update| (update.requests, update.retrying))
+    };
+    assert_eq!(
+        tell(Event::NetworkError, 0),
+        None,
+        "there is nothing to tell before the first status"
+    );
+    tell(Event::Wake, 1);
+    assert_eq!(tell(ok(PENDING), 2), Some((2, None)));
+    tell(Event::Wake, 3);
+    assert_eq!(tell(ok(PENDING), 60_000), None);
+    tell(Event::Wake, 60_001);
+    assert_eq!(
+        tell(Event::NetworkError, 60_002),
+        Some((4, Some(ErrorCode::Network)))
+    );
+    tell(Event::Wake, 60_003);
+    assert_eq!(tell(Event::NetworkError, 60_004), None);
+    tell(Event::Wake, 60_005);
+    assert_eq!(
+        tell(answer(500, None, ""), 60_006),
+        Some((6, Some(ErrorCode::Http)))
+    );
+    tell(Event::Wake, 60_007);
+    assert_eq!(
+        tell(ok(PENDING), 60_008),
+        Some((7, None)),
+        "recovery is news"
+    );
+    tell(Event::Wake, 60_009);
+    assert_eq!(
+        tell(ok(r#"{"status":"PENDING","queue":3}"#), 60_010),
+        Some((8, None)),
+        "so is any other word of the server"
+    );
+}
+
+#[test]
+fn what_the_server_omits_is_carried_forward() {
+    let mut machine = machine();
+    machine.step(
+        ok(r#"{"status":"GENERATING_VIDEO","creditsTotal":90,"creditsUsed":10,"generatedContent":[{"id":"a","status":"success"}]}"#),
+        START,
+    );
+    machine.step(Event::Wake, START);
+    let update = machine
+        .step(
+            ok(r#"{"status":"RENDERING_VIDEO","progress":50,"creditsTotal":80}"#),
+            START,
+        )
+        .update
+        .unwrap();
+    assert_eq!(
+        (update.video.credits_total, update.video.credits_used),
+        (Some(80.0), Some(10.0))
+    );
+    assert_eq!(
+        update.video.generated_content.as_ref().unwrap()[0]
+            .id
+            .as_deref(),
+        Some("a")
+    );
+    machine.step(Event::Wake, START);
+    let update = machine
+        .step(
+            ok(r#"{"status":"RENDERING_VIDEO","progress":51,"generatedContent":[]}"#),
+            START,
+        )
+        .update
+        .unwrap();
+    assert_eq!(
+        update.video.generated_content.as_deref(),
+        Some(&[][..]),
+        "an empty list is no omission"
+    );
+}
+
+#[test]
+fn one_that_joins_knows_at_once_what_is_known_and_asks_nothing() {
+    let mut first = machine();
+    let until = sleeps_until(&first.step(
+        ok(r#"{"status":"RENDERING_VIDEO","progress":0.5}"#),
+        START + 100,
+    ));
+    let options = Options {
+        timeout: Some(60_000),
+        ..Options::default()
+    };
+    let (mut second, _) = Machine::start("v", options, START + 1_000);
+    let step = second.join(&first, START + 1_000);
+    assert_eq!(sleeps_until(&step), until);
+    let update = step.update.unwrap();
+    assert_eq!((update.requests, update.elapsed_ms), (1, 0));
+    assert_eq!(
+        update.overall,
+        first.current(START + 1_000).unwrap().overall
+    );
+    // It has a deadline of its own.
+    assert_eq!(
+        failure(&second.step(Event::Wake, START + 61_000)),
+        ErrorCode::Timeout
+    );
+    assert!(matches!(
+        first.step(Event::Wake, START + 61_000).command,
+        Command::Fetch { .. }
+    ));
+}
+
+#[test]
+fn one_that_joins_in_flight_waits_for_the_same_answer() {
+    let first = machine();
+    let (mut second, _) = start(Options::default());
+    assert!(matches!(
+        second.join(&first, START + 10).command,
+        Command::Fetch { .. }
+    ));
+    assert_eq!(
+        second.step(ok(DONE), START + 20).update.unwrap().requests,
+        1
+    );
+}
+
+#[test]
+fn one_that_joins_keeps_to_the_servers_floor() {
+    let mut first = machine();
+    first.step(answer(429, Some("30"), ""), START);
+    let (mut second, _) = start(Options::default());
+    assert_eq!(
+        sleeps_until(&second.join(&first, START + 1)),
+        START + 30_000
+    );
+}
+
+#[test]
+fn a_step_after_the_end_says_the_same_again() {
+    let mut done = machine();
+    let step = done.step(ok(DONE), START);
+    assert_eq!(done.step(Event::Wake, START), step);
+    let mut failed = machine();
+    failed.step(answer(404, None, ""), START);
+    assert_eq!(failure(&failed.step(ok(DONE), START)), ErrorCode::NotFound);
+}
+
+#[test]
+fn a_clock_that_jumps_back_breaks_nothing() {
+    let mut machine = machine();
+    for event in [
+        ok(PENDING),
+        Event::Wake,
+        Event::NetworkError,
+        Event::Wake,
+        answer(429, Some("5"), ""),
+    ] {
+        machine.step(event, START - 3_600_000);
+    }
+    assert_eq!(machine.step(ok(DONE), 0).command, Command::Done);
+}
+
+#[test]
+fn which_texts_are_ids() {
+    for bad in ["", ".", ".."] {
+        assert_eq!(check_id(bad).unwrap_err().code, ErrorCode::InvalidArgument);
+    }
+    for good in ["...", "a/b", " ", "é", "%2e%2e", "?"] {
+        assert!(check_id(good).is_ok());
+    }
+}

@@ -1,0 +1,276 @@
+//! Tokens and snapshots: small, whole or refused, and enough to go on from.
+
+use super::world::{START, answer};
+use iacrea_video::core::error::ErrorCode;
+use iacrea_video::core::machine::{Command, Event, Machine};
+use iacrea_video::core::options::{Options, RawOptions};
+
+const ID: &str = "6e789e6a-a1b9-45f4-86c4-5d188009454f";
+
+fn raw() -> RawOptions {
+    RawOptions::default()
+}
+
+/// A poll in the middle of its life, with `clips` clips that have all their fields.
+fn in_life(id: &str, clips: usize) -> Machine {
+    let clip = |n: usize| {
+        format!(
+            r#"{{"id":"{ID}","url":"https://cdn.test/{n}/{ID}.mp4","effect":"CAMERA_MOVE_RIGHT","format":"landscape","status":"{}"}}"#,
+            ["success", "error", "pending", "new"][n % 4]
+        )
+    };
+    let list: Vec<_> = (0..clips).map(clip).collect();
+    let body = format!(
+        r#"{{"status":"PENDING","message":"Re-generating, été 🎬","creditsTotal":12.34,"generatedContent":[{}]}}"#,
+        list.join(",")
+    );
+    let (mut machine, _) = Machine::start(id, Options::default(), START);
+    machine.step(
+        answer(200, None, r#"{"status":"RENDERING_VIDEO","progress":42}"#),
+        START + 50,
+    );
+    machine.step(Event::Wake, START + 3_000);
+    machine.step(answer(200, None, &body), START + 3_100);
+    machine.step(Event::Wake, START + 6_000);
+    machine.step(answer(429, Some("1"), "slow down"), START + 6_100);
+    machine
+}
+
+#[test]
+fn a_token_for_fifty_clips_fits_into_two_kilobytes() {
+    let token = in_life(ID, 50).resume_token(0);
+    assert!(token.len() <= 2_048, "{}", token.len());
+    assert!(
+        token
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.,%".contains(&b)),
+        "{token}"
+    );
+}
+
+#[test]
+fn a_snapshot_is_the_whole_machine() {
+    for id in [ID, "é/ ,%,~", "🎬"] {
+        let machine = in_life(id, 5);
+        assert_eq!(Machine::restore(&machine.snapshot()), Ok(machine));
+    }
+    for end in [
+        answer(200, None, r#"{"status":"DONE","url":"https://c.test/v"}"#),
+        answer(402, None, "pay"),
+        answer(200, None, r#"{"status":"ERROR","error":"no, never"}"#),
+    ] {
+        let (mut machine, _) = Machine::start(
+            ID,
+            Options {
+                timeout: None,
+                ..Options::default()
+            },
+            START,
+        );
+        machine.step(end, START + 9);
+        assert_eq!(Machine::restore(&machine.snapshot()), Ok(machine));
+    }
+}
+
+#[test]
+fn a_token_keeps_what_going_on_needs() {
+    let machine = in_life(ID, 8);
+    let (mut resumed, step) =
+        Machine::resume(&machine.resume_token(0), ID, raw(), START + 6_200).unwrap();
+    assert_eq!(
+        step.command,
+        Command::Sleep {
+            until: START + 7_100
+        },
+        "the server's floor holds"
+    );
+    resumed.step(Event::Wake, START + 7_100);
+    let update = resumed
+        .step(
+            answer(200, None, r#"{"status":"RENDERING_VIDEO","progress":1}"#),
+            START + 7_200,
+        )
+        .update
+        .unwrap();
+    let before = machine.current(START + 6_200).unwrap();
+    assert_eq!((update.requests, update.elapsed_ms), (4, 7_200));
+    assert_eq!(
+        update.overall, before.overall,
+        "42 % was reached; the scale of 0 to 100 is still known"
+    );
+    let states = |update: &iacrea_video::core::machine::Update| -> Vec<_> {
+        update
+            .video
+            .generated_content
+            .as_ref()
+            .unwrap()
+            .iter()
+            .map(|clip| clip.status)
+            .collect()
+    };
+    assert_eq!(states(&update), states(&before));
+    assert_eq!(update.video.credits_total, Some(12.34));
+}
+
+#[test]
+fn a_token_keeps_the_deadline_whatever_the_options_say() {
+    let token = in_life(ID, 1).resume_token(0);
+    let longer = RawOptions {
+        timeout_ms: Some(9e9),
+        ..raw()
+    };
+    let (mut resumed, _) = Machine::resume(&token, ID, longer, START + 60_000).unwrap();
+    let step = resumed.step(Event::Wake, START + 1_200_000);
+    assert!(matches!(step.command, Command::Failed(failure) if failure.code == ErrorCode::Timeout));
+}
+
+#[test]
+fn a_poll_whose_deadline_passed_meanwhile_asks_one_last_time() {
+    let token = in_life(ID, 1).resume_token(0);
+    let later = START + 86_400_000;
+    let (machine, step) = Machine::resume(&token, ID, raw(), later).unwrap();
+    assert_eq!(step.command, Command::Fetch { give_up_at: None });
+    let done = answer(200, None, r#"{"status":"DONE","url":"https://c.test/v"}"#);
+    assert_eq!(
+        machine.clone().step(done, later + 100).command,
+        Command::Done
+    );
+    for event in [
+        answer(200, None, r#"{"status":"PENDING"}"#),
+        Event::NetworkError,
+    ] {
+        let step = machine.clone().step(event, later + 100);
+        assert!(
+            matches!(step.command, Command::Failed(failure) if failure.code == ErrorCode::Timeout)
+        );
+    }
+}
+
+#[test]
+fn a_poll_that_had_ended_gets_a_new_allowance() {
+    let (mut machine, _) = Machine::start(
+        ID,
+        Options {
+            timeout: Some(60_000),
+            ..Options::default()
+        },
+        START,
+    );
+    machine.step(Event::Wake, START + 60_000);
+    let (mut resumed, step) =
+        Machine::resume(&machine.resume_token(0), ID, raw(), START + 90_000).unwrap();
+    assert_eq!(
+        step.command,
+        Command::Fetch {
+            give_up_at: Some(START + 150_000)
+        }
+    );
+    for _ in 0..9 {
+        let step = resumed.step(Event::NetworkError, START + 90_000);
+        assert!(matches!(step.command, Command::Sleep { .. }));
+    }
+}
+
+#[test]
+fn options_given_at_the_resume_win_and_are_checked() {
+    let token = in_life(ID, 1).resume_token(0);
+    let quick = RawOptions {
+        min_interval_ms: Some(10.0),
+        max_interval_ms: Some(20.0),
+        ..raw()
+    };
+    let (mut resumed, _) = Machine::resume(&token, ID, quick, START + 9_000).unwrap();
+    let step = resumed.step(answer(200, None, r#"{"status":"PENDING"}"#), START + 9_000);
+    assert!(matches!(step.command, Command::Sleep { until } if until <= START + 9_020));
+    let bad = RawOptions {
+        min_interval_ms: Some(-1.0),
+        ..raw()
+    };
+    assert_eq!(
+        Machine::resume(&token, ID, bad, START).unwrap_err().code,
+        ErrorCode::InvalidArgument
+    );
+}
+
+#[test]
+fn the_clock_of_another_place_cannot_stretch_the_deadline() {
+    let token = in_life(ID, 1).resume_token(0);
+    // This place's clock is a day behind.
+    let now = START - 86_400_000;
+    let (mut resumed, _) = Machine::resume(&token, ID, raw(), now).unwrap();
+    let step = resumed.step(Event::Wake, now + 1_200_000);
+    assert!(matches!(step.command, Command::Failed(failure) if failure.code == ErrorCode::Timeout));
+}
+
+#[test]
+fn times_are_written_as_the_wall_clock_has_them() {
+    let machine = in_life(ID, 1);
+    // The steady clock ran ahead by a minute, say because the wall clock was set back.
+    let token = machine.resume_token(60_000);
+    let (resumed, _) = Machine::resume(&token, ID, raw(), START - 53_000).unwrap();
+    assert_eq!(resumed.current(START - 53_000).unwrap().elapsed_ms, 7_000);
+}
+
+#[test]
+fn foreign_and_damaged_texts_are_refused() {
+    let machine = in_life(ID, 3);
+    let other = Machine::resume(&machine.resume_token(0), "another", raw(), START).unwrap_err();
+    assert_eq!(other.code, ErrorCode::InvalidArgument);
+    for text in [machine.resume_token(0), machine.snapshot()] {
+        for end in 0..text.len() {
+            assert!(Machine::restore(&text[..end]).is_err(), "cut at {end}");
+        }
+        for at in 0..text.len() {
+            for bit in 0..7 {
+                let mut bytes = text.clone().into_bytes();
+                bytes[at] ^= 1 << bit;
+                let damaged = String::from_utf8(bytes).unwrap();
+                assert!(
+                    Machine::restore(&damaged).is_err(),
+                    "bit {bit} of byte {at}"
+                );
+            }
+        }
+    }
+    for text in [
+        "",
+        ",",
+        "iv1",
+        "iv2,x",
+        "null",
+        "{\"state\":null}",
+        "iv1,,,,",
+        "iv1-new",
+        "iv1-new,v",
+        "iv1-new,v,x,",
+        "iv1-new,v,5,0",
+        "iv1-new,v,5,-1",
+        "iv1-new,v,5,9,9",
+        "iv1-new,%zz,5,",
+    ] {
+        assert!(Machine::restore(text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_poll_that_had_not_begun_starts_with_its_deadline() {
+    for (timeout, deadline) in [
+        ("", Some(1_200_000)),
+        ("60000", Some(60_000)),
+        ("Infinity", None),
+    ] {
+        let token = format!("iv1-new,a%2Fb%2C,{START},{timeout}");
+        let (mut machine, step) = Machine::resume(&token, "a/b,", raw(), START + 5_000).unwrap();
+        assert_eq!(
+            step.command,
+            Command::Fetch {
+                give_up_at: deadline.map(|ms| START + ms)
+            }
+        );
+        let update = machine
+            .step(answer(200, None, r#"{"status":"PENDING"}"#), START + 5_000)
+            .update
+            .unwrap();
+        assert_eq!((update.requests, update.elapsed_ms), (1, 5_000));
+    }
+}

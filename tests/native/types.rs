@@ -1,0 +1,100 @@
+//! The public TypeScript types beside the Rust ones: neither side gains or loses a name alone.
+
+use iacrea_video::core::error::ErrorCode;
+use iacrea_video::core::status::{ContentStatus, Status};
+use std::collections::BTreeSet;
+
+const TYPES: &str = include_str!("../../pkg/src/types.ts");
+
+/// The types without their comments.
+fn code() -> String {
+    let code = TYPES
+        .lines()
+        .filter(|line| !line.trim_start().starts_with(['/', '*']));
+    code.collect::<Vec<_>>().join("\n")
+}
+
+/// The string literals in one declaration.
+fn literals(declaration: &str) -> BTreeSet<String> {
+    let code = code();
+    let (_, rest) = code
+        .split_once(declaration)
+        .unwrap_or_else(|| panic!("no {declaration}"));
+    let (body, _) = rest.split_once(';').unwrap();
+    body.split('"')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn named(names: impl IntoIterator<Item = &'static str>) -> BTreeSet<String> {
+    names.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_error_code_is_on_both_sides() {
+    let rust = named(ErrorCode::ALL.map(ErrorCode::as_str));
+    assert_eq!(literals("export type VideoErrorCode ="), rust);
+}
+
+#[test]
+fn every_clip_state_is_on_both_sides() {
+    let rust = named(ContentStatus::ALL.map(ContentStatus::as_str));
+    assert_eq!(literals("export type ContentStatus ="), rust);
+}
+
+#[test]
+fn every_status_is_on_both_sides_and_in_the_union() {
+    let arms: Vec<(&str, &str)> = TYPES
+        .split("export interface ")
+        .skip(1)
+        .filter_map(|text| {
+            let (name, rest) = text.split_once(" extends VideoBase {")?;
+            let (_, tag) = rest.split_once("readonly status: \"")?;
+            Some((name, tag.split_once('"')?.0))
+        })
+        .collect();
+    let tags: BTreeSet<_> = arms.iter().map(|(_, tag)| *tag).collect();
+    assert_eq!(tags, BTreeSet::from(Status::NAMES));
+    let (_, rest) = TYPES.split_once("export type VideoStatus =").unwrap();
+    let union: BTreeSet<_> = rest
+        .split_once(';')
+        .unwrap()
+        .0
+        .split('|')
+        .map(str::trim)
+        .filter(|arm| !arm.is_empty())
+        .collect();
+    assert_eq!(union, arms.iter().map(|(name, _)| *name).collect());
+}
+
+#[test]
+fn names_list_every_variant_in_order() {
+    // Adding a variant breaks this match, which is what reminds of `NAMES`.
+    let place = |status: &Status| match status {
+        Status::Pending { .. } => 0,
+        Status::GeneratingVideo => 1,
+        Status::StartRenderingVideo { .. } => 2,
+        Status::RenderingVideo { .. } => 3,
+        Status::Done { .. } => 4,
+        Status::Error { .. } => 5,
+        Status::Unrecognized { .. } => 6,
+    };
+    for status in [
+        Status::Pending { message: None },
+        Status::GeneratingVideo,
+        Status::StartRenderingVideo { progress: 0.0 },
+        Status::RenderingVideo { progress: 0.0 },
+        Status::Done {
+            url: String::new(),
+            id: String::new(),
+        },
+        Status::Error { message: None },
+        Status::Unrecognized {
+            raw_status: String::new(),
+        },
+    ] {
+        assert_eq!(Status::NAMES[place(&status)], status.name());
+    }
+}
