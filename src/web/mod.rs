@@ -6,3 +6,5 @@ mod driver;
 mod exports;
 mod fetch;
 mod timer;
+
+pub use exports::{Client, Limit, Poll};

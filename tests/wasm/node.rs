@@ -1,0 +1,5 @@
+//! The shared cases, in Node.
+#![cfg(target_arch = "wasm32")]
+#![allow(missing_docs)]
+
+mod cases;
