@@ -44,7 +44,6 @@ impl Client {
 
     /// One request. Resolves with a `VideoStatus`, rejects with what becomes a `VideoError`.
     #[wasm_bindgen(js_name = getStatus)]
-    #[must_use]
     pub fn get_status(&self, id: &JsValue, controller: AbortController) -> Promise {
         let inner = Rc::clone(&self.inner);
         let id = video_id(id);
