@@ -4,21 +4,27 @@
  */
 
 import { asVideoError, invalidArgument } from "./error.js";
-import type { Glue } from "./generated/video.glue.js";
 import type { Instance } from "./instantiate.js";
-import { dispose, Poller, type Connect } from "./poller.js";
+import { dispose, Poller, type Connect, type PollHandle, type PollListener } from "./poller.js";
 import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, VideoPoller, VideoStatus } from "./types.js";
 
 /** What the module exports. */
-export type Module = Glue["exports"];
-type Client = InstanceType<Module["Client"]>;
-type Limit = ReturnType<Client["limit"]>;
+export interface Module {
+  readonly Client: new (config: Config) => ClientHandle;
+}
+
+/** The module's side of one client. */
+interface ClientHandle {
+  getStatus(id: string, controller: AbortController): Promise<VideoStatus>;
+  poll(id: string, options: PollOptions, listener: PollListener): PollHandle;
+  limit(concurrency: number): { free(): void };
+}
 
 /** A client of the module that `load` brings. */
 export class ModuleClient {
   readonly #load: () => Promise<Instance<Module>>;
   readonly #config: Config;
-  #connected: { readonly instance: Instance<Module>; readonly client: Client } | undefined;
+  #connected: { readonly instance: Instance<Module>; readonly client: ClientHandle } | undefined;
   readonly #pollers = new Set<Poller>();
 
   /** @internal */
@@ -50,7 +56,7 @@ export class ModuleClient {
       this.#connect().then(({ instance, client }) => {
         if (signal?.aborted) return;
         instance.crashed.addEventListener("abort", () => fail(instance.crashed.reason), once);
-        return client.getStatus(id, controller).then((status: VideoStatus) => {
+        return client.getStatus(id, controller).then((status) => {
           unhook.abort();
           resolve(status);
         });
@@ -75,7 +81,7 @@ export class ModuleClient {
   async waitForVideos(ids: Iterable<string>, options: PollManyOptions = {}): Promise<PromiseSettledResult<DoneUpdate>[]> {
     if (typeof ids?.[Symbol.iterator] !== "function") throw invalidArgument("ids must be iterable");
     const { concurrency = 6, ...shared } = options;
-    let limit: Limit | undefined;
+    let limit: { free(): void } | undefined;
     const polls = Array.from(ids, (id) =>
       this.#poll(id, shared, (client) => {
         limit ??= client.limit(concurrency);
@@ -91,7 +97,7 @@ export class ModuleClient {
     for (const poller of [...this.#pollers]) poller.cancel();
   }
 
-  #poll(id: string, options: PollOptions, prepare?: (client: Client) => void): Poller {
+  #poll(id: string, options: PollOptions, prepare?: (client: ClientHandle) => void): Poller {
     const connect: Connect = async () => {
       const { instance, client } = await this.#connect();
       return {
