@@ -5,7 +5,7 @@
 
 import { asVideoError, invalidArgument } from "./error.js";
 import type { Instance } from "./instantiate.js";
-import { dispose, Poller, type Connect, type PollHandle, type PollListener } from "./poller.js";
+import { dispose, onAbort, Poller, type Connect, type PollHandle, type PollListener } from "./poller.js";
 import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, VideoPoller, VideoStatus } from "./types.js";
 
 /** What the module exports. */
@@ -42,24 +42,23 @@ export class ModuleClient {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const controller = new AbortController();
-      const unhook = new AbortController();
-      const once = { signal: unhook.signal };
-      const fail = (thrown: unknown) => {
-        unhook.abort();
-        reject(asVideoError(thrown));
+      const unhooks: (() => void)[] = [];
+      const settle = (act: () => void) => {
+        for (const unhook of unhooks.splice(0)) unhook();
+        act();
       };
-      signal?.addEventListener("abort", () => {
-        unhook.abort();
-        controller.abort();
-        reject(signal.reason);
-      }, once);
-      this.#connect().then(({ instance, client }) => {
+      const fail = (thrown: unknown) => settle(() => reject(asVideoError(thrown)));
+      if (signal) {
+        unhooks.push(onAbort(signal, () => settle(() => {
+          reject(signal.reason);
+          controller.abort();
+        })));
+      }
+      this.#connect().then(async ({ instance: { crashed }, client }) => {
         if (signal?.aborted) return;
-        instance.crashed.addEventListener("abort", () => fail(instance.crashed.reason), once);
-        return client.getStatus(id, controller).then((status) => {
-          unhook.abort();
-          resolve(status);
-        });
+        unhooks.push(onAbort(crashed, () => fail(crashed.reason)));
+        const status = await client.getStatus(id, controller);
+        settle(() => resolve(status));
       }).catch(fail);
     });
   }

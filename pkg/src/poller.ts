@@ -36,8 +36,8 @@ export class Poller implements VideoPoller {
   #asksNow = false;
   /** Iterators that wait for something to happen. */
   #waiting: (() => void)[] = [];
-  /** Takes back what was hung onto signals. */
-  #unhook = new AbortController();
+  /** Take back what was hung onto signals. */
+  #unhooks: (() => void)[] = [];
 
   constructor(id: string, options: PollOptions, connect: Connect) {
     this.id = id;
@@ -47,17 +47,7 @@ export class Poller implements VideoPoller {
       this.#reject = reject;
     });
     this.done.catch(() => {}); // whoever awaits it still gets the rejection
-    const { signal, onUpdate } = options;
-    if (onUpdate !== undefined && typeof onUpdate !== "function") {
-      return this.#fail(invalidArgument("onUpdate must be a function")), this;
-    }
-    if (signal !== undefined && !isAbortSignal(signal)) {
-      return this.#fail(invalidArgument("signal must be an AbortSignal")), this;
-    }
-    if (signal?.aborted) return this.cancel(signal.reason), this;
-    signal?.addEventListener("abort", () => this.#leave(signal.reason), { signal: this.#unhook.signal });
-    if (onUpdate) this.#listeners.add(onUpdate);
-    void this.#start(connect);
+    void this.#start(options, connect);
   }
 
   get current(): VideoUpdate | undefined {
@@ -76,9 +66,8 @@ export class Poller implements VideoPoller {
     else this.#asksNow = true;
   }
 
-  cancel(...reason: [reason?: unknown]): void {
-    const [given] = reason;
-    this.#leave(given === undefined ? new DOMException("The poll was cancelled.", "AbortError") : given);
+  cancel(reason: unknown = new DOMException("The poll was cancelled.", "AbortError")): void {
+    this.#leave(reason);
   }
 
   resumeToken(): string {
@@ -116,15 +105,19 @@ export class Poller implements VideoPoller {
     };
   }
 
-  async #start(connect: Connect): Promise<void> {
+  async #start({ signal, onUpdate }: PollOptions, connect: Connect): Promise<void> {
     try {
+      if (onUpdate !== undefined && typeof onUpdate !== "function") throw invalidArgument("onUpdate must be a function");
+      if (signal !== undefined && !isAbortSignal(signal)) throw invalidArgument("signal must be an AbortSignal");
+      if (signal?.aborted) return this.#leave(signal.reason);
+      if (signal) this.#unhooks.push(onAbort(signal, () => this.#leave(signal.reason)));
+      if (onUpdate) this.#listeners.add(onUpdate);
       const { crashed, start } = await connect();
       if (this.#state !== "running") return;
-      const crash = () => this.#fail(asVideoError(crashed.reason));
-      if (crashed.aborted) return crash();
-      crashed.addEventListener("abort", crash, { signal: this.#unhook.signal });
+      if (crashed.aborted) throw crashed.reason;
+      this.#unhooks.push(onAbort(crashed, () => this.#fail(asVideoError(crashed.reason))));
       const handle = start((event, value, token) => this.#hear(event, value, token));
-      if (this.#state !== "running") return; // a trap, or a listener that left at once
+      if (this.#state !== "running") return; // the module trapped
       this.#handle = handle;
       if (this.#asksNow) handle.askNow();
     } catch (thrown) {
@@ -175,10 +168,12 @@ export class Poller implements VideoPoller {
   /** From here on nothing is heard, and nothing hangs anywhere. */
   #settle(state: "done" | "failed" | "left"): void {
     this.#state = state;
-    this.#unhook.abort();
+    for (const unhook of this.#unhooks.splice(0)) unhook();
     this.#listeners.clear();
-    this.#handle?.free();
+    const handle = this.#handle;
     this.#handle = undefined;
+    // Not now: the module may be in the middle of a call on it.
+    if (handle) queueMicrotask(() => handle.free());
     this.#wake();
   }
 
@@ -187,11 +182,17 @@ export class Poller implements VideoPoller {
   }
 }
 
+/** Calls `act` when the signal aborts; returns how to take that back. */
+export function onAbort(signal: AbortSignal, act: () => void): () => void {
+  signal.addEventListener("abort", act);
+  return () => signal.removeEventListener("abort", act);
+}
+
 /** The token of a poll that has not begun; the core reads it like any other. */
 function notBegun(id: unknown, timeoutMs: unknown): string {
   const timeout = typeof timeoutMs === "number" ? String(Math.ceil(timeoutMs)) : "";
   // A lone surrogate makes an id that is refused anyway.
-  const name = encodeURIComponent(String(id).replace(/\p{Surrogate}/gu, "\uFFFD"));
+  const name = typeof id === "string" ? encodeURIComponent(id.replace(/\p{Surrogate}/gu, "\uFFFD")) : "";
   return `iv1-new,${name},${Date.now()},${timeout}`;
 }
 

@@ -190,9 +190,14 @@ impl Client {
     }
 
     /// Takes an ended loop out, and stops listening after the last one.
-    fn forget(&self, id: &str) {
+    fn forget(&self, ended: &Rc<Loop>) {
         let mut loops = self.loops.borrow_mut();
-        loops.remove(id);
+        if loops
+            .get(&ended.id)
+            .is_some_and(|running| Rc::ptr_eq(running, ended))
+        {
+            loops.remove(&ended.id);
+        }
         if loops.is_empty() {
             self.hints.take();
         }
@@ -228,6 +233,7 @@ impl Loop {
     fn turn(self: &Rc<Self>, mut event: impl FnMut(&mut Waiter, Millis) -> Option<Step>) {
         let now = self.client.clock.now();
         let mut notices = Vec::new();
+        let mut abandoned = None;
         {
             let mut state = self.state.borrow_mut();
             let State {
@@ -256,10 +262,14 @@ impl Loop {
                     .push_back(Rc::downgrade(self));
             }
             if state.waiters.is_empty() {
-                self.end(&mut state);
+                abandoned = self.end(&mut state);
             } else {
                 self.rearm(&mut state, now);
             }
+        }
+        // Aborting runs listeners of whoever provides `fetch`: like any callback, with nothing borrowed.
+        if let Some(controller) = abandoned {
+            controller.abort();
         }
         self.client.let_in();
         for (listener, notice) in notices {
@@ -366,17 +376,18 @@ impl Loop {
         self.turn(|waiter, now| Some(waiter.machine.step(event.clone(), now)));
     }
 
-    /// The last poll has left: nothing may happen any more.
-    fn end(&self, state: &mut State) {
+    /// The last poll has left: nothing may happen any more. Returns what is still to be aborted.
+    fn end(self: &Rc<Self>, state: &mut State) -> Option<AbortController> {
         state.alarm = None;
-        if let Request::InFlight(controller, task) =
-            std::mem::replace(&mut state.request, Request::None)
-        {
-            task.abort();
-            controller.abort();
-            self.client.request_ended();
+        self.client.forget(self);
+        match std::mem::replace(&mut state.request, Request::None) {
+            Request::InFlight(controller, task) => {
+                task.abort();
+                self.client.request_ended();
+                Some(controller)
+            }
+            Request::None | Request::Queued => None,
         }
-        self.client.forget(&self.id);
     }
 }
 
@@ -404,13 +415,8 @@ impl Poll {
 
     /// Leaves without a word. The last to leave ends the loop and its request.
     pub(super) fn leave(&self) {
-        let mut state = self.of.state.borrow_mut();
-        let before = state.waiters.len();
-        state.waiters.retain(|waiter| waiter.serial != self.serial);
-        if before > 0 && state.waiters.is_empty() {
-            self.of.end(&mut state);
-        }
-        drop(state);
-        self.of.client.let_in();
+        let left = |waiter: &mut Waiter| waiter.serial != self.serial;
+        self.of.state.borrow_mut().waiters.retain_mut(left);
+        self.of.turn(|_, _| None);
     }
 }

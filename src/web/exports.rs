@@ -6,6 +6,7 @@ use super::driver::{self, Notice};
 use super::fetch::{Reply, Transport};
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::machine::check_id;
+use futures_util::future::{AbortHandle, Abortable};
 use js_sys::{Function, Promise};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -42,12 +43,19 @@ impl Client {
         }
     }
 
-    /// One request. Resolves with a `VideoStatus`, rejects with what becomes a `VideoError`.
+    /// One request. Resolves with a `VideoStatus`, rejects with what becomes a `VideoError`; or with
+    /// nothing at once, when `controller` aborts.
     #[wasm_bindgen(js_name = getStatus)]
     pub fn get_status(&self, id: &JsValue, controller: AbortController) -> Promise {
         let inner = Rc::clone(&self.inner);
         let id = video_id(id);
-        future_to_promise(async move {
+        // Not every `fetch` heeds its signal, and a request that nobody waits for must leave no timer.
+        let (abandon, registration) = AbortHandle::new_pair();
+        let abandon = Closure::once_into_js(move || abandon.abort());
+        controller
+            .signal()
+            .set_onabort(Some(abandon.unchecked_ref()));
+        let asked = async move {
             let failed = |failure| failure_to_js(&failure);
             let id = id.map_err(failed)?;
             match inner.transport.ask(&id, &controller).await {
@@ -56,6 +64,11 @@ impl Client {
                 }
                 Reply::Nothing { .. } => Err(failed(Failure::new(ErrorCode::Network))),
             }
+        };
+        future_to_promise(async move {
+            Abortable::new(asked, registration)
+                .await
+                .unwrap_or_else(|_| Err(JsValue::UNDEFINED))
         })
     }
 
