@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, uri::Authority};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header, uri::Authority};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -24,26 +24,16 @@ use crate::{build, workspace};
 
 const MODE: &str = r#"<meta name="demo-server" content="">"#;
 
-/// As strict as the page's own promise: nothing from elsewhere, no inline script.
-const HEADERS: [(HeaderName, HeaderValue); 4] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; \
-             media-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
-             form-action 'self'; frame-ancestors 'none'",
-        ),
-    ),
-    (
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    ),
-    (
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    ),
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-];
+/// Nothing from elsewhere, no inline script. A real video and its clips are wherever the service keeps
+/// them, so with a key pictures and films may come from there.
+fn policy(live: bool) -> String {
+    let media = if live { " https:" } else { "" };
+    format!(
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
+         img-src 'self' data: blob:{media}; media-src 'self' data: blob:{media}; \
+         object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+}
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -105,6 +95,7 @@ async fn serve(
         listener.local_addr().context("cannot listen")?
     );
     let page = workspace::root().join("www/dist");
+    let live = upstream.is_some();
     let app = if page_alone {
         Router::new().fallback_service(ServeDir::new(page))
     } else {
@@ -122,7 +113,7 @@ async fn serve(
     show(&address);
     tokio::select! {
         // Not axum's own loop: this one can reset a connection, which some scenarios need.
-        outcome = serve_app(listener, app.layer(middleware::from_fn(guard))) => {
+        outcome = serve_app(listener, app.layer(middleware::from_fn_with_state(live, guard))) => {
             outcome.context("the server stopped")
         }
         () = stopped() => Ok(()),
@@ -187,7 +178,7 @@ async fn front_page(index: &Path, mode: &str) -> Response {
 
 /// Answers to names of this machine only, so that no page elsewhere gets in by pointing its own
 /// name here; and adds the headers that every answer carries.
-async fn guard(request: Request, next: Next) -> Response {
+async fn guard(State(live): State<bool>, request: Request, next: Next) -> Response {
     let mut response = if names_this_machine(request.headers()) {
         next.run(request).await
     } else {
@@ -197,8 +188,18 @@ async fn guard(request: Request, next: Next) -> Response {
         )
             .into_response()
     };
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(value);
+    let headers = response.headers_mut();
+    if let Ok(policy) = HeaderValue::try_from(policy(live)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ] {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -102,6 +102,8 @@ const SECTIONS: [Section; 12] = [
 /// What the machine offers, looked for when a section first needs it.
 struct Machine {
     toolchain: OnceCell<Toolchain>,
+    /// This program, asked for before any section could replace its file.
+    program: PathBuf,
 }
 
 impl Machine {
@@ -131,6 +133,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let machine = Machine {
         toolchain: OnceCell::new(),
+        program: env::current_exe().context("cannot find this program's own file")?,
     };
     let started = Instant::now();
     let mut passed = Vec::new();
@@ -247,7 +250,7 @@ fn wasm_in_browser(machine: &Machine) -> Result<()> {
 
 /// `cargo test` for wasm32 with this program as the runner.
 fn wasm_tests(machine: &Machine, test: &str) -> Result<Command> {
-    let runner = serde_json::json!([this_program()?, "wasm-test-runner"]);
+    let runner = serde_json::json!([machine.program, "wasm-test-runner"]);
     let mut command = machine.toolchain()?.cargo("test", Purpose::Check)?;
     command
         .arg("--config")
@@ -275,19 +278,19 @@ fn in_node(_: &Machine) -> Result<()> {
     run_program(tests.env("SIMULATOR_BIN", simulator), SEE_ABOVE)
 }
 
-fn in_browser(_: &Machine) -> Result<()> {
+fn in_browser(machine: &Machine) -> Result<()> {
     let browser = Browser::find()?;
     let switches = serde_json::json!(Browser::switches());
     let mut tests = node_tests("browser")?;
     tests
         .env("CHROME", browser.chrome)
         .env("CHROME_ARGS", switches.to_string())
-        .env("XTASK_BIN", this_program()?)
+        .env("XTASK_BIN", &machine.program)
         .env("SCREENSHOTS", workspace::root().join("tests/screenshots"));
     run_program(&mut tests, SEE_ABOVE)
 }
 
-/// Node's test runner over the files of tests/<folder>; they find pkg/dist and www/dist built.
+/// Node's test runner over the files of one folder in tests/; they find pkg/dist and www/dist built.
 fn node_tests(folder: &str) -> Result<Command> {
     let dir = workspace::root().join("tests").join(folder);
     let mut files = Vec::new();
@@ -310,27 +313,21 @@ fn node_tests(folder: &str) -> Result<Command> {
     Ok(tests)
 }
 
-/// Builds the pretend server; cargo says where it put it.
+/// Builds the pretend server; cargo says where it put it. This program is named too, so that both
+/// share their dependencies instead of compiling them with two sets of features.
 fn simulator() -> Result<PathBuf> {
     let mut build = cargo("build");
+    build.args(["--package", "xtask", "--package", "iacrea-simulator"]);
     build.args([
-        "--package",
-        "iacrea-simulator",
+        "--bins",
         "--all-features",
-        "--bin",
-        "iacrea-simulator",
+        "--message-format=json-render-diagnostics",
     ]);
-    build
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit());
-    let messages = process::output(&mut build)?;
+    let messages = process::output(build.stderr(Stdio::inherit()))?;
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message.pointer("/target/name") == Some(&"iacrea-simulator".into()))
         .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
         .context("cargo built no iacrea-simulator")
-}
-
-fn this_program() -> Result<PathBuf> {
-    env::current_exe().context("cannot find this program's own file")
 }
