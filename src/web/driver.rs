@@ -11,7 +11,7 @@ use crate::core::options::{Options, RawOptions};
 use futures_util::future::{AbortHandle, abortable};
 use gloo_timers::callback::Timeout;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -31,7 +31,8 @@ pub(super) type Listener = Rc<dyn Fn(Notice)>;
 pub(super) struct Client {
     pub(super) transport: Transport,
     clock: Clock,
-    loops: RefCell<BTreeMap<String, Rc<Loop>>>,
+    /// Sorted by id, for [`Client::running`].
+    loops: RefCell<Vec<Rc<Loop>>>,
     hints: RefCell<Option<Hints>>,
     gate: RefCell<Gate>,
 }
@@ -43,6 +44,7 @@ struct Loop {
     state: RefCell<State>,
 }
 
+#[derive(Default)]
 struct State {
     waiters: Vec<Waiter>,
     request: Request,
@@ -62,7 +64,9 @@ struct Waiter {
     listener: Listener,
 }
 
+#[derive(Default)]
 enum Request {
+    #[default]
     None,
     /// Waits for its turn among the client's requests.
     Queued,
@@ -158,6 +162,7 @@ impl Client {
         }
     }
 
+    /// The loop of one video, made if there is none.
     fn running(self: &Rc<Self>, id: &str) -> Rc<Loop> {
         let mut loops = self.loops.borrow_mut();
         if loops.is_empty() {
@@ -166,38 +171,29 @@ impl Client {
                 let Some(client) = client.upgrade() else {
                     return;
                 };
-                let loops: Vec<_> = client.loops.borrow().values().cloned().collect();
+                let loops = client.loops.borrow().clone();
                 for running in loops {
                     running.hasten(Event::Nudge);
                 }
             }));
         }
-        let new = || {
-            let state = State {
-                waiters: Vec::new(),
-                request: Request::None,
-                alarm: None,
-                raw: JsValue::UNDEFINED,
-                last_serial: 0,
-            };
-            Rc::new(Loop {
-                client: Rc::clone(self),
-                id: id.to_owned(),
-                state: RefCell::new(state),
-            })
-        };
-        Rc::clone(loops.entry(id.to_owned()).or_insert_with(new))
+        let at = loops.partition_point(|running| running.id.as_str() < id);
+        if let Some(running) = loops.get(at).filter(|running| running.id == id) {
+            return Rc::clone(running);
+        }
+        let running = Rc::new(Loop {
+            client: Rc::clone(self),
+            id: id.to_owned(),
+            state: RefCell::default(),
+        });
+        loops.insert(at, Rc::clone(&running));
+        running
     }
 
     /// Takes an ended loop out, and stops listening after the last one.
     fn forget(&self, ended: &Rc<Loop>) {
         let mut loops = self.loops.borrow_mut();
-        if loops
-            .get(&ended.id)
-            .is_some_and(|running| Rc::ptr_eq(running, ended))
-        {
-            loops.remove(&ended.id);
-        }
+        loops.retain(|running| !Rc::ptr_eq(running, ended));
         if loops.is_empty() {
             self.hints.take();
         }
