@@ -12,20 +12,16 @@ use crate::workspace;
 const OLDEST: u32 = 20;
 const CURE: &str = "install it from https://nodejs.org";
 
-/// Fails unless Node is here and new enough.
-pub(crate) fn require() -> Result<()> {
+/// Fails unless Node is here and new enough; tells its version.
+pub(crate) fn require() -> Result<(u32, u32)> {
     let Ok(version) = output(Command::new("node").arg("--version")) else {
         bail!("Node {OLDEST} or newer is needed, found none: {CURE}");
     };
-    let major = version
-        .trim_start_matches('v')
-        .split('.')
-        .next()
-        .unwrap_or_default();
-    if major.parse::<u32>().is_ok_and(|major| major >= OLDEST) {
-        return Ok(());
+    let mut numbers = version.trim_start_matches('v').split('.').map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) if major >= OLDEST => Ok((major, minor)),
+        _ => bail!("Node {OLDEST} or newer is needed, found {version}: {CURE}"),
     }
-    bail!("Node {OLDEST} or newer is needed, found {version}: {CURE}");
 }
 
 /// A folder of the repository with a package.json and its lock file.
