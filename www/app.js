@@ -111,7 +111,7 @@ function leave() {
 
 async function run() {
   if (session === undefined) return;
-  const mine = begun;
+  const mine = ++begun;
   const watched = session;
   try {
     const options = await connect(watched);
@@ -138,10 +138,10 @@ function updated(update) {
   if (session === undefined) return;
   updatedAt = performance.now();
   takenUp = false;
-  for (const happening of takeIn(session, update)) {
-    note(happening.kind, happening.text);
-    if (happening.aloud) announce(happening.text);
-  }
+  const happenings = takeIn(session, update);
+  for (const { kind, text } of happenings) note(kind, text);
+  const aloud = happenings.filter((happening) => happening.aloud).map(({ text }) => text);
+  if (aloud.length > 0) announce(aloud.join(". "));
   session.samples.push({ at: stopwatch.elapsed, overall: update.overall });
   remember();
   drawSoon();
@@ -174,7 +174,7 @@ function fail(error) {
     note("failure", `${problemWords(known?.code).title} (${known?.code ?? "no code"})`);
     session.token = known?.resumeToken ?? session.token;
     session.stopped = true;
-    if (isResumable()) keep(session);
+    if (isResumable()) remember();
     else forget();
   }
   draw();
@@ -182,16 +182,21 @@ function fail(error) {
 
 function stop() {
   if (session === undefined || watching === undefined) return;
-  session.token = watching.token();
-  watching.stop();
-  watching = undefined;
-  stopwatch.stop();
+  pause();
   stage = "stopped";
   session.stopped = true;
   note("person", "Stopped");
   announce("Stopped");
   remember();
   draw();
+}
+
+/** Ends the asking, and keeps what it takes to go on. */
+function pause() {
+  if (session !== undefined) session.token = watching?.token();
+  watching?.stop();
+  watching = undefined;
+  stopwatch.stop();
 }
 
 function resume() {
@@ -233,8 +238,15 @@ async function takeUp(earlier) {
   await run();
 }
 
+// A browser cuts off the requests of a page that goes. Stopping first, that is no failure of the server.
 addEventListener("pagehide", () => {
-  if (stage === "running") remember();
+  if (watching === undefined) return;
+  pause();
+  remember();
+});
+// Back from the browser's memory, the page goes on as if it had been loaded again.
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted && session !== undefined && stage === "running") takeUp(session);
 });
 
 // ---- what is said ----
@@ -263,13 +275,10 @@ function notice() {
   if (stage === "failed") {
     const error = problem instanceof VideoError ? problem : undefined;
     /** @type {[string, string][]} */
-    const particulars = [
-      ["Code", error?.code ?? "none"],
-      ["Message", problem instanceof Error ? problem.message : String(problem)],
-      ["Retryable", error?.retryable ? "yes" : "no"],
-    ];
+    const particulars = [["Message", problem instanceof Error ? problem.message : String(problem)]];
+    if (error !== undefined) particulars.push(["Code", error.code], ["Retryable", error.retryable ? "yes" : "no"]);
     if (error?.httpStatus !== undefined) particulars.push(["HTTP status", String(error.httpStatus)]);
-    if (error?.detail) particulars.push(["The server’s words", error.detail]);
+    if (error?.detail) particulars.push(["Server said", error.detail]);
     return { kind: "problem", ...problemWords(error?.code), particulars, resumable: isResumable() };
   }
   return undefined;
@@ -333,7 +342,7 @@ function draw() {
 
   drawStepper(session, stage);
   drawClips(session);
-  drawPlayer(session);
+  drawPlayer(session, stage);
   drawChart(session, stopwatch.elapsed);
   drawLog(session);
   drawNotice(notice());

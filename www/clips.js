@@ -2,7 +2,7 @@
 // The clips as a grid: one tile each, changed in place, so that a picture that is there never flickers. A tile says
 // its state in words and by a sign, never by colour alone.
 
-import { element, icon, setText } from "./element.js";
+import { element, fileLink, icon, setText } from "./element.js";
 import { tileState } from "./journal.js";
 
 /** @import { GeneratedContent } from "./iacrea-video/index.js" */
@@ -38,8 +38,7 @@ function createTile() {
     const image = element("img", { src: url, alt: label, width: "640", height: "360", decoding: "async" });
     // The clip itself may be a film, or may lie where this page's policy lets nothing in: then a link leads to it.
     image.addEventListener("error", () => {
-      if (shownUrl !== url) return;
-      picture.replaceChildren(element("a", { href: url, rel: "noreferrer", target: "_blank" }, "Open the clip"));
+      if (shownUrl === url) picture.replaceChildren(fileLink(url, "Open the clip"));
     });
     picture.replaceChildren(image);
   }

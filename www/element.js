@@ -54,6 +54,16 @@ export function icon(name) {
 }
 
 /**
+ * A link to a file that a server named: to the web only, since any other scheme could run something.
+ * @param {string} url
+ * @param {string} words
+ */
+export function fileLink(url, words) {
+  const web = /^https?:\/\//i.test(url);
+  return web ? element("a", { href: url, rel: "noreferrer", target: "_blank" }, words) : element("code", {}, url);
+}
+
+/**
  * Sets the text only when it differs, so that what follows the DOM (a screen reader, a selection) is left in peace.
  * @param {Element} target
  * @param {string} text

@@ -2,8 +2,9 @@
 // The stage: the latest ready clip while the video is being made, then the video itself. It plays by itself only
 // without sound, and not at all for people who asked for less motion.
 
-import { element, setText } from "./element.js";
+import { fileLink, setText } from "./element.js";
 
+/** @import { Stage } from "./app.js" */
 /** @import { Session } from "./session.js" */
 
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
@@ -11,13 +12,14 @@ const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 /** @param {{ video: HTMLVideoElement, preview: HTMLImageElement, note: HTMLElement, caption: HTMLElement }} stage */
 export function createPlayer({ video, preview, note, caption }) {
   let playing = "";
-  let previewed = "";
+  /** @type {string | undefined} */
+  let previewed;
 
   /** @param {string} words @param {string} [url] */
   function say(words, url) {
     setText(caption, words);
     if (url === undefined) return;
-    caption.append(" ", element("a", { href: url, rel: "noreferrer", target: "_blank" }, "Open the file"));
+    caption.append(" ", fileLink(url, "Open the file"));
   }
 
   video.addEventListener("error", () => {
@@ -45,23 +47,25 @@ export function createPlayer({ video, preview, note, caption }) {
     video.removeAttribute("src");
     video.load();
     video.hidden = true;
-    note.hidden = false;
-    say("Until then you see the latest clip.");
+    // The preview is drawn anew.
+    previewed = undefined;
   }
 
-  /** @param {Session | undefined} session */
-  return (session) => {
+  /** @param {Session | undefined} session @param {Stage} stage */
+  return (session, stage) => {
     const last = session?.last;
     if (session !== undefined && last?.status === "DONE") {
       if (playing !== last.url) play(last.url, session);
       return;
     }
     if (playing !== "") clear();
+    note.hidden = stage === "failed";
+    say(stage === "failed" ? "The latest clip." : "Until then you see the latest clip.");
     const ready = last?.generatedContent.filter((clip) => clip.status === "success");
-    const latest = ready?.at(-1)?.url ?? "";
+    const latest = ready?.at(-1)?.url;
     if (latest === previewed) return;
     previewed = latest;
-    preview.hidden = latest === "";
-    if (latest !== "") preview.src = latest;
+    preview.hidden = latest === undefined;
+    if (latest !== undefined) preview.src = latest;
   };
 }

@@ -9,7 +9,7 @@ import { VideoClient } from "./iacrea-video/index.js";
 
 /**
  * @typedef {object} Watch
- * @property {() => void} stop ends the polling; nothing is reported after it
+ * @property {() => void} stop ends the asking; nothing is reported after it
  * @property {() => string | undefined} token what to resume from
  */
 
@@ -23,8 +23,8 @@ const STOPPED = Symbol("stopped by a person");
 const pace = (speed) => ({
   minIntervalMs: Math.max(100, 2_000 / speed),
   maxIntervalMs: Math.max(100, 5_000 / speed),
-  // Retries wait real seconds at any speed, so the deadlines shrink only so far.
-  timeoutMs: Math.max(60_000, 1_200_000 / speed),
+  // Retries, and people who press stop, take real time at any speed: the deadline shrinks only so far.
+  timeoutMs: Math.max(300_000, 1_200_000 / speed),
 });
 
 /**
