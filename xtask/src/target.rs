@@ -22,6 +22,8 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
 /// Older compilers do not know the language edition's features that this workspace uses.
 const OLDEST_RUSTC: u32 = 90;
+/// From here on cargo takes a panic strategy that drops even the messages.
+const KNOWS_IMMEDIATE_ABORT: u32 = 92;
 const CURE: &str = "run `rustup target add wasm32-unknown-unknown`, then repeat";
 
 /// What a compilation is for: it decides about optimisation and about what a panic may say.
@@ -39,8 +41,8 @@ pub(crate) struct Toolchain {
 }
 
 enum Kind {
-    /// Ordinary: cargo's own compiler has the target.
-    Installed,
+    /// Ordinary: cargo's own compiler has the target, and perhaps the sources of its library.
+    Installed { sources: bool },
     /// Debian's compiler, which has the sources of the standard library and a linker beside it.
     Debian { linker: PathBuf },
 }
@@ -48,16 +50,10 @@ enum Kind {
 impl Toolchain {
     /// Finds the target or makes it, and says in one line which it took.
     pub(crate) fn find() -> Result<Toolchain> {
-        // What the last run settled on is looked at first: on a machine that rustup's server cannot
-        // be reached from, that saves asking for it again each time.
         let stamp = workspace::state_dir()?.join("wasm-toolchain");
-        if fs::read_to_string(&stamp).is_ok_and(|kind| kind == "debian")
-            && !installed()?
-            && let Some(toolchain) = debian()?
-        {
-            return Ok(toolchain);
-        }
-        let toolchain = search()?;
+        // Where rustup's server cannot be reached, it is not asked for again each time.
+        let settled = fs::read_to_string(&stamp).is_ok_and(|kind| kind == "debian");
+        let toolchain = search(settled)?;
         fs::write(&stamp, toolchain.kind.name())
             .with_context(|| format!("cannot write {}", stamp.display()))?;
         Ok(toolchain)
@@ -73,7 +69,7 @@ impl Toolchain {
     /// `cargo clippy` for wasm32.
     pub(crate) fn clippy(&self) -> Result<Command> {
         let mut command = match self.kind {
-            Kind::Installed => process::cargo("clippy"),
+            Kind::Installed { .. } => process::cargo("clippy"),
             Kind::Debian { .. } => {
                 // Only the clippy of the same compiler can read what that compiler wrote.
                 let program = Path::new("/usr/bin/cargo-clippy");
@@ -100,6 +96,15 @@ impl Toolchain {
             })
     }
 
+    /// Debian's compiler has no library for wasm32 but this; with rustup's it is worth the wait only
+    /// for what users download.
+    fn builds_std(&self, purpose: Purpose) -> bool {
+        match self.kind {
+            Kind::Installed { sources } => sources && purpose == Purpose::Ship,
+            Kind::Debian { .. } => true,
+        }
+    }
+
     fn configure(&self, command: &mut Command, verb: &str, purpose: Purpose) -> Result<()> {
         let mut flags = remapped_paths()?;
         command
@@ -116,24 +121,25 @@ impl Toolchain {
             command
                 .env("RUSTC", DEBIAN_RUSTC)
                 .env("RUSTDOC", "/usr/bin/rustdoc")
-                // Only this compiler ships sources that fit it, and building them is still gated.
-                .env("RUSTC_BOOTSTRAP", "1")
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
+                // `cargo run` puts the libraries of its own compiler in front of this one's.
+                .env_remove("LD_LIBRARY_PATH");
+        }
+        if self.builds_std(purpose) {
+            let tests = if verb == "test" { ",test" } else { "" };
+            command
+                // The sources are those of this very compiler, but building them is still gated.
+                .env("RUSTC_BOOTSTRAP", "1")
+                .arg(format!("-Zbuild-std=std,panic_abort{tests}"))
                 .arg("-Zbuild-std-features=optimize_for_size");
-            // `cargo run` puts the libraries of its own compiler in front of this one's.
-            command.env_remove("LD_LIBRARY_PATH");
-            let std = if verb == "test" {
-                "std,panic_abort,test"
-            } else {
-                "std,panic_abort"
-            };
-            command.arg(format!("-Zbuild-std={std}"));
             if purpose == Purpose::Ship {
                 flags.push("-Zlocation-detail=none".into());
                 flags.push("-Zfmt-debug=none".into());
-                command
-                    .arg("-Zpanic-immediate-abort")
-                    .args(["--config", "profile.release.panic='immediate-abort'"]);
+                if cargo_minor()? >= KNOWS_IMMEDIATE_ABORT {
+                    command
+                        .arg("-Zpanic-immediate-abort")
+                        .args(["--config", "profile.release.panic='immediate-abort'"]);
+                }
             }
         }
         command.env_remove("RUSTFLAGS");
@@ -145,24 +151,23 @@ impl Toolchain {
 impl Kind {
     fn name(&self) -> &'static str {
         match self {
-            Kind::Installed => "installed",
+            Kind::Installed { .. } => "installed",
             Kind::Debian { .. } => "debian",
         }
     }
 }
 
-fn search() -> Result<Toolchain> {
-    if installed()? {
-        eprintln!("wasm32 target: installed");
-        return Ok(Toolchain {
-            kind: Kind::Installed,
-        });
+fn search(debian_first: bool) -> Result<Toolchain> {
+    if let Some(toolchain) = installed("installed")? {
+        return Ok(toolchain);
     }
-    if rustup_adds_it() && installed()? {
-        eprintln!("wasm32 target: added by rustup");
-        return Ok(Toolchain {
-            kind: Kind::Installed,
-        });
+    if debian_first && let Some(toolchain) = debian()? {
+        return Ok(toolchain);
+    }
+    if rustup_adds_it()
+        && let Some(toolchain) = installed("added by rustup")?
+    {
+        return Ok(toolchain);
     }
     if let Some(toolchain) = debian()? {
         return Ok(toolchain);
@@ -177,17 +182,25 @@ fn search() -> Result<Toolchain> {
     debian()?.with_context(|| format!("Debian's packages did not bring the wasm32 target: {CURE}"))
 }
 
-/// Whether cargo's own compiler has the target.
-fn installed() -> Result<bool> {
+/// Cargo's own compiler, if it has the target.
+fn installed(how: &str) -> Result<Option<Toolchain>> {
     let sysroot = output(Command::new(rustc()).args(["--print", "sysroot"]))
         .context("Rust is needed: install it from https://rustup.rs")?;
-    let lib = Path::new(&sysroot)
-        .join("lib/rustlib")
-        .join(TRIPLE)
-        .join("lib");
-    Ok(lib
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some()))
+    let lib = Path::new(&sysroot).join("lib/rustlib");
+    let target = lib.join(TRIPLE).join("lib").read_dir();
+    if !target.is_ok_and(|mut entries| entries.next().is_some()) {
+        return Ok(None);
+    }
+    let sources = lib.join("src/rust/library/std/Cargo.toml").is_file();
+    if sources {
+        eprintln!("wasm32 target: {how}; the package gets a standard library built from source");
+    } else {
+        eprintln!(
+            "wasm32 target: {how} (the package gets a fifth smaller after `rustup component add rust-src`)"
+        );
+    }
+    let kind = Kind::Installed { sources };
+    Ok(Some(Toolchain { kind }))
 }
 
 fn rustc() -> OsString {
@@ -283,6 +296,14 @@ fn debian() -> Result<Option<Toolchain>> {
 /// The major version of the LLVM inside Debian's compiler, by which the linker's package is named.
 fn debian_llvm() -> Result<u32> {
     debian_version("LLVM version: ")
+}
+
+/// The minor version of the cargo that drives all this, whichever compiler it calls.
+fn cargo_minor() -> Result<u32> {
+    let text = output(&mut process::cargo("--version"))?;
+    text.strip_prefix("cargo 1.")
+        .and_then(|rest| rest.split('.').next()?.parse().ok())
+        .with_context(|| format!("`cargo --version` says `{text}`: {CURE}"))
 }
 
 fn debian_version(label: &str) -> Result<u32> {
