@@ -3,6 +3,7 @@
 //! the machine that built it.
 
 use std::collections::hash_map::DefaultHasher;
+use std::env;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -108,7 +109,8 @@ fn prepare(module: &Module, toolchain: &Toolchain, tools: &NodePackage) -> Resul
     let wasm = optimised(module)?;
     let outputs = ["glue.js", "glue.d.ts", "wasm.js", "wasm.d.ts"]
         .map(|suffix| generated(&format!("{}.{suffix}", module.name)));
-    let stamp = workspace::state_dir()?.join(format!("{}.stamp", module.name));
+    // Beside what it vouches for: several target folders may fill this one.
+    let stamp = generated(&format!("{}.stamp", module.name));
     let fingerprint = fingerprint(&input)?;
     let complete = wasm.is_file() && outputs.iter().all(|path| path.is_file());
     if complete && fs::read_to_string(&stamp).is_ok_and(|old| old == fingerprint) {
@@ -176,12 +178,17 @@ fn prepare(module: &Module, toolchain: &Toolchain, tools: &NodePackage) -> Resul
     fs::write(&stamp, fingerprint).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// Stands for the module that went in and for this program, which decides what comes out.
+/// Stands for the module that went in, for the tools and for this program: they decide what comes out.
 fn fingerprint(input: &[u8]) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     input.hash(&mut hasher);
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    fs::read(&program)
+    let lock = workspace::root().join("pkg/package-lock.json");
+    fs::read(&lock)
+        .with_context(|| format!("cannot read {}", lock.display()))?
+        .hash(&mut hasher);
+    let program = env::current_exe().context("cannot find this program's own file")?;
+    let built = program.metadata().and_then(|program| program.modified());
+    built
         .with_context(|| format!("cannot read {}", program.display()))?
         .hash(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))
@@ -206,10 +213,9 @@ fn bundle(tools: &NodePackage) -> Result<()> {
     if dist.is_dir() {
         fs::remove_dir_all(&dist).with_context(|| format!("cannot empty {}", dist.display()))?;
     }
-    write_if_changed(
-        &dist.join("iacrea-video.wasm"),
-        &fs::read(optimised(&VIDEO)?)?,
-    )?;
+    let wasm = optimised(&VIDEO)?;
+    let bytes = fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
+    write_if_changed(&dist.join("iacrea-video.wasm"), &bytes)?;
     let mut esbuild = tools.tool("esbuild");
     esbuild.args(ENTRIES).args([
         "--bundle",
