@@ -37,7 +37,7 @@ export function lazy<T>(createGlue: () => Glue<T>, inlined: string): () => Promi
 
 async function inflate(inlined: string): Promise<ArrayBuffer> {
   const deflated = Uint8Array.from(atob(inlined), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Response(stream).arrayBuffer();
 }
 

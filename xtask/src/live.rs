@@ -145,8 +145,18 @@ impl Upstream {
                 Some((name.clone(), answer.headers().get(name)?.clone()))
             })
             .collect();
+        let body = blotted(body, self.key.to_str().unwrap_or_default());
         (status, headers, Body::from(body)).into_response()
     }
+}
+
+/// A service that repeats the key in its answer must not carry it into the page.
+fn blotted(body: Vec<u8>, key: &str) -> Vec<u8> {
+    let text = String::from_utf8_lossy(&body);
+    if text.contains(key) {
+        return text.replace(key, "***").into_bytes();
+    }
+    body
 }
 
 /// The routes, below `/live`.
@@ -302,7 +312,7 @@ mod tests {
     fn the_key_is_added_and_nothing_of_the_caller_goes_up() {
         let scene = Scene::new(answer(
             "429 Slow Down\r\ncontent-type: application/json\r\nretry-after: 7\r\nset-cookie: a=b\r\nx-api-key: secret-key",
-            "{}",
+            "{\"error\":\"not secret-key again, secret-key\"}",
         ));
         let answer = scene.ask(
             "GET",

@@ -1,0 +1,177 @@
+// @ts-check
+// The demo page as a person meets it, in Chromium. The same cases for both of its modes: over real HTTP
+// with the simulator behind the server, and as a static page that runs its simulator itself.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { launch, open, picture, reaches, serve, shown, start } from "./stage.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const COURSE = ["PENDING", "GENERATING_VIDEO", "START_RENDERING_VIDEO", "RENDERING_VIDEO", "DONE"];
+
+/** @param {number[]} percents */
+function assertNeverFalls(percents) {
+  assert.ok(percents.length > 3, `the bar moved: ${percents}`);
+  for (const [at, percent] of percents.entries()) {
+    assert.ok(at === 0 || percent >= (percents[at - 1] ?? 0), `the bar fell: ${percents}`);
+  }
+}
+
+/** @param {"http" | "static"} mode */
+export function describePage(mode) {
+  describe(`the page, ${mode}`, () => {
+    /** @type {Awaited<ReturnType<typeof serve>>} */
+    let server;
+    /** @type {import("playwright-core").Browser} */
+    let browser;
+    before(async () => {
+      server = await serve(mode);
+      browser = await launch();
+    });
+    after(async () => {
+      await browser?.close();
+      await server?.stop();
+    });
+
+    it("shows a video at once, goes through every phase, never falls, and plays it", async () => {
+      const { page, complaints, close } = await open(browser, server.address);
+      await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 60_000 });
+      await picture(page, `${mode}-running-wide-light`);
+      await reaches(page, "done");
+      const { statuses, percents } = await shown(page);
+      assert.deepEqual(statuses, COURSE);
+      assertNeverFalls(percents);
+      assert.equal(percents.at(-1), 100);
+      await page.waitForFunction(() => {
+        const video = /** @type {HTMLVideoElement} */ (document.getElementById("video"));
+        return !video.hidden && video.currentTime > 0.3 && video.videoWidth > 0;
+      });
+      await picture(page, `${mode}-done-wide-light`);
+      assert.deepEqual(complaints, []);
+      await close();
+    });
+
+    it("stops asking when stopped, and resumes from the token", async () => {
+      const { page, complaints, close } = await open(browser, server.address);
+      await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 60_000 });
+      await page.locator("#toggle").click();
+      await reaches(page, "stopped");
+      await picture(page, `${mode}-stopped-wide-light`);
+      const requests = () => page.locator("#requests").textContent();
+      const before = await requests();
+      await page.waitForTimeout(1_500); // several pauses between requests at this speed
+      assert.equal(await requests(), before);
+      await page.locator("#toggle").click();
+      await reaches(page, "done");
+      assertNeverFalls((await shown(page)).percents);
+      assert.ok(Number(await requests()) > Number(before));
+      assert.deepEqual(complaints, []);
+      await close();
+    });
+
+    it("goes on by itself after a reload", async () => {
+      const { page, complaints, close } = await open(browser, server.address);
+      await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 60_000 });
+      const before = Number(await page.locator("#progress").getAttribute("aria-valuenow"));
+      await page.reload();
+      await reaches(page, "done");
+      const { percents, statuses } = await shown(page);
+      assert.ok((percents.find((percent) => percent > 0) ?? 0) >= before, `from ${before} on: ${percents}`);
+      assert.ok(!statuses.includes("PENDING") || statuses[0] !== "PENDING", `not from the start: ${statuses}`);
+      assert.match(await page.locator("#log").innerText(), /resumed from the token/);
+      assert.deepEqual(complaints, []);
+      await close();
+    });
+
+    it("stays stopped after a reload, until a person resumes", async () => {
+      const { page, close } = await open(browser, server.address);
+      await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 60_000 });
+      await page.locator("#toggle").click();
+      await reaches(page, "stopped");
+      await page.reload();
+      await reaches(page, "stopped");
+      await page.locator("#toggle").click();
+      await reaches(page, "done");
+      await close();
+    });
+
+    it("shows a clip that fails and is made again", async () => {
+      const { page, complaints, close } = await open(browser, server.address, { colorScheme: "dark" });
+      await start(page, "regenerate", 10);
+      await page.locator("#clips .clip[data-state=error], #clips .clip[data-state=redoing]").first().waitFor({ timeout: 60_000 });
+      await picture(page, `${mode}-regenerating-wide-dark`);
+      await page.locator("#clips .clip[data-state=redone]").first().waitFor({ timeout: 60_000 });
+      await reaches(page, "done");
+      const { statuses, percents } = await shown(page);
+      const again = statuses.indexOf("PENDING", statuses.indexOf("GENERATING_VIDEO"));
+      assert.ok(again > 0, `PENDING after GENERATING_VIDEO: ${statuses}`);
+      assertNeverFalls(percents.slice(percents.lastIndexOf(0)));
+      assert.deepEqual(complaints, []);
+      await close();
+    });
+
+    it("counts failed requests and goes on", async () => {
+      const { page, close } = await open(browser, server.address);
+      await start(page, "flaky", 60);
+      await reaches(page, "done");
+      assert.ok(Number(await page.locator("#failed-requests").textContent()) > 0);
+      await close();
+    });
+
+    it("says what went wrong, and offers what can be done", async () => {
+      const { page, close } = await open(browser, server.address, { viewport: { width: 360, height: 780 }, colorScheme: "dark" });
+      await start(page, "failed", 60);
+      await reaches(page, "failed");
+      await picture(page, `${mode}-failed-narrow-dark`);
+      assert.match(await page.locator("#notice").innerText(), /video_failed/);
+      await close();
+    });
+
+    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+      it(`is accessible and fits a narrow screen, ${colorScheme}`, async () => {
+        const { page, close } = await open(browser, server.address, { viewport: { width: 360, height: 780 }, colorScheme });
+        await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 60_000 });
+        await picture(page, `${mode}-running-narrow-${colorScheme}`);
+        for (const width of [360, 1440]) {
+          await page.setViewportSize({ width, height: 900 });
+          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+          assert.equal(overflow, 0, `nothing sticks out at ${width} px`);
+          await page.evaluate(axe);
+          const { violations } = await page.evaluate("axe.run()");
+          const serious = violations.filter((/** @type {{ impact: string }} */ { impact }) => ["serious", "critical"].includes(impact));
+          assert.deepEqual(serious.map((/** @type {{ id: string, nodes: { html: string }[] }} */ { id, nodes }) => [id, nodes.map(({ html }) => html)]), []);
+        }
+        await close();
+      });
+    }
+
+    it("can be used by the keyboard alone", async () => {
+      const { page, close } = await open(browser, server.address);
+      const focus = async (/** @type {string} */ id) => {
+        for (let presses = 0; presses < 30; presses++) {
+          await page.keyboard.press("Tab");
+          if ((await page.evaluate(() => document.activeElement?.id)) === id) return;
+        }
+        assert.fail(`${id} was not reached`);
+      };
+      await focus("toggle");
+      await page.locator("#toggle[aria-disabled=false], #toggle:not([aria-disabled])").waitFor();
+      await page.keyboard.press("Enter");
+      await reaches(page, "stopped");
+      await page.keyboard.press("Enter");
+      await reaches(page, "running");
+      await close();
+    });
+
+    it("respects a wish for less motion", async () => {
+      const { page, close } = await open(browser, server.address, { reducedMotion: "reduce" });
+      await start(page, "quick", 60);
+      await reaches(page, "done");
+      const paused = await page.locator("#video").evaluate((video) => /** @type {HTMLVideoElement} */ (video).paused);
+      assert.equal(paused, true);
+      await close();
+    });
+  });
+}

@@ -1,0 +1,138 @@
+// @ts-check
+// What the page's tests stand on: the demo server in both of its modes, one Chromium, and pages that
+// keep a record of what they showed.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+/** @param {string} name */
+function required(name) {
+  const value = process.env[name];
+  assert.ok(value, `${name} is not set: run these tests with \`cargo xtask test --only browser\``);
+  return value;
+}
+
+const screenshots = required("SCREENSHOTS");
+mkdirSync(screenshots, { recursive: true });
+
+/**
+ * Serves what is built. `mode` is "http" for the page with the simulator behind it, "static" for the page alone.
+ * @param {"http" | "static"} mode
+ * @param {Record<string, string>} [environment]
+ */
+export async function serve(mode, environment = {}) {
+  const args = ["demo", "--no-build", "--port", "0", ...(mode === "static" ? ["--static"] : [])];
+  const server = spawn(required("XTASK_BIN"), args, {
+    stdio: ["ignore", "pipe", "ignore"],
+    env: { ...process.env, IACREA_API_KEY: "", ...environment },
+  });
+  /** @type {string | undefined} */
+  let address;
+  for await (const line of createInterface(server.stdout)) {
+    if (line.startsWith("http://")) {
+      address = line;
+      break;
+    }
+  }
+  assert.ok(address, "the demo server has printed its address");
+  return {
+    address,
+    async stop() {
+      server.kill("SIGTERM");
+      if (server.exitCode === null) await once(server, "exit");
+    },
+  };
+}
+
+export function launch() {
+  return chromium.launch({ executablePath: required("CHROME"), args: JSON.parse(required("CHROME_ARGS")) });
+}
+
+/**
+ * A page at `address` that records what it shows, and every complaint of the browser.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} address
+ * @param {import("playwright-core").BrowserContextOptions} [options]
+ */
+export async function open(browser, address, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "no-preference", ...options });
+  const page = await context.newPage();
+  /** @type {string[]} */
+  const complaints = [];
+  const origin = new URL(address).origin;
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    // The browser itself reports each failed request that a scenario asks for.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
+  });
+  page.on("request", (request) => {
+    const { protocol, origin: to } = new URL(request.url());
+    if (protocol.startsWith("http") && to !== origin) complaints.push(`request to ${request.url()}`);
+  });
+  await page.addInitScript(record);
+  await page.goto(address);
+  return { page, complaints, close: () => context.close() };
+}
+
+/** Runs in the page, before its own scripts, and again after a reload. */
+function record() {
+  /** @type {{ statuses: string[], percents: number[], tiles: string[] }} */
+  const shown = { statuses: [], percents: [], tiles: [] };
+  Object.assign(globalThis, { shown });
+  /** @template T @param {T[]} list @param {T} value */
+  const note = (list, value) => {
+    if (list.at(-1) !== value) list.push(value);
+  };
+  const look = () => {
+    const status = document.getElementById("status")?.dataset.status;
+    if (status) note(shown.statuses, status);
+    const now = document.getElementById("progress")?.getAttribute("aria-valuenow");
+    if (now) note(shown.percents, Number(now));
+    note(shown.tiles, [...document.querySelectorAll("#clips .clip")].map((tile) => /** @type {HTMLElement} */ (tile).dataset.state).join(" "));
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+  });
+}
+
+/**
+ * What the page has shown so far.
+ * @param {import("playwright-core").Page} page
+ * @returns {Promise<{ statuses: string[], percents: number[], tiles: string[] }>}
+ */
+export function shown(page) {
+  return page.evaluate("shown");
+}
+
+/**
+ * Starts a scenario by the page's own controls.
+ * @param {import("playwright-core").Page} page
+ * @param {string} scenario
+ * @param {number} speed
+ */
+export async function start(page, scenario, speed) {
+  await page.locator("#scenario").selectOption(scenario);
+  await page.locator(`input[name=speed][value="${speed}"]`).check({ force: true });
+  await page.locator("#start").click();
+}
+
+/**
+ * Waits until the page is at a stage.
+ * @param {import("playwright-core").Page} page
+ * @param {"starting" | "running" | "stopped" | "failed" | "done"} stage
+ */
+export async function reaches(page, stage) {
+  await page.locator(`#status[data-stage=${stage}]`).waitFor({ timeout: 90_000 });
+}
+
+/**
+ * @param {import("playwright-core").Page} page
+ * @param {string} name
+ */
+export async function picture(page, name) {
+  await page.screenshot({ path: `${screenshots}/${name}.png`, fullPage: true });
+}
