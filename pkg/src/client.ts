@@ -5,7 +5,8 @@
 
 import { asVideoError, invalidArgument } from "./error.js";
 import type { Instance } from "./instantiate.js";
-import { dispose, onAbort, Poller, type Connect, type PollHandle, type PollListener } from "./poller.js";
+import { dispose, Poller, type PollHandle, type PollListener } from "./poller.js";
+import { Signals } from "./signals.js";
 import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, VideoPoller, VideoStatus } from "./types.js";
 
 /** What the module exports. */
@@ -26,6 +27,7 @@ export class ModuleClient {
   readonly #config: Config;
   #connected: { readonly instance: Instance<Module>; readonly client: ClientHandle } | undefined;
   readonly #pollers = new Set<Poller>();
+  readonly #signals = new Signals();
 
   /** @internal */
   constructor(load: () => Promise<Instance<Module>>, options: ClientOptions) {
@@ -49,14 +51,15 @@ export class ModuleClient {
       };
       const fail = (thrown: unknown) => settle(() => reject(asVideoError(thrown)));
       if (signal) {
-        unhooks.push(onAbort(signal, () => settle(() => {
+        unhooks.push(this.#signals.onAbort(signal, () => settle(() => {
           reject(signal.reason);
           controller.abort();
         })));
       }
-      this.#connect().then(async ({ instance: { crashed }, client }) => {
+      this.#connect().then(async ({ instance: { crash }, client }) => {
         if (signal?.aborted) return;
-        unhooks.push(onAbort(crashed, () => fail(crashed.reason)));
+        crash.check();
+        unhooks.push(crash.listen(fail));
         const status = await client.getStatus(id, controller);
         settle(() => resolve(status));
       }).catch(fail);
@@ -97,17 +100,17 @@ export class ModuleClient {
   }
 
   #poll(id: string, options: PollOptions, prepare?: (client: ClientHandle) => void): Poller {
-    const connect: Connect = async () => {
+    const connect = async () => {
       const { instance, client } = await this.#connect();
       return {
-        crashed: instance.crashed,
-        start: (listener) => {
+        crash: instance.crash,
+        start: (listener: PollListener) => {
           prepare?.(client);
           return client.poll(id, options, listener);
         },
       };
     };
-    const poller = new Poller(id, options, connect);
+    const poller = new Poller(id, options, { signals: this.#signals, connect });
     this.#pollers.add(poller);
     const forget = () => void this.#pollers.delete(poller);
     poller.done.then(forget, forget);

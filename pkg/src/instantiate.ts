@@ -14,8 +14,16 @@ export interface Glue<T> {
 /** A running instance. */
 export interface Instance<T> {
   readonly exports: T;
-  /** Aborted when the instance traps, with the trap as its reason. Nothing of it can be used after that. */
-  readonly crashed: AbortSignal;
+  readonly crash: Crash;
+}
+
+/** The end of an instance: a trap in it, after which nothing of it can be used. */
+export interface Crash {
+  readonly happened: boolean;
+  /** Throws the trap, once there was one. */
+  check(): void;
+  /** Calls `act` with the trap when it comes; returns how to take that back. */
+  listen(act: (trap: unknown) => void): () => void;
 }
 
 /** The instance, made at the first call. Calls that come together share one; a failure is forgotten, so that the next call tries again. */
@@ -43,15 +51,29 @@ async function inflate(inlined: string): Promise<ArrayBuffer> {
 
 async function instantiate<T>(glue: Glue<T>, bytes: ArrayBuffer, forget: () => void): Promise<Instance<T>> {
   const { instance } = await WebAssembly.instantiate(bytes, glue.imports);
-  const crash = new AbortController();
+  let trapped: { readonly trap: unknown } | undefined;
+  const acts = new Set<(trap: unknown) => void>();
   glue.setWasm(
     guarded(instance.exports, (trap) => {
+      trapped = { trap };
       forget();
-      crash.abort(trap);
+      for (const act of [...acts]) act(trap);
     }),
   );
   (instance.exports as { __wbindgen_start?: () => void }).__wbindgen_start?.();
-  return { exports: glue.exports, crashed: crash.signal };
+  const crash: Crash = {
+    get happened() {
+      return trapped !== undefined;
+    },
+    check() {
+      if (trapped) throw trapped.trap;
+    },
+    listen(act) {
+      acts.add(act);
+      return () => void acts.delete(act);
+    },
+  };
+  return { exports: glue.exports, crash };
 }
 
 /**

@@ -3,6 +3,8 @@
  * passes on; when to ask, what an answer means and when to give up is decided in the core.
  */
 
+import type { Crash } from "./instantiate.js";
+import type { Signals } from "./signals.js";
 import { asVideoError, invalidArgument, VideoError, type PlainError } from "./error.js";
 import type { DoneUpdate, PollOptions, VideoPoller, VideoUpdate } from "./types.js";
 
@@ -17,8 +19,12 @@ export interface PollHandle {
 /** What the module calls. */
 export type PollListener = (event: "update" | "done" | "failed", value: unknown, token?: string) => void;
 
-/** Starts the module's side; resolves once it runs. */
-export type Connect = () => Promise<{ readonly crashed: AbortSignal; start(listener: PollListener): PollHandle }>;
+/** Where a poll runs. */
+export interface Host {
+  readonly signals: Signals;
+  /** Resolves with how to start the module's side. */
+  connect(): Promise<{ readonly crash: Crash; start(listener: PollListener): PollHandle }>;
+}
 
 /** `Symbol.dispose` where the host has it. */
 export const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
@@ -39,7 +45,7 @@ export class Poller implements VideoPoller {
   /** Take back what was hung onto signals. */
   #unhooks: (() => void)[] = [];
 
-  constructor(id: string, options: PollOptions, connect: Connect) {
+  constructor(id: string, options: PollOptions, host: Host) {
     this.id = id;
     this.#token = options.resumeToken ?? notBegun(id, options.timeoutMs);
     this.done = new Promise((resolve, reject) => {
@@ -47,7 +53,7 @@ export class Poller implements VideoPoller {
       this.#reject = reject;
     });
     this.done.catch(() => {}); // whoever awaits it still gets the rejection
-    void this.#start(options, connect);
+    void this.#start(options, host);
   }
 
   get current(): VideoUpdate | undefined {
@@ -105,17 +111,17 @@ export class Poller implements VideoPoller {
     };
   }
 
-  async #start({ signal, onUpdate }: PollOptions, connect: Connect): Promise<void> {
+  async #start({ signal, onUpdate }: PollOptions, host: Host): Promise<void> {
     try {
       if (onUpdate !== undefined && typeof onUpdate !== "function") throw invalidArgument("onUpdate must be a function");
       if (signal !== undefined && !isAbortSignal(signal)) throw invalidArgument("signal must be an AbortSignal");
       if (signal?.aborted) return this.#leave(signal.reason);
-      if (signal) this.#unhooks.push(onAbort(signal, () => this.#leave(signal.reason)));
+      if (signal) this.#unhooks.push(host.signals.onAbort(signal, () => this.#leave(signal.reason)));
       if (onUpdate) this.#listeners.add(onUpdate);
-      const { crashed, start } = await connect();
+      const { crash, start } = await host.connect();
       if (this.#state !== "running") return;
-      if (crashed.aborted) throw crashed.reason;
-      this.#unhooks.push(onAbort(crashed, () => this.#fail(asVideoError(crashed.reason))));
+      crash.check();
+      this.#unhooks.push(crash.listen((trap) => this.#fail(asVideoError(trap))));
       const handle = start((event, value, token) => this.#hear(event, value, token));
       if (this.#state !== "running") return; // the module trapped
       this.#handle = handle;
@@ -180,12 +186,6 @@ export class Poller implements VideoPoller {
   #wake(): void {
     for (const wake of this.#waiting.splice(0)) wake();
   }
-}
-
-/** Calls `act` when the signal aborts; returns how to take that back. */
-export function onAbort(signal: AbortSignal, act: () => void): () => void {
-  signal.addEventListener("abort", act);
-  return () => signal.removeEventListener("abort", act);
 }
 
 /** The token of a poll that has not begun; the core reads it like any other. */

@@ -4,7 +4,7 @@
 
 import { createGlue } from "./generated/simulator.glue.js";
 import inlined from "./generated/simulator.wasm.js";
-import { lazy } from "./instantiate.js";
+import { lazy, type Crash } from "./instantiate.js";
 import { catalogue } from "./scenarios.js";
 
 export interface SimulatorOptions {
@@ -111,7 +111,7 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
   const delays = random(seed + 1);
   const videos = new Map<string, Omit<SavedVideo, "asked"> & { asked: readonly number[] }>();
   let model: Model | undefined;
-  let crashed: AbortSignal | undefined;
+  let crash: Crash | undefined;
   let starting: Promise<Model> | undefined;
 
   const register = (to: Model, id: string): void => {
@@ -126,12 +126,12 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
     const instance = await load();
     const started = new instance.exports.Simulator(apiKey, seed, scenario, speed, mediaBase);
     for (const id of videos.keys()) register(started, id);
-    crashed = instance.crashed;
+    crash = instance.crash;
     return (model = started);
   };
   const ready = (): Promise<Model> => {
     // A lost instance answers nothing any more: a new one begins, with what is known of the videos.
-    if (crashed?.aborted) starting = model = crashed = undefined;
+    if (crash?.happened) starting = model = crash = undefined;
     return (starting ??= start().catch((error: unknown) => {
       starting = undefined;
       throw error;
@@ -139,7 +139,7 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
   };
 
   const requests = (id: string): readonly SimulatedRequest[] => {
-    const text = crashed?.aborted ? undefined : model?.requests(id);
+    const text = crash?.happened ? undefined : model?.requests(id);
     return text === undefined ? [] : (JSON.parse(text) as SimulatedRequest[]);
   };
 
@@ -157,7 +157,7 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
       const server = await unlessAborted(ready(), signal);
       const key = headers.get("x-api-key") ?? undefined;
       const answer = server.handle(method, url.pathname + url.search, key, text, Date.now());
-      crashed?.throwIfAborted();
+      crash?.check();
       const told = JSON.parse(answer) as Told;
       const latency = (MIN_LATENCY_MS + delays() * (MAX_LATENCY_MS - MIN_LATENCY_MS)) / speed;
       await pause(latency, signal);
@@ -193,7 +193,7 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
 
     saveVideo(id) {
       const video = videos.get(id);
-      if (!video || !model || crashed?.aborted) return video && { ...video };
+      if (!video || !model || crash?.happened) return video && { ...video };
       // Those with a wrong key moved nothing.
       const asked = requests(id).filter(({ key }) => key).map(({ atMs }) => atMs);
       return { ...video, asked };
