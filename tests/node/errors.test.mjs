@@ -1,0 +1,234 @@
+// @ts-check
+/** Each way it can end badly: its code, how often it was asked, and what the error says. */
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { describe, it } from "node:test";
+import { VideoClient, VideoError } from "./package.mjs";
+import { done, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
+import { failure, QUICK, rejection, within } from "./settling.mjs";
+import { client, createVideo, otherOrigin, staysQuiet } from "./simulator.mjs";
+
+const THREE = 3;
+const ONCE = 1;
+const PAGE = "<!doctype html><title>One moment</title>";
+
+/**
+ * What the server answers, and what must come of it.
+ * @type {[string, any, { code: import("./package.mjs").VideoErrorCode, requests: number, httpStatus?: number, retryable: boolean }][]}
+ */
+const ANSWERS = [
+  ...[401, 403].map((status) => /** @type {any} */ ([`${status}`, status, { code: "unauthorized", requests: ONCE, httpStatus: status, retryable: false }])),
+  ["404", 404, { code: "not_found", requests: ONCE, httpStatus: 404, retryable: false }],
+  ...[400, 402, 405, 409, 410, 418, 422, 451].map(
+    (status) => /** @type {any} */ ([`${status}`, status, { code: "http", requests: ONCE, httpStatus: status, retryable: false }]),
+  ),
+  ...[408, 425, 500, 501, 502, 503, 504, 599].map(
+    (status) => /** @type {any} */ ([`${status}`, status, { code: "http", requests: THREE, httpStatus: status, retryable: true }]),
+  ),
+  ["429", 429, { code: "rate_limited", requests: THREE, httpStatus: 429, retryable: true }],
+  ["a page of HTML", { body: PAGE, headers: { "content-type": "text/html" } }, { code: "bad_response", requests: THREE, httpStatus: 200, retryable: true }],
+  ...["null", "[]", "3", '"DONE"', "{}", '{"status":null}', '{"status":7}', '{"status":""}', '{"status":"DONE"', "", " ", '{"status":"DONE"}'].map(
+    (body) => /** @type {any} */ ([`the body ${JSON.stringify(body)}`, { body }, { code: "bad_response", requests: THREE, httpStatus: 200, retryable: true }]),
+  ),
+  ["204", 204, { code: "bad_response", requests: THREE, httpStatus: 204, retryable: true }],
+  ["more than maxResponseBytes", { body: JSON.stringify({ ...done, padding: " ".repeat(4_000) }) }, { code: "bad_response", requests: THREE, httpStatus: 200, retryable: true }],
+  ...[301, 302, 303, 307, 308].map(
+    (status) => /** @type {any} */ ([`${status}`, { status, headers: { location: "/elsewhere" } }, { code: "redirected", requests: ONCE, retryable: false }]),
+  ),
+  ["a reset connection", { fault: "reset" }, { code: "network", requests: THREE, retryable: true }],
+  ["half a body and no more", { fault: "stall", body: pending }, { code: "network", requests: THREE, retryable: true }],
+  ["no byte at all", { fault: "hang" }, { code: "network", requests: THREE, retryable: true }],
+  ["ERROR", { status: "ERROR", message: "out of film" }, { code: "video_failed", requests: ONCE, retryable: false }],
+];
+
+describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
+  for (const [name, answer, { code, requests, httpStatus, retryable }] of ANSWERS) {
+    it(`that is answered with ${name} ends with "${code}" after ${requests === ONCE ? "one request" : "maxConsecutiveFailures"}`, async (test) => {
+      const server = await scriptedServer(test, inOrder(answer));
+      const own = new VideoClient({ baseUrl: server.url, requestTimeoutMs: 150, maxResponseBytes: 2_000 });
+      const poll = own.poll("v", { ...QUICK, maxConsecutiveFailures: THREE });
+      const error = await within(5_000, failure(poll.done, code));
+      assert.equal(error.retryable, retryable);
+      if (httpStatus !== undefined || code === "network") assert.equal(error.httpStatus, httpStatus);
+      assert.equal(typeof error.resumeToken, "string");
+      assert.equal(server.arrivals.length, requests);
+      await server.staysQuiet(100);
+    });
+  }
+
+  it("is given up at the tenth failure by default", async (test) => {
+    const server = await scriptedServer(test, inOrder(500));
+    await failure(new VideoClient({ baseUrl: server.url }).waitForVideo("v", { minIntervalMs: 0, maxIntervalMs: 1 }), "http");
+    assert.equal(server.arrivals.length, 10);
+  });
+
+  it("is given up at the first failure where maxConsecutiveFailures is 1", async (test) => {
+    const server = await scriptedServer(test, inOrder(503));
+    await failure(new VideoClient({ baseUrl: server.url }).waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 1 }), "http");
+    assert.equal(server.arrivals.length, 1);
+  });
+
+  it("is never given up where maxConsecutiveFailures is Infinity", async (test) => {
+    const server = await scriptedServer(test, ({ number }) => (number < 14 ? 500 : done));
+    const own = new VideoClient({ baseUrl: server.url });
+    // pollNow spares the waiting that grows with each failure
+    const poll = own.poll("v", { ...QUICK, maxConsecutiveFailures: Infinity });
+    const hastening = setInterval(() => poll.pollNow(), 5);
+    assert.equal((await within(5_000, poll.done)).requests, 14);
+    clearInterval(hastening);
+  });
+
+  it("counts failures in a row only, of whatever kind, and names the last", async (test) => {
+    const server = await scriptedServer(test, inOrder(500, { fault: "reset" }, pending, 500, { body: PAGE }, pending, { fault: "reset" }, 500, 429));
+    const own = new VideoClient({ baseUrl: server.url });
+    await failure(own.waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 3 }), "rate_limited");
+    assert.equal(server.arrivals.length, 9);
+  });
+
+  it('that nobody listens to ends with "network"', async () => {
+    const closed = createServer().listen(0, "127.0.0.1");
+    await once(closed, "listening");
+    const { port } = /** @type {import("node:net").AddressInfo} */ (closed.address());
+    closed.close();
+    await once(closed, "close");
+    const own = new VideoClient({ baseUrl: `http://127.0.0.1:${port}` });
+    const error = await within(3_000, failure(own.waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 3 }), "network"));
+    assert.deepEqual([error.httpStatus, error.retryable], [undefined, true]);
+  });
+
+  const rejections = {
+    "Chrome's words": new TypeError("Failed to fetch"),
+    "Safari's words": new TypeError("Load failed"),
+    "an AbortError that is not ours": new DOMException("aborted", "AbortError"),
+    "a text": "boom",
+    undefined,
+    null: null,
+  };
+  for (const [name, reason] of Object.entries(rejections)) {
+    for (const way of ["rejects", "throws"]) {
+      it(`whose fetch ${way} with ${name} tries again, then ends with "network"`, async () => {
+        let calls = 0;
+        /** @type {any} */
+        const failing = () => {
+          calls += 1;
+          if (way === "throws") throw reason;
+          return Promise.reject(reason);
+        };
+        const poll = client({ fetch: failing }).waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 3 });
+        await within(3_000, failure(poll, "network"));
+        assert.equal(calls, 3);
+      });
+    }
+  }
+
+  for (const [name, given] of Object.entries({ undefined, null: null, "a text": "no response", "an empty object": {}, "a number": 7 })) {
+    it(`whose fetch resolves with ${name} ends with an error that can be retried`, async () => {
+      /** @type {any} */
+      const odd = async () => given;
+      const poll = client({ fetch: odd }).waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 2 });
+      const error = await within(3_000, rejection(poll));
+      assert.ok(error instanceof VideoError);
+      assert.ok(["network", "bad_response"].includes(error.code), error.code);
+    });
+  }
+
+  it('whose video fails ends with "video_failed", the server\'s words and the last update', async () => {
+    const id = await createVideo({ scenario: "failed", speed: 600 });
+    const error = await failure(client().waitForVideo(id, QUICK), "video_failed");
+    assert.equal(error.detail, "The video could not be generated");
+    assert.ok(error.message.includes("The video could not be generated"));
+    assert.equal(error.last?.status, "ERROR");
+    assert.equal(error.last?.videoId, id);
+    assert.equal(error.retryable, false);
+    await staysQuiet(id);
+  });
+});
+
+describe("getStatus", { concurrency: true, timeout: 30_000 }, () => {
+  for (const [name, answer, { code, httpStatus, retryable }] of ANSWERS) {
+    if (code === "video_failed") continue;
+    it(`that is answered with ${name} rejects with "${code}" after one request`, async (test) => {
+      const server = await scriptedServer(test, inOrder(answer));
+      const own = new VideoClient({ baseUrl: server.url, requestTimeoutMs: 150, maxResponseBytes: 2_000 });
+      const error = await within(2_000, failure(own.getStatus("v"), code));
+      assert.equal(error.retryable, retryable);
+      if (httpStatus !== undefined || code === "network") assert.equal(error.httpStatus, httpStatus);
+      assert.equal(server.arrivals.length, 1);
+      await server.staysQuiet(100);
+    });
+  }
+
+  it("that is answered with ERROR resolves: it is a status", async (test) => {
+    const server = await scriptedServer(test, inOrder({ status: "ERROR", message: "out of film" }));
+    const status = await new VideoClient({ baseUrl: server.url }).getStatus("v");
+    assert.ok(status.status === "ERROR");
+    assert.equal(status.message, "out of film");
+  });
+});
+
+describe("a redirect", { timeout: 30_000 }, () => {
+  for (const scenario of ["redirect-other-origin", "redirect-other-origin-later", "redirect", "redirect-permanent"]) {
+    it(`is refused, and nothing reaches where it points to (${scenario})`, async () => {
+      const id = await createVideo({ scenario });
+      const own = client({ headers: { authorization: "Bearer session" } });
+      await failure(own.waitForVideo(id, QUICK), "redirected");
+      await failure(own.getStatus(id), "redirected");
+      const { requests } = await staysQuiet(id);
+      const first = scenario.endsWith("later") || scenario === "redirect" ? 3 : 1;
+      assert.equal(requests.length, first + 1);
+      assert.deepEqual((await otherOrigin()).requests, []);
+    });
+  }
+});
+
+describe("a VideoError", { concurrency: true, timeout: 30_000 }, () => {
+  it("is an Error of that name, with a message and a stack", async (test) => {
+    const server = await scriptedServer(test, inOrder(404));
+    const error = await failure(new VideoClient({ baseUrl: server.url }).waitForVideo("v"), "not_found");
+    assert.ok(error instanceof Error && error instanceof VideoError);
+    assert.equal(error.name, "VideoError");
+    assert.equal(Object.prototype.toString.call(error), "[object Error]");
+    assert.ok(error.message.length > 10 && error.stack?.includes(error.message));
+    assert.ok(String(error).startsWith("VideoError: "));
+  });
+
+  const WORDS = "no credits left";
+  for (const body of [WORDS, { error: WORDS }, { message: WORDS }, { detail: WORDS }, { error: { message: WORDS } }]) {
+    it(`carries the server's own words, here from ${JSON.stringify(body)}`, async (test) => {
+      const server = await scriptedServer(test, () => ({ status: 402, body }));
+      const error = await failure(new VideoClient({ baseUrl: server.url }).getStatus("v"), "http");
+      assert.equal(error.detail, WORDS);
+    });
+  }
+
+  it("has no detail where the server said nothing", async (test) => {
+    const server = await scriptedServer(test, inOrder(404));
+    const error = await failure(new VideoClient({ baseUrl: server.url }).getStatus("v"), "not_found");
+    assert.equal(error.detail, undefined);
+  });
+
+  for (const [name, body] of Object.entries({
+    "a long text": "a".repeat(100_000),
+    "long words in JSON": { error: "b".repeat(100_000) },
+    "a long text of emoji": "🎬".repeat(50_000),
+    "a long page": `${PAGE}${"<p>".repeat(50_000)}`,
+  })) {
+    for (const status of [200, 402, 500]) {
+      it(`holds at most 2,000 characters of ${name} with ${status}`, async (test) => {
+        const server = await scriptedServer(test, () => ({ status, body }));
+        const error = await rejection(new VideoClient({ baseUrl: server.url }).getStatus("v"));
+        assert.ok(error.detail.length > 0 && error.detail.length <= 2_000, `${error.detail.length}`);
+        assert.ok(error.message.length < 2_200);
+        assert.ok(error.detail.isWellFormed?.() ?? true);
+      });
+    }
+  }
+
+  it("of a failed video holds at most 2,000 characters of its words", async (test) => {
+    const server = await scriptedServer(test, inOrder({ status: "ERROR", message: "c".repeat(100_000) }));
+    const error = await failure(new VideoClient({ baseUrl: server.url }).waitForVideo("v"), "video_failed");
+    assert.equal(error.detail?.length, 2_000);
+  });
+});

@@ -1,0 +1,188 @@
+// @ts-check
+/**
+ * The WebAssembly module that cannot be loaded, or traps: nobody is left waiting, and the next call
+ * gets a new one. A trap is played by exports that throw what the engine would.
+ */
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { before, describe, it } from "node:test";
+import { freshPackage } from "./package.mjs";
+import { done, generating, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
+import { QUICK, rejection, SLOW, within } from "./settling.mjs";
+
+const instantiate = WebAssembly.instantiate;
+
+before(async () => {
+  // Node's own fetch brings WebAssembly of its own, which must be there before any is spoilt.
+  const server = createServer((_, response) => response.end()).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  await fetch(`http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}`);
+  server.close();
+  server.closeAllConnections();
+});
+
+/** Whatever reached nobody. @param {import("node:test").TestContext} test */
+function strays(test) {
+  /** @type {unknown[]} */
+  const seen = [];
+  const listen = (/** @type {unknown} */ reason) => seen.push(reason);
+  for (const event of ["uncaughtException", "unhandledRejection"]) {
+    process.on(event, listen);
+    test.after(() => process.off(event, listen));
+  }
+  return seen;
+}
+
+/** @param {any} error @param {any} VideoError */
+function isInternal(error, VideoError) {
+  assert.ok(error instanceof VideoError, String(error));
+  assert.equal(error.code, "internal", error.message);
+  assert.equal(error.retryable, true);
+}
+
+describe("a module that cannot be loaded", { timeout: 30_000 }, () => {
+  /** Each spoils something and returns how to mend it. @type {Record<string, () => () => void>} */
+  const troubles = {
+    "because instantiating it fails": () => {
+      WebAssembly.instantiate = /** @type {any} */ (async () => {
+        throw new WebAssembly.CompileError("refused by policy");
+      });
+      return () => void (WebAssembly.instantiate = instantiate);
+    },
+    "because there is no WebAssembly": () => {
+      const whole = WebAssembly;
+      Reflect.deleteProperty(globalThis, "WebAssembly");
+      return () => void Object.defineProperty(globalThis, "WebAssembly", { value: whole, configurable: true, writable: true });
+    },
+    "because nothing can inflate it": () => {
+      const whole = DecompressionStream;
+      Reflect.deleteProperty(globalThis, "DecompressionStream");
+      return () => void Object.defineProperty(globalThis, "DecompressionStream", { value: whole, configurable: true, writable: true });
+    },
+  };
+  for (const [why, spoil] of Object.entries(troubles)) {
+    it(`${why} rejects with "internal", asks nothing, and is tried again`, async (test) => {
+      const seen = strays(test);
+      const server = await scriptedServer(test, inOrder(done));
+      const { VideoClient, VideoError } = await freshPackage();
+      const mend = spoil();
+      const own = new VideoClient({ baseUrl: server.url });
+      try {
+        const poll = own.poll("v");
+        const calls = [poll.done, own.waitForVideo("v"), own.getStatus("v"), (async () => {
+          for await (const update of poll) assert.fail(update.status);
+        })()];
+        for (const error of await within(2_000, Promise.all(calls.map(rejection)))) isInternal(error, VideoError);
+        const [only] = await own.waitForVideos(["v"]);
+        isInternal(only?.status === "rejected" && only.reason, VideoError);
+      } finally {
+        mend();
+      }
+      assert.equal(server.arrivals.length, 0);
+      assert.equal((await own.waitForVideo("v")).status, "DONE");
+      assert.equal((await own.getStatus("v")).status, "DONE");
+      assert.deepEqual(seen, []);
+    });
+  }
+});
+
+describe("a module that is loaded", { timeout: 30_000 }, () => {
+  it("is loaded once, however many call at a time", async (test) => {
+    const server = await scriptedServer(test, inOrder(done));
+    const { VideoClient } = await freshPackage();
+    const spy = test.mock.method(WebAssembly, "instantiate", instantiate);
+    const own = new VideoClient({ baseUrl: server.url });
+    await Promise.all([own.waitForVideo("a"), own.getStatus("b"), new VideoClient({ baseUrl: server.url }).waitForVideo("c")]);
+    await own.waitForVideo("d");
+    assert.equal(spy.mock.callCount(), 1);
+  });
+});
+
+describe("a module that traps", { timeout: 30_000 }, () => {
+  /**
+   * A package whose instances trap at the next call into them, once told to.
+   * @param {import("node:test").TestContext} test
+   */
+  async function trapping(test) {
+    const fresh = await freshPackage();
+    let armed = false;
+    let instances = 0;
+    const patched = async (/** @type {any} */ bytes, /** @type {any} */ imports) => {
+      const { instance, module } = await instantiate(bytes, imports);
+      instances += 1;
+      /** @type {Record<string, unknown>} */
+      const exports = {};
+      for (const [name, value] of Object.entries(instance.exports)) {
+        const callable = typeof value === "function" && value;
+        exports[name] = !callable
+          ? value
+          : (/** @type {unknown[]} */ ...parameters) => {
+              if (armed) {
+                armed = false;
+                throw new WebAssembly.RuntimeError("unreachable");
+              }
+              return callable(...parameters);
+            };
+      }
+      return { module, instance: { exports } };
+    };
+    test.mock.method(WebAssembly, "instantiate", /** @type {any} */ (patched));
+    return { ...fresh, arm: () => void (armed = true), instances: () => instances };
+  }
+
+  /** Where the trap strikes. @type {Record<string, (own: any, poll: any) => void>} */
+  const places = {
+    "when a timer or an answer calls in": () => {},
+    "inside pollNow": (_, poll) => poll.pollNow(),
+    "inside resumeToken": (_, poll) => void poll.resumeToken(),
+  };
+  for (const [place, strike] of Object.entries(places)) {
+    it(`${place} rejects all that wait on it with "internal", and the next call works`, async (test) => {
+      const seen = strays(test);
+      let answer = /** @type {any} */ (pending);
+      const server = await scriptedServer(test, ({ path }) => (path.endsWith("hang") ? { fault: "hang" } : answer));
+      const { VideoClient, VideoError, arm, instances } = await trapping(test);
+      const [own, other] = [new VideoClient({ baseUrl: server.url }), new VideoClient({ baseUrl: server.url })];
+      const poll = own.poll("v", place.includes("timer") ? { minIntervalMs: 50, maxIntervalMs: 50 } : SLOW);
+      const waiting = [poll.done, own.waitForVideo("asleep", SLOW), other.waitForVideo("hang"), other.getStatus("hang")];
+      await server.arrived(4);
+      if (!poll.current) await new Promise((resolve) => poll.subscribe(resolve));
+      arm();
+      strike(own, poll);
+      for (const error of await within(2_000, Promise.all(waiting.map(rejection)))) isInternal(error, VideoError);
+      await server.staysQuiet();
+      answer = done;
+      assert.equal((await within(2_000, own.waitForVideo("v", QUICK))).status, "DONE");
+      assert.equal((await within(2_000, other.getStatus("v"))).status, "DONE");
+      assert.equal(instances(), 2);
+      assert.deepEqual(seen, []);
+    });
+  }
+
+  /** A poll that was told of one answer, and then of the trap. @param {import("node:test").TestContext} test */
+  async function trapped(test) {
+    const server = await scriptedServer(test, ({ number }) => (number < 2 ? generating(3) : done));
+    const { VideoClient, arm } = await trapping(test);
+    const own = new VideoClient({ baseUrl: server.url });
+    const poll = own.poll("v", SLOW);
+    await new Promise((resolve) => poll.subscribe(resolve));
+    arm();
+    poll.pollNow();
+    return { own, poll, error: await rejection(poll.done) };
+  }
+
+  it("leaves the last update and a token in the error, which is worth trying again", async (test) => {
+    const { own, poll, error } = await trapped(test);
+    assert.equal(error.last, poll.current);
+    assert.equal(typeof error.resumeToken, "string");
+    assert.equal((await own.waitForVideo("v", { resumeToken: error.resumeToken })).status, "DONE");
+  });
+
+  it("leaves the poll a token to go on with, from where it was", async (test) => {
+    const { own, poll } = await trapped(test);
+    const { requests } = await own.waitForVideo("v", { resumeToken: poll.resumeToken() });
+    assert.ok(requests > (poll.current?.requests ?? NaN), `${requests} requests`);
+  });
+});

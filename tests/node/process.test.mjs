@@ -1,0 +1,181 @@
+// @ts-check
+/** What becomes of a whole process: when it may end, when it must not, and how much memory it takes. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
+import { entry } from "./package.mjs";
+import { done, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
+import { program } from "./processes.mjs";
+import { QUICK, recorder } from "./settling.mjs";
+import { client, createVideo, KEY, logOf, logWhen, staysQuiet, url } from "./simulator.mjs";
+
+/** Far below any timer that might be left behind: the limit of a request is 30 s, a pace of default 2 s. */
+const SOON = 1_700;
+
+describe("a process ends by itself, and soon,", { concurrency: 4, timeout: 60_000 }, () => {
+  /** Each prints "settled" and has nothing else to do then. @type {Record<string, [import("./simulator.mjs").Wishes, string]>} */
+  const programs = {
+    "after DONE": [{ scenario: "quick", speed: 600 }, `await own.waitForVideo(id, quick)`],
+    "after a failure": [{ scenario: "not-found" }, `await own.waitForVideo(id, quick).catch(() => {})`],
+    "after a timeout asleep": [{}, `await own.waitForVideo(id, { timeoutMs: 150 }).catch(() => {})`],
+    "after a timeout in flight": [{ scenario: "hang-for-ever" }, `await own.waitForVideo(id, { ...quick, timeoutMs: 150 }).catch(() => {})`],
+    "after cancel asleep": [{}, `const poll = own.poll(id); poll.subscribe(() => poll.cancel()); await poll.done.catch(() => {})`],
+    "after cancel in flight": [{ latencyMs: 60_000 }, `const poll = own.poll(id); setTimeout(() => poll.cancel(), 150); await poll.done.catch(() => {})`],
+    "after cancel in the body": [{ scenario: "stall-for-ever" }, `const poll = own.poll(id, quick); setTimeout(() => poll.cancel(), 250); await poll.done.catch(() => {})`],
+    "after a redirect": [{ scenario: "redirect-permanent" }, `await own.waitForVideo(id, quick).catch(() => {})`],
+    "after getStatus": [{}, `await own.getStatus(id)`],
+    "after getStatus was aborted": [{ latencyMs: 60_000 }, `await own.getStatus(id, { signal: AbortSignal.timeout(150) }).catch(() => {})`],
+    "after waitForVideos": [{ scenario: "quick", speed: 600 }, `await own.waitForVideos([id, "", "no-such-video"], quick)`],
+    "after the client was disposed of": [{ latencyMs: 60_000 }, `const poll = own.poll(id); setTimeout(() => own[Symbol.dispose](), 150); await poll.done.catch(() => {})`],
+    "after leaving the iterator": [{}, `for await (const update of own.poll(id)) break`],
+    "though its fetch heeds no signal": [
+      {},
+      `const deaf = new VideoClient({ fetch: () => new Promise(() => {}) });
+       await deaf.getStatus(id, { signal: AbortSignal.timeout(150) }).catch(() => {});
+       await deaf.waitForVideo(id, { timeoutMs: 150 }).catch(() => {})`,
+    ],
+    "when nothing was ever asked": [{}, ``],
+  };
+  for (const [name, [wishes, text]] of Object.entries(programs)) {
+    it(name, async () => {
+      const id = await createVideo(wishes);
+      const body = `
+        const own = new VideoClient({ apiKey, baseUrl });
+        ${text};
+        console.log("settled");
+        const settled = performance.now();
+        process.once("exit", () => console.log(performance.now() - settled));`;
+      const { code, lines, errors } = await program(body, { id, quick: QUICK, apiKey: KEY, baseUrl: url }).ended;
+      assert.deepEqual([code, errors, lines[0]], [0, "", "settled"]);
+      assert.ok(Number(lines[1]) < SOON, `${lines[1]} ms after`);
+    });
+  }
+
+  it("as soon as its promise is left alone: a rejection that nobody awaits is none that ends it", async () => {
+    const text = `
+      const own = new VideoClient({ apiKey, baseUrl });
+      process.on("unhandledRejection", () => console.log("unhandled"));
+      own.poll("no-such-video");
+      own.poll("");
+      own.poll(id, { resumeToken: "damaged" });
+      own.poll(id).cancel("nobody listens");
+      own.poll(id, { signal: AbortSignal.timeout(100) });
+      own.poll(id, { timeoutMs: 100 });`;
+    const { code, lines, errors } = await program(text, { id: await createVideo(), apiKey: KEY, baseUrl: url }).ended;
+    assert.deepEqual([code, errors, lines], [0, "", []]);
+  });
+
+  it("with a rejection that is awaited, like any other", async () => {
+    const text = `await new VideoClient({ apiKey, baseUrl }).waitForVideo("no-such-video");`;
+    const { code, errors } = await program(text, { apiKey: KEY, baseUrl: url }).ended;
+    assert.equal(code, 1);
+    assert.match(errors, /not_found/);
+  });
+});
+
+describe("a process", { concurrency: 4, timeout: 60_000 }, () => {
+  it("is kept alive by a poll, though nobody awaits it", async (test) => {
+    const server = await scriptedServer(test, inOrder(pending, pending, { ...done, afterMs: 0 }));
+    const text = `new VideoClient({ baseUrl }).poll("v", { minIntervalMs: 300, maxIntervalMs: 300, onUpdate: ({ status }) => console.log(status) });`;
+    const { code, lines } = await program(text, { baseUrl: server.url }).ended;
+    assert.deepEqual([code, lines], [0, ["PENDING", "DONE"]]);
+  });
+
+  it("is not ended by a listener that throws", async (test) => {
+    const server = await scriptedServer(test, inOrder(pending, done));
+    const text = `
+      const onUpdate = () => { throw new Error("from a listener"); };
+      const poll = new VideoClient({ baseUrl }).poll("v", { ...quick, onUpdate });
+      poll.subscribe(() => { throw "another"; });
+      console.log((await poll.done).status);`;
+    const { code, lines, errors } = await program(text, { baseUrl: server.url, quick: QUICK }).ended;
+    assert.deepEqual([code, lines], [0, ["DONE"]]);
+    assert.match(errors, /from a listener/);
+  });
+
+  it("that is killed leaves a token with which another goes on", async () => {
+    const id = await createVideo({ scenario: "regenerate", speed: 200 });
+    const text = `
+      const poll = new VideoClient({ apiKey, baseUrl }).poll(id, quick);
+      poll.subscribe(({ overall, requests, elapsedMs }) => console.log(JSON.stringify({ overall, requests, elapsedMs, token: poll.resumeToken() })));`;
+    const killed = program(text, { id, quick: QUICK, apiKey: KEY, baseUrl: url });
+    let last = { overall: 0, requests: 0, elapsedMs: 0, token: "" };
+    while (last.overall < 0.3) last = JSON.parse(await killed.nextLine());
+    killed.kill();
+    const { signal, lines } = await killed.ended;
+    assert.equal(signal, "SIGKILL");
+    last = JSON.parse(lines.at(-1) ?? "");
+    const { updates, listener } = recorder();
+    const video = await client().waitForVideo(id, { ...QUICK, resumeToken: last.token, onUpdate: listener });
+    assert.ok(updates.every(({ overall, requests, elapsedMs }) => overall >= last.overall && requests > last.requests && elapsedMs > last.elapsedMs));
+    assert.equal(video.status, "DONE");
+    await staysQuiet(id);
+  });
+
+  it("touches neither network nor WebAssembly for importing and constructing", async () => {
+    const text = `
+      await (await fetch(baseUrl)).text(); // Node's own fetch brings WebAssembly of its own
+      const touched = [];
+      for (const name of ["instantiate", "compile", "instantiateStreaming", "compileStreaming"]) WebAssembly[name] = () => touched.push(name);
+      for (const name of ["Module", "Instance", "Memory"]) WebAssembly[name] = class { constructor() { touched.push(name); } };
+      globalThis.fetch = () => touched.push("fetch");
+      const watched = await import(entry + "?watched");
+      new watched.VideoClient({ apiKey: "k-123456" });
+      await new Promise((resolve) => process.nextTick(resolve));
+      console.log(JSON.stringify(touched));`;
+    const { lines } = await program(text, { entry, baseUrl: url }).ended;
+    assert.deepEqual(lines, ["[]"]);
+  });
+
+  it("finds no new name in its global scope", async (test) => {
+    const server = await scriptedServer(test, inOrder(done));
+    const text = `
+      const before = new Set(Object.getOwnPropertyNames(globalThis));
+      await new VideoClient({ baseUrl }).waitForVideo("v");
+      console.log(JSON.stringify(Object.getOwnPropertyNames(globalThis).filter((name) => !before.has(name))));`;
+    const { code, lines, errors } = await program(text, { baseUrl: server.url }).ended;
+    assert.deepEqual([code, lines, errors], [0, ["[]"], ""]);
+  });
+});
+
+describe("a process that is sent too much", { timeout: 60_000 }, () => {
+  const MEGABYTE = 1 << 20;
+  const BOUND = 48 * MEGABYTE; // the server sends many times 64 MB
+  const text = `
+    const own = new VideoClient({ apiKey, baseUrl });
+    await own.waitForVideo("no-such-video").catch(() => {}); // all that is made once is there
+    globalThis.gc();
+    const before = process.memoryUsage.rss();
+    let most = before;
+    const looking = setInterval(() => { most = Math.max(most, process.memoryUsage.rss()); }, 2);
+    const error = await own.waitForVideo(id, { minIntervalMs: 0, maxIntervalMs: 1, maxConsecutiveFailures: 4 }).catch((reason) => reason);
+    clearInterval(looking);
+    console.log(JSON.stringify({ code: error.code, detail: error.detail?.length ?? 0, grown: most - before }));`;
+
+  /** @param {import("node:test").TestContext} test @param {string} id @param {string} baseUrl */
+  const isBounded = async (test, id, baseUrl) => {
+    const { lines, errors } = await program(text, { id, apiKey: KEY, baseUrl }, ["--expose-gc"]).ended;
+    assert.equal(errors, "");
+    const { code, detail, grown } = JSON.parse(lines[0] ?? "");
+    test.diagnostic(`grew by ${(grown / MEGABYTE).toFixed(1)} MB`);
+    assert.equal(code, "bad_response");
+    assert.ok(detail <= 2_000);
+    assert.ok(grown < BOUND, `${grown / MEGABYTE} MB`);
+  };
+
+  it("refuses bodies of 64 MB without holding them, and leaves the rest unread", async (test) => {
+    const id = await createVideo({ scenario: "huge-for-ever" });
+    await isBounded(test, id, url);
+    const { requests } = await logWhen(id, (log) => log.inFlight === 0);
+    assert.deepEqual(requests.map(({ finished }) => finished), ["sent", "aborted", "aborted", "aborted", "aborted"]);
+    assert.equal((await logOf(id)).maxInFlight, 1);
+  });
+
+  it("refuses 64 MB that come compressed to a thousandth", async (test) => {
+    const body = gzipSync(Buffer.alloc(64 * MEGABYTE, " "));
+    const server = await scriptedServer(test, ({ path }) => (path.endsWith("/v") ? { body, headers: { "content-encoding": "gzip" } } : 404));
+    await isBounded(test, "v", server.url);
+    assert.equal(server.arrivals.length, 1 + 4);
+  });
+});

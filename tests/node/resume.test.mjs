@@ -1,0 +1,325 @@
+// @ts-check
+/** The resume token: going on elsewhere, with deadline, progress and pace; and no going on with a damaged one. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { freshPackage, VideoClient } from "./package.mjs";
+import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-server.mjs";
+import { failure, QUICK, recorder, rejection, SLOW, within } from "./settling.mjs";
+import { client, createVideo, KEY, logOf, logWhen, staysQuiet, url } from "./simulator.mjs";
+
+/** Polls until the update for which `holds`, then cancels; the token and that update. @param {string} id @param {import("./package.mjs").PollOptions} options @param {(update: import("./package.mjs").VideoUpdate) => boolean} holds */
+async function cutAt(id, options, holds) {
+  const { reached, listener } = recorder();
+  const poll = client().poll(id, { ...options, onUpdate: listener });
+  const last = await reached(holds);
+  poll.cancel();
+  await rejection(poll.done);
+  return { token: poll.resumeToken(), last };
+}
+
+describe("a poll that goes on from a token", { concurrency: true, timeout: 30_000 }, () => {
+  for (const status of ["PENDING", "GENERATING_VIDEO", "START_RENDERING_VIDEO", "RENDERING_VIDEO"]) {
+    it(`cut at ${status} keeps overall, elapsedMs and the count of requests`, async () => {
+      const id = await createVideo({ scenario: status === "PENDING" ? "regenerate" : "happy", speed: 300 });
+      const { token, last } = await cutAt(id, QUICK, (update) => update.status === status);
+      const { updates, listener } = recorder();
+      const video = await client().waitForVideo(id, { ...QUICK, resumeToken: token, onUpdate: listener });
+      assert.equal(video.status, "DONE");
+      for (const update of updates) {
+        assert.ok(update.overall >= last.overall);
+        assert.ok(update.elapsedMs >= last.elapsedMs);
+        assert.ok(update.requests > last.requests);
+      }
+      assert.equal((await staysQuiet(id)).requests.length, video.requests);
+    });
+  }
+
+  it("cut after every single update still comes to its end, and nothing ever falls", async () => {
+    const id = await createVideo({ scenario: "regenerate", speed: 3_000 });
+    let overall = 0;
+    let requests = 0;
+    /** @type {string | undefined} */
+    let resumeToken;
+    for (let cut = 0; cut < 200; cut += 1) {
+      const poll = client().poll(id, { ...QUICK, ...(resumeToken && { resumeToken }) });
+      const update = await within(3_000, new Promise((resolve) => poll.subscribe(resolve)));
+      assert.ok(update.overall >= overall && update.requests > requests, `${update.overall} after ${overall}`);
+      ({ overall, requests } = update);
+      if (update.status === "DONE") return;
+      poll.cancel();
+      resumeToken = poll.resumeToken();
+    }
+    assert.fail("never done");
+  });
+
+  it("keeps the deadline", async () => {
+    const id = await createVideo({ scenario: "pending-for-ever" });
+    const start = performance.now();
+    const { token } = await cutAt(id, { ...QUICK, timeoutMs: 600 }, () => true);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await failure(client().waitForVideo(id, { ...QUICK, resumeToken: token }), "timeout");
+    const took = performance.now() - start;
+    assert.ok(took >= 595 && took < 1_500, `${took} ms`);
+  });
+
+  it("keeps the deadline, however late timeoutMs would put it", async () => {
+    const id = await createVideo({ scenario: "pending-for-ever" });
+    const { token } = await cutAt(id, { ...QUICK, timeoutMs: 400 }, () => true);
+    await within(2_000, failure(client().waitForVideo(id, { ...QUICK, timeoutMs: 60_000, resumeToken: token }), "timeout"));
+  });
+
+  it("keeps a deadline of Infinity", async () => {
+    const id = await createVideo({ scenario: "retry-after-month" });
+    const { token } = await cutAt(id, { ...QUICK, timeoutMs: Infinity }, ({ retrying }) => retrying !== undefined);
+    const poll = client().poll(id, { ...QUICK, resumeToken: token });
+    await staysQuiet(id); // and the server's wish to be left alone
+    assert.equal((await logOf(id)).requests.length, 3);
+    poll.cancel();
+  });
+
+  it("keeps the pace where the options give none", async (test) => {
+    const server = await scriptedServer(test, inOrder(pending));
+    const own = new VideoClient({ baseUrl: server.url });
+    const first = own.poll("v", { minIntervalMs: 10, maxIntervalMs: 20 });
+    await server.arrived(2);
+    first.cancel();
+    const second = own.poll("v", { resumeToken: first.resumeToken() });
+    await within(1_500, server.arrived(8), "asked at the pace of before");
+    second.cancel();
+  });
+
+  it("keeps the scale of progress that was proven", async (test) => {
+    const server = await scriptedServer(test, inOrder(rendering(0.5), rendering(1), done));
+    const own = new VideoClient({ baseUrl: server.url });
+    const first = own.poll("v", SLOW);
+    await new Promise((resolve) => first.subscribe(resolve));
+    first.cancel();
+    const { updates, listener } = recorder();
+    await own.waitForVideo("v", { ...QUICK, resumeToken: first.resumeToken(), onUpdate: listener });
+    assert.equal(updates[0]?.status === "RENDERING_VIDEO" && updates[0].progress, 1);
+  });
+
+  it("keeps the credits and the number of clips that the server omits from then on", async (test) => {
+    const server = await scriptedServer(test, inOrder(generating(4), rendering(0.5), done));
+    const own = new VideoClient({ baseUrl: server.url });
+    const first = own.poll("v", SLOW);
+    await new Promise((resolve) => first.subscribe(resolve));
+    first.cancel();
+    const { updates, listener } = recorder();
+    await own.waitForVideo("v", { ...QUICK, resumeToken: first.resumeToken(), onUpdate: listener });
+    assert.deepEqual([updates[0]?.creditsTotal, updates[0]?.generatedContent.length], [90, 4]);
+  });
+
+  it("may be on another client, at another address", async (test) => {
+    const { token } = await cutAt(await createVideo({ id: "moves" }), SLOW, () => true);
+    const server = await scriptedServer(test, inOrder(done));
+    const video = await new VideoClient({ baseUrl: server.url }).waitForVideo("moves", { resumeToken: token });
+    assert.equal(video.requests, 2);
+  });
+
+  it("may be resumed many times from one token", async (test) => {
+    const { token } = await cutAt(await createVideo({ id: "often" }), SLOW, () => true);
+    const server = await scriptedServer(test, inOrder(done));
+    for (let again = 0; again < 3; again += 1) {
+      await new VideoClient({ baseUrl: server.url }).waitForVideo("often", { resumeToken: token });
+    }
+  });
+});
+
+describe("a token", { concurrency: true, timeout: 30_000 }, () => {
+  /** Each brings a poll somewhere; its token must be good to go on with. @type {Record<string, (own: InstanceType<typeof VideoClient>, server: Awaited<ReturnType<typeof scriptedServer>>) => Promise<string>>} */
+  const moments = {
+    "of a poll whose first answer was DONE": async (own) => {
+      const poll = own.poll("v");
+      await poll.done;
+      return poll.resumeToken();
+    },
+    "of a poll before the module has loaded": async (_, server) => {
+      const { VideoClient } = await freshPackage();
+      const poll = new VideoClient({ baseUrl: server.url }).poll("v");
+      const token = poll.resumeToken();
+      poll.cancel();
+      assert.equal(poll.resumeToken(), token);
+      return token;
+    },
+    "of a poll before the start": async (own) => own.poll("v", { signal: AbortSignal.abort() }).resumeToken(),
+    "of a poll that was resumed and cancelled before the start": async (own) => {
+      const first = own.poll("v");
+      first.cancel();
+      const second = own.poll("v", { resumeToken: first.resumeToken() });
+      second.cancel();
+      return second.resumeToken();
+    },
+  };
+  for (const [moment, tokenOf] of Object.entries(moments)) {
+    it(`${moment} is good to go on with`, async (test) => {
+      const server = await scriptedServer(test, inOrder(done));
+      const own = new VideoClient({ baseUrl: server.url });
+      const resumeToken = await tokenOf(own, server);
+      assert.equal((await own.waitForVideo("v", { resumeToken })).status, "DONE");
+    });
+  }
+
+  /** @type {Record<string, [unknown[], import("./package.mjs").VideoErrorCode]>} */
+  const ends = {
+    "a timeout": [[pending], "timeout"],
+    "too many failures": [[generating(2), 500], "http"],
+    "a refused key": [[generating(2), 401], "unauthorized"],
+    "a failed video": [[generating(2), { status: "ERROR" }], "video_failed"],
+    "DONE without a URL": [[rendering(0.5), { status: "DONE" }], "bad_response"],
+  };
+  for (const [end, [answers, code]] of Object.entries(ends)) {
+    it(`in the error of ${end} is good to go on with, and so is the poll's own`, async (test) => {
+      let better = false;
+      const script = inOrder(...answers);
+      const server = await scriptedServer(test, (arrival) => (better ? done : script(arrival)));
+      const own = new VideoClient({ baseUrl: server.url });
+      const poll = own.poll("v", { ...QUICK, maxConsecutiveFailures: 2, timeoutMs: code === "timeout" ? 500 : 60_000 });
+      const error = await failure(poll.done, code);
+      better = true;
+      for (const resumeToken of [error.resumeToken, poll.resumeToken()]) {
+        const video = await within(2_000, own.waitForVideo("v", { ...QUICK, ...(resumeToken && { resumeToken }) }));
+        assert.ok(resumeToken && video.requests > (error.last?.requests ?? 0));
+      }
+    });
+  }
+
+  it("after DONE is good to go on with", async () => {
+    const id = await createVideo({ scenario: "quick", speed: 600 });
+    const poll = client().poll(id, QUICK);
+    const { requests } = await poll.done;
+    const again = await client().waitForVideo(id, { resumeToken: poll.resumeToken() });
+    assert.equal(again.requests, requests + 1);
+  });
+
+  it("written before the module has loaded keeps deadline, pace and patience", async (test) => {
+    const server = await scriptedServer(test, inOrder(pending));
+    const fresh = await freshPackage();
+    const early = new fresh.VideoClient({ baseUrl: server.url }).poll("v", { minIntervalMs: 10, maxIntervalMs: 20, timeoutMs: 600 });
+    const resumeToken = early.resumeToken();
+    early.cancel();
+    assert.equal(server.arrivals.length, 0);
+    const start = performance.now();
+    const own = new VideoClient({ baseUrl: server.url });
+    await within(3_000, failure(own.waitForVideo("v", { resumeToken }), "timeout"));
+    const took = performance.now() - start;
+    assert.ok(took >= 400 && took < 1_500, `${took} ms`);
+    assert.ok(server.arrivals.length > 10, `${server.arrivals.length} requests`);
+  });
+
+  for (const timeoutMs of [0.5, 1e3, 2 ** 53, 1e21, Number.MAX_VALUE, Infinity]) {
+    it(`written before the module has loaded is read back with timeoutMs ${timeoutMs}`, async (test) => {
+      const server = await scriptedServer(test, inOrder(done));
+      const fresh = await freshPackage();
+      const early = new fresh.VideoClient({ baseUrl: server.url }).poll("v", { timeoutMs });
+      const resumeToken = early.resumeToken();
+      early.cancel();
+      assert.equal((await new VideoClient({ baseUrl: server.url }).waitForVideo("v", { resumeToken })).status, "DONE");
+    });
+  }
+
+  for (const id of ["a,b", "a%2Cb", "é🎬", "\u0000", " ", "iv1-new,x", "!'()*~"]) {
+    it(`of the video ${JSON.stringify(id)} is of that video`, async (test) => {
+      const server = await scriptedServer(test, inOrder(done));
+      const own = new VideoClient({ baseUrl: server.url });
+      const poll = own.poll(id);
+      const early = poll.resumeToken();
+      await poll.done;
+      await own.waitForVideo(id, { resumeToken: early });
+      await failure(own.waitForVideo(`${id}x`, { resumeToken: early }), "invalid_argument");
+    });
+  }
+
+  it("of another video is refused before any request", async () => {
+    const { token } = await cutAt(await createVideo(), SLOW, () => true);
+    const other = await createVideo();
+    const error = await failure(client().waitForVideo(other, { resumeToken: token }), "invalid_argument");
+    assert.ok(error.message.includes("resumeToken"));
+    assert.equal((await logOf(other)).requests.length, 0);
+  });
+
+  it("holds no key, and at most 2 KB for a video of 50 clips", async (test) => {
+    const id = await createVideo({ scenario: "many-clips", speed: 600 });
+    /** @type {string[]} */
+    const tokens = [];
+    const poll = client().poll(id, { ...QUICK, onUpdate: () => tokens.push(poll.resumeToken()) });
+    await poll.done;
+    tokens.push(poll.resumeToken());
+    const longest = Math.max(...tokens.map((token) => Buffer.byteLength(token)));
+    test.diagnostic(`at most ${longest} bytes`);
+    assert.ok(longest <= 2_048, `${longest} bytes`);
+    assert.ok(tokens.every((token) => !token.includes(KEY)));
+  });
+
+  it("stays within 2 KB however much the server talks", async (test) => {
+    const words = "🎬 words".repeat(5_000);
+    const clips = generating(20, 50).generatedContent.map((clip) => ({ ...clip, text: words, url: `https://media.example/${"x".repeat(2_000)}` }));
+    const server = await scriptedServer(test, inOrder({ status: "PENDING", message: words, generatedContent: clips }, { status: words, generatedContent: clips }, done));
+    const own = new VideoClient({ baseUrl: server.url, maxResponseBytes: 1e8 });
+    /** @type {number[]} */
+    const sizes = [];
+    const poll = own.poll("550e8400-e29b-41d4-a716-446655440000", { ...QUICK, onUpdate: () => sizes.push(Buffer.byteLength(poll.resumeToken())) });
+    await poll.done;
+    assert.equal(sizes.length, 3);
+    assert.ok(Math.max(...sizes) <= 2_048, `${sizes}`);
+  });
+
+  it("fits into a URL and a cookie as it is", async () => {
+    const { token } = await cutAt(await createVideo({ speed: 300 }), QUICK, ({ status }) => status === "RENDERING_VIDEO");
+    assert.match(token, /^[A-Za-z0-9,._~%-]+$/);
+  });
+});
+
+describe("a damaged token", { timeout: 30_000 }, () => {
+  /** @param {string} token */
+  function* damaged(token) {
+    for (let at = 0; at < token.length; at += 1) {
+      yield token.slice(0, at);
+      yield token.slice(0, at) + token.slice(at + 1);
+      const letter = token[at] === "1" ? "2" : "1";
+      yield token.slice(0, at) + letter + token.slice(at + 1);
+    }
+    for (const more of [" ", ",", ",1", "1", "\n", "\u0000"]) yield token + more;
+    yield ` ${token}`;
+    yield token.toUpperCase();
+    yield token + token;
+  }
+
+  /** @type {Record<string, () => Promise<string>>} */
+  const tokens = {
+    "of a poll under way": async () => (await cutAt(await createVideo({ id: "video-under-way", speed: 300 }), QUICK, ({ status }) => status === "GENERATING_VIDEO")).token,
+    "of a poll that has not begun": async () => {
+      const { VideoClient } = await freshPackage();
+      const poll = new VideoClient({ apiKey: KEY, baseUrl: url }).poll("video-not-begun", { timeoutMs: 60_000 });
+      poll.cancel();
+      return poll.resumeToken();
+    },
+  };
+  for (const [name, tokenOf] of Object.entries(tokens)) {
+    it(`${name} is refused, whichever letter is changed, lost or added`, async (test) => {
+      const token = await tokenOf();
+      const server = await scriptedServer(test, inOrder(done));
+      const own = new VideoClient({ baseUrl: server.url });
+      const id = name.includes("under way") ? "video-under-way" : "video-not-begun";
+      const accepted = [];
+      for (const resumeToken of damaged(token)) {
+        const [outcome] = await Promise.allSettled([own.waitForVideo(id, { ...QUICK, resumeToken })]);
+        if (outcome.status === "fulfilled" || outcome.reason.code !== "invalid_argument") accepted.push(resumeToken);
+      }
+      assert.deepEqual(accepted.slice(0, 5), [], `${accepted.length} accepted, of a token ${token}`);
+      assert.equal(server.arrivals.length, 0);
+      await own.waitForVideo(id, { resumeToken: token });
+    });
+  }
+
+  it("does not end the process or the client", async (test) => {
+    const server = await scriptedServer(test, inOrder(done));
+    const own = new VideoClient({ baseUrl: server.url });
+    for (const resumeToken of ["iv1,", "iv1-new,%", "iv1-new,%ZZ,1,", "iv1-new,v,99999999999999999999,", "iv1-new,v,1,-1", "iv1-new,v,18446744073709551615,18446744073709551615", `iv1,${"9,".repeat(40)}`, "x".repeat(100_000)]) {
+      const [outcome] = await Promise.allSettled([own.waitForVideo("v", { ...QUICK, resumeToken })]);
+      if (outcome.status === "rejected") assert.ok(["invalid_argument", "timeout"].includes(outcome.reason.code), outcome.reason);
+    }
+    assert.equal((await own.waitForVideo("v")).status, "DONE");
+  });
+});

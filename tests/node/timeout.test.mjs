@@ -1,0 +1,271 @@
+// @ts-check
+/** Time: deadlines, the limit of one request, and what the server asks for with Retry-After. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { VideoClient } from "./package.mjs";
+import { done, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
+import { deferred, failure, QUICK, recorder, rejection, SLOW, staysPending, within } from "./settling.mjs";
+import { client, createVideo, inFlight, logOf, logWhen, staysQuiet } from "./simulator.mjs";
+
+const DAYS_30 = 30 * 24 * 60 * 60 * 1_000;
+/** Longest times, each beyond what a timer holds. */
+const AGES = { "2^31 ms": 2 ** 31, "30 days": DAYS_30, "285,000 years": 9e15, "the largest number": Number.MAX_VALUE, Infinity };
+
+describe("timeoutMs", { concurrency: true, timeout: 30_000 }, () => {
+  /** @type {Record<string, [import("./simulator.mjs").Wishes, import("./package.mjs").PollOptions]>} */
+  const places = {
+    asleep: [{}, SLOW],
+    "asleep after a failure": [{ scenario: "html-for-ever" }, SLOW],
+    "in flight": [{ scenario: "hang-for-ever" }, QUICK],
+    "in the body": [{ scenario: "stall-for-ever" }, QUICK],
+    "between many answers": [{ scenario: "pending-for-ever" }, QUICK],
+    "while failing for ever": [{ scenario: "html-for-ever" }, { ...QUICK, maxConsecutiveFailures: Infinity }],
+  };
+  for (const [place, [wishes, options]] of Object.entries(places)) {
+    it(`ends a poll that is ${place}, on time, and nothing follows`, async () => {
+      const id = await createVideo(wishes);
+      const start = performance.now();
+      const error = await failure(client().waitForVideo(id, { timeoutMs: 400, ...options }), "timeout");
+      const took = performance.now() - start;
+      assert.ok(took >= 399 && took < 1_500, `${took} ms`);
+      assert.equal(error.retryable, true);
+      assert.equal(typeof error.resumeToken, "string");
+      const { requests } = await staysQuiet(id);
+      if (place.includes("in ")) assert.equal(requests.at(-1)?.finished, "aborted");
+    });
+  }
+
+  it("gives the last update along", async () => {
+    const id = await createVideo({ scenario: "pending-for-ever" });
+    const { updates, listener } = recorder();
+    const error = await failure(client().waitForVideo(id, { timeoutMs: 300, onUpdate: listener, ...QUICK }), "timeout");
+    assert.equal(error.last?.status, "PENDING");
+    assert.equal(error.last, updates.at(-1));
+  });
+
+  it("of a fraction of a millisecond is over at once", async () => {
+    const id = await createVideo({ latencyMs: 60_000 });
+    await within(1_000, failure(client().waitForVideo(id, { timeoutMs: 0.001 }), "timeout"));
+    await staysQuiet(id);
+  });
+
+  for (const [name, timeoutMs] of Object.entries(AGES)) {
+    it(`of ${name} does not fire, neither asleep nor in flight`, async () => {
+      const asleep = await createVideo();
+      const hanging = await createVideo({ scenario: "hang-for-ever" });
+      const controller = new AbortController();
+      const { signal } = controller;
+      const own = client();
+      const polls = [
+        own.waitForVideo(asleep, { timeoutMs, signal, ...SLOW }),
+        own.waitForVideo(hanging, { timeoutMs, signal, ...QUICK }),
+      ];
+      await inFlight(hanging, 3);
+      await staysPending(Promise.race(polls), 300);
+      assert.equal((await logOf(asleep)).requests.length, 1);
+      controller.abort("enough");
+      assert.deepEqual(await Promise.all(polls.map(rejection)), ["enough", "enough"]);
+    });
+  }
+
+  it("of each poll is its own, also when they share a request that hangs", async () => {
+    const id = await createVideo({ scenario: "hang-for-ever" });
+    const own = client();
+    const polls = [200, 400, 600].map((timeoutMs) => own.waitForVideo(id, { timeoutMs, ...QUICK }));
+    /** @type {number[]} */
+    const order = [];
+    await Promise.all(polls.map((poll, at) => failure(poll, "timeout").then(() => order.push(at))));
+    assert.deepEqual(order, [0, 1, 2]);
+    const { requests, maxInFlight } = await staysQuiet(id);
+    assert.deepEqual([requests.length, maxInFlight], [3, 1]);
+  });
+});
+
+describe("intervals", { concurrency: true, timeout: 30_000 }, () => {
+  for (const [name, interval] of Object.entries(AGES)) {
+    if (interval === Infinity) continue;
+    it(`of ${name} sleep, and do not spin`, async () => {
+      const id = await createVideo();
+      const controller = new AbortController();
+      const { signal } = controller;
+      const options = { signal, minIntervalMs: interval, maxIntervalMs: interval, timeoutMs: Infinity };
+      const settled = client().waitForVideo(id, options);
+      await staysPending(settled, 300);
+      assert.equal((await logOf(id)).requests.length, 1);
+      controller.abort();
+      await rejection(settled);
+    });
+  }
+
+  it("keep every pause within their bounds", async (test) => {
+    const server = await scriptedServer(test, ({ number }) => (number < 12 ? pending : done));
+    await new VideoClient({ baseUrl: server.url }).waitForVideo("any", { minIntervalMs: 60, maxIntervalMs: 90 });
+    const pauses = server.arrivals.slice(1).map(({ atMs }, at) => atMs - (server.arrivals[at]?.atMs ?? NaN));
+    assert.ok(Math.min(...pauses) >= 58, `${pauses}`);
+    assert.ok(Math.max(...pauses) < 90 + 300, `${pauses}`);
+  });
+
+  it("of 0 are allowed", async (test) => {
+    const server = await scriptedServer(test, inOrder(pending, pending, done));
+    const own = new VideoClient({ baseUrl: server.url });
+    const video = await within(2_000, own.waitForVideo("any", { minIntervalMs: 0, maxIntervalMs: 0 }));
+    assert.equal(video.requests, 3);
+  });
+
+  it("default to 2 to 5 s, the server's own advice", async () => {
+    const id = await createVideo();
+    const controller = new AbortController();
+    const settled = client().waitForVideo(id, { signal: controller.signal });
+    const { requests } = await logWhen(id, (log) => log.requests.length === 2);
+    const pause = (requests[1]?.atMs ?? NaN) - (requests[0]?.atMs ?? NaN);
+    assert.ok(pause >= 1_990 && pause < 6_000, `${pause} ms`);
+    controller.abort();
+    await rejection(settled);
+  });
+});
+
+describe("requestTimeoutMs", { concurrency: true, timeout: 30_000 }, () => {
+  it("ends a request without a head, which is asked again", async () => {
+    const id = await createVideo({ scenario: "hang", speed: 600 });
+    const video = await client({ requestTimeoutMs: 150 }).waitForVideo(id, QUICK);
+    assert.equal(video.status, "DONE");
+    const { requests } = await staysQuiet(id);
+    assert.deepEqual(requests.filter((one) => one.finished === "aborted").map((one) => one.fault), ["hang", "hang"]);
+  });
+
+  it("covers head and body together, also a body that trickles without end", async (test) => {
+    const server = await scriptedServer(test, () => ({ fault: "stall", body: pending }));
+    const own = new VideoClient({ baseUrl: server.url, requestTimeoutMs: 200 });
+    const start = performance.now();
+    const error = await failure(own.getStatus("any"), "network");
+    const took = performance.now() - start;
+    assert.ok(took >= 195 && took < 1_500, `${took} ms`);
+    assert.equal(error.retryable, true);
+    await (await server.arrived(1)).left;
+  });
+
+  it("is not put off by bytes that go on coming", async () => {
+    /** @type {any} */
+    const trickling = async (/** @type {string} */ _, /** @type {RequestInit} */ { signal }) => {
+      const body = new ReadableStream({
+        async pull(controller) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          if (signal?.aborted) controller.error(signal.reason);
+          else controller.enqueue(new TextEncoder().encode(" "));
+        },
+      });
+      return new Response(body);
+    };
+    const own = client({ fetch: trickling, requestTimeoutMs: 200 });
+    await within(1_500, failure(own.getStatus("any"), "network"));
+  });
+
+  for (const [name, requestTimeoutMs] of Object.entries(AGES)) {
+    it(`of ${name} does not fire`, async () => {
+      const id = await createVideo({ latencyMs: 60_000 });
+      const controller = new AbortController();
+      const settled = client({ requestTimeoutMs }).getStatus(id, { signal: controller.signal });
+      await inFlight(id, 1);
+      await staysPending(settled, 150);
+      controller.abort();
+      await rejection(settled);
+    });
+  }
+});
+
+describe("Retry-After", { concurrency: true, timeout: 30_000 }, () => {
+  for (const scenario of ["retry-after-month", "retry-after-month-date"]) {
+    it(`beyond the deadline ends the poll at once with "timeout" (${scenario})`, async () => {
+      const id = await createVideo({ scenario });
+      const start = performance.now();
+      const error = await failure(client().waitForVideo(id, QUICK), "timeout");
+      assert.ok(performance.now() - start < 1_500);
+      assert.deepEqual([error.retryable, typeof error.resumeToken], [true, "string"]);
+      const { requests } = await staysQuiet(id);
+      assert.equal(requests.length, 3);
+    });
+
+    it(`of 30 days sleeps where the poll may wait for ever, and does not spin (${scenario})`, async () => {
+      const id = await createVideo({ scenario });
+      const poll = client().poll(id, { ...QUICK, timeoutMs: Infinity });
+      await logWhen(id, (log) => log.requests.length === 3);
+      await staysPending(poll.done, 400);
+      poll.pollNow();
+      await staysQuiet(id);
+      assert.equal((await logOf(id)).requests.length, 3);
+      poll.cancel();
+    });
+  }
+
+  it("of more seconds than any number holds sleeps likewise", async (test) => {
+    const headers = { "retry-after": "9".repeat(40) };
+    const server = await scriptedServer(test, inOrder(pending, { status: 503, headers }));
+    const poll = new VideoClient({ baseUrl: server.url }).poll("any", { ...QUICK, timeoutMs: Infinity });
+    await server.arrived(2);
+    await staysPending(poll.done, 300);
+    await server.staysQuiet();
+    poll.cancel();
+  });
+
+  const inTwoSeconds = () => new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 1_000);
+  /** @type {Record<string, () => { value: string, atLeastMs: number }>} */
+  const forms = {
+    seconds: () => ({ value: "1", atLeastMs: 1_000 }),
+    "a date": () => {
+      const date = inTwoSeconds();
+      return { value: date.toUTCString(), atLeastMs: date.getTime() - Date.now() };
+    },
+  };
+  for (const [form, retryAfter] of Object.entries(forms)) {
+    for (const status of [429, 503]) {
+      it(`in ${form} with ${status} is a floor, which neither pollNow nor another poll undercuts`, async (test) => {
+        let floor = { value: "", atLeastMs: 0 };
+        const server = await scriptedServer(test, ({ number }) => {
+          if (number > 1) return done;
+          floor = retryAfter();
+          return { status, headers: { "retry-after": floor.value } };
+        });
+        const own = new VideoClient({ baseUrl: server.url });
+        const poll = own.poll("any", QUICK);
+        const refused = await server.arrived(1);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        poll.pollNow();
+        const joiner = own.waitForVideo("any", QUICK);
+        poll.pollNow();
+        await Promise.all([poll.done, joiner]);
+        const waited = (server.arrivals[1]?.atMs ?? NaN) - refused.atMs;
+        assert.ok(waited >= floor.atLeastMs - 5, `${waited} of ${floor.atLeastMs} ms`);
+        assert.ok(waited < floor.atLeastMs + 1_500, `${waited} of ${floor.atLeastMs} ms`);
+        assert.equal(server.arrivals.length, 2);
+      });
+    }
+  }
+
+  for (const value of ["0", "Thu, 01 Jan 1970 00:00:00 GMT", new Date(Date.now() - 3_600_000).toUTCString(), "a while", "-5", ""]) {
+    it(`of ${JSON.stringify(value)} asks for nothing`, async (test) => {
+      const server = await scriptedServer(test, inOrder({ status: 429, headers: { "retry-after": value } }, done));
+      await within(1_000, new VideoClient({ baseUrl: server.url }).waitForVideo("any", QUICK));
+    });
+  }
+});
+
+describe("a wall clock that is stepped", { timeout: 30_000 }, () => {
+  for (const [name, step] of Object.entries({ "an hour ahead": 3_600_000, "an hour back": -3_600_000 })) {
+    it(`${name} neither ends nor delays a poll`, async (test) => {
+      const stepped = deferred();
+      const server = await scriptedServer(test, async ({ number }) => {
+        if (number === 2) await stepped.promise;
+        return number < 5 ? pending : done;
+      });
+      const own = new VideoClient({ baseUrl: server.url });
+      const settled = own.waitForVideo("any", { ...QUICK, timeoutMs: 60_000 });
+      await server.arrived(2);
+      const now = Date.now.bind(Date);
+      test.mock.method(Date, "now", () => now() + step);
+      stepped.resolve(undefined);
+      const video = await within(3_000, settled);
+      assert.ok(video.elapsedMs >= 0 && video.elapsedMs < 10_000, `${video.elapsedMs} ms`);
+    });
+  }
+});
