@@ -66,7 +66,7 @@ impl Progress {
         {
             *progress = self.scale.read(*progress);
         }
-        let reached = reached(video).unwrap_or(self.overall).max(self.overall);
+        let reached = reached(video).unwrap_or(self.overall);
         let (first_at, first) = *self.first.get_or_insert((now, reached));
         if reached > self.overall {
             // The rate so far, carried on. Below two hundredths it is mostly noise.
