@@ -218,7 +218,10 @@ describe("a signal", { timeout: 30_000 }, () => {
     const own = new VideoClient({ baseUrl: server.url });
     await Promise.all(Array.from({ length: 50 }, (_, at) => own.waitForVideo(`done-${at}`, { signal })));
     await Promise.all(Array.from({ length: 50 }, (_, at) => own.getStatus(`done-${at}`, { signal })));
-    await own.waitForVideos(Array.from({ length: 50 }, (_, at) => `many-${at}`), { signal });
+    await own.waitForVideos(
+      Array.from({ length: 50 }, (_, at) => `many-${at}`),
+      { signal },
+    );
     const missing = await scriptedServer(test, inOrder(404));
     const unknown = new VideoClient({ baseUrl: missing.url });
     await Promise.allSettled(Array.from({ length: 50 }, (_, at) => unknown.waitForVideo(`no-${at}`, { signal })));
@@ -253,7 +256,10 @@ describe("a signal", { timeout: 30_000 }, () => {
       const calls = call(new fresh.VideoClient({ baseUrl: server.url }), ids, controller.signal);
       await server.arrived(40);
       controller.abort("all of you");
-      assert.deepEqual(await Promise.all(calls.map(rejection)), ids.map(() => "all of you"));
+      assert.deepEqual(
+        await Promise.all(calls.map(rejection)),
+        ids.map(() => "all of you"),
+      );
       await new Promise(setImmediate); // warnings are emitted on the next tick
       assert.deepEqual(warnings.map(String), []);
       assert.equal(getEventListeners(controller.signal, "abort").length, 0);

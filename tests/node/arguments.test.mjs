@@ -14,7 +14,21 @@ const NO_NUMBERS = ["100", "", null, true, {}, [5], 5n, NaN, -1, -Infinity, Symb
 /** @type {Record<string, Wrong[]>} */
 const CLIENT_OPTIONS = {
   apiKey: ["", "  ", 7, null, {}, "line\nbreak", "nul\0", "ключ", "\u{1f511}"],
-  baseUrl: ["", "not a url", "/relative", "ftp://example.com", "data:text/plain,x", "javascript:alert(1)", "file:///etc", "https://", "https://user:secret@example.com", "https://example.com/?x=1", "https://example.com/#x", 7, {}],
+  baseUrl: [
+    "",
+    "not a url",
+    "/relative",
+    "ftp://example.com",
+    "data:text/plain,x",
+    "javascript:alert(1)",
+    "file:///etc",
+    "https://",
+    "https://user:secret@example.com",
+    "https://example.com/?x=1",
+    "https://example.com/#x",
+    7,
+    {},
+  ],
   kind: ["", "AUTO", "image", null, 7],
   headers: [7, { "bad name": "x" }, { name: "line\nbreak" }, [["one"]], "text"],
   credentials: ["", "always", null, true],
@@ -29,16 +43,55 @@ const POLL_OPTIONS = {
   minIntervalMs: [Infinity, ...NO_NUMBERS],
   maxIntervalMs: [Infinity, ...NO_NUMBERS],
   maxConsecutiveFailures: [0, 0.5, 1.5, ...NO_NUMBERS],
-  resumeToken: ["", " ", "null", "{}", '{"state":null}', "iv0,v,1", "iv1", "iv1,", "iv1-new,", "eyJhbGciOiJIUzI1NiJ9.e30.", 7, null, {}],
+  resumeToken: [
+    "",
+    " ",
+    "null",
+    "{}",
+    '{"state":null}',
+    "iv0,v,1",
+    "iv1",
+    "iv1,",
+    "iv1-new,",
+    "eyJhbGciOiJIUzI1NiJ9.e30.",
+    7,
+    null,
+    {},
+  ],
   onUpdate: [null, "log", {}],
   signal: [{}, "abort", 7, new AbortController()],
 };
 
 /** @type {Wrong[]} */
-const NO_IDS = ["", ".", "..", undefined, null, 7, NaN, {}, [], ["v"], true, Symbol("v"), new String("v"), new URL("https://example.com"), "\ud800", "a\udc00b", "\udc00\ud800"];
+const NO_IDS = [
+  "",
+  ".",
+  "..",
+  undefined,
+  null,
+  7,
+  NaN,
+  {},
+  [],
+  ["v"],
+  true,
+  Symbol("v"),
+  new String("v"),
+  new URL("https://example.com"),
+  "\ud800",
+  "a\udc00b",
+  "\udc00\ud800",
+];
 
 /** @param {Wrong} value */
-const shown = (value) => (typeof value === "string" ? JSON.stringify(value) : typeof value === "object" ? JSON.stringify(value) : typeof value === "bigint" ? `${value}n` : String(value));
+const shown = (value) =>
+  typeof value === "string"
+    ? JSON.stringify(value)
+    : typeof value === "object"
+      ? JSON.stringify(value)
+      : typeof value === "bigint"
+        ? `${value}n`
+        : String(value);
 
 describe("the constructor", { concurrency: true, timeout: 30_000 }, () => {
   for (const [option, values] of Object.entries(CLIENT_OPTIONS)) {
@@ -46,7 +99,11 @@ describe("the constructor", { concurrency: true, timeout: 30_000 }, () => {
       it(`throws for ${option}: ${shown(value)}`, () => {
         assert.throws(
           () => new VideoClient({ [option]: value }),
-          (error) => error instanceof VideoError && error.code === "invalid_argument" && error.retryable === false && error.message.length > 10,
+          (error) =>
+            error instanceof VideoError &&
+            error.code === "invalid_argument" &&
+            error.retryable === false &&
+            error.message.length > 10,
         );
       });
     }
@@ -54,12 +111,30 @@ describe("the constructor", { concurrency: true, timeout: 30_000 }, () => {
 
   for (const options of [null, 7, "https://example.com", Symbol("x")]) {
     it(`throws for ${shown(options)} in the place of options`, () => {
-      assert.throws(() => new VideoClient(/** @type {Wrong} */ (options)), { name: "VideoError", code: "invalid_argument" });
+      assert.throws(() => new VideoClient(/** @type {Wrong} */ (options)), {
+        name: "VideoError",
+        code: "invalid_argument",
+      });
     });
   }
 
-  for (const baseUrl of ["http://example.com", "http://10.0.0.1", "http://192.168.1.1:8080", "http://127.0.0.1.example.com", "http://localhost.example.com", "http://127.example.com", "http://[::2]", "http://[fe80::1]", "http://0.0.0.0", "http://notlocalhost", "HTTP://EXAMPLE.COM"]) {
-    for (const [how, key] of Object.entries({ apiKey: { apiKey: "k-1" }, "a header": { headers: { "X-Api-Key": "k-1" } } })) {
+  for (const baseUrl of [
+    "http://example.com",
+    "http://10.0.0.1",
+    "http://192.168.1.1:8080",
+    "http://127.0.0.1.example.com",
+    "http://localhost.example.com",
+    "http://127.example.com",
+    "http://[::2]",
+    "http://[fe80::1]",
+    "http://0.0.0.0",
+    "http://notlocalhost",
+    "HTTP://EXAMPLE.COM",
+  ]) {
+    for (const [how, key] of Object.entries({
+      apiKey: { apiKey: "k-1" },
+      "a header": { headers: { "X-Api-Key": "k-1" } },
+    })) {
       it(`refuses to send a key (${how}) in the clear to ${baseUrl}`, () => {
         assert.throws(() => new VideoClient({ baseUrl, ...key }), { name: "VideoError", code: "invalid_argument" });
       });
@@ -69,7 +144,16 @@ describe("the constructor", { concurrency: true, timeout: 30_000 }, () => {
     });
   }
 
-  for (const baseUrl of ["http://localhost", "http://LOCALHOST:3000", "http://127.0.0.1", "http://127.9.8.7:1", "http://[::1]:8080", "http://app.localhost", "https://example.com", new URL("https://example.com/prefix/")]) {
+  for (const baseUrl of [
+    "http://localhost",
+    "http://LOCALHOST:3000",
+    "http://127.0.0.1",
+    "http://127.9.8.7:1",
+    "http://[::1]:8080",
+    "http://app.localhost",
+    "https://example.com",
+    new URL("https://example.com/prefix/"),
+  ]) {
     it(`takes a key for ${baseUrl}`, () => {
       new VideoClient({ baseUrl, apiKey: "k-1" });
     });
@@ -78,10 +162,28 @@ describe("the constructor", { concurrency: true, timeout: 30_000 }, () => {
   it("takes all options at their extremes, and none at all", () => {
     new VideoClient();
     new VideoClient({});
-    new VideoClient({ requestTimeoutMs: Infinity, maxResponseBytes: Infinity, kind: "auto", credentials: "include", headers: [["a", "b"]], fetch });
+    new VideoClient({
+      requestTimeoutMs: Infinity,
+      maxResponseBytes: Infinity,
+      kind: "auto",
+      credentials: "include",
+      headers: [["a", "b"]],
+      fetch,
+    });
     new VideoClient({ requestTimeoutMs: 0.5, maxResponseBytes: 1, headers: new Headers({ a: "b" }) });
     const nothing = undefined;
-    new VideoClient(/** @type {Wrong} */ ({ apiKey: nothing, baseUrl: nothing, kind: nothing, headers: nothing, credentials: nothing, fetch: nothing, requestTimeoutMs: nothing, maxResponseBytes: nothing }));
+    new VideoClient(
+      /** @type {Wrong} */ ({
+        apiKey: nothing,
+        baseUrl: nothing,
+        kind: nothing,
+        headers: nothing,
+        credentials: nothing,
+        fetch: nothing,
+        requestTimeoutMs: nothing,
+        maxResponseBytes: nothing,
+      }),
+    );
   });
 });
 
@@ -94,7 +196,10 @@ async function untouched(test) {
   };
 }
 
-/** Every way to ask for one video. @type {Record<string, (own: InstanceType<typeof VideoClient>, id: Wrong, options?: Wrong) => Promise<unknown>>} */
+/**
+ * Every way to ask for one video.
+ * @type {Record<string, (own: InstanceType<typeof VideoClient>, id: Wrong, options?: Wrong) => Promise<unknown>>}
+ */
 const WAYS = {
   "poll().done": (own, id, options) => own.poll(id, options).done,
   waitForVideo: (own, id, options) => own.waitForVideo(id, options),
@@ -171,9 +276,17 @@ describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
   /** @type {Record<string, Wrong>} */
   const works = {
     "no options": undefined,
-    "every option undefined": { signal: undefined, onUpdate: undefined, timeoutMs: undefined, minIntervalMs: undefined, maxIntervalMs: undefined, maxConsecutiveFailures: undefined, resumeToken: undefined },
+    "every option undefined": {
+      signal: undefined,
+      onUpdate: undefined,
+      timeoutMs: undefined,
+      minIntervalMs: undefined,
+      maxIntervalMs: undefined,
+      maxConsecutiveFailures: undefined,
+      resumeToken: undefined,
+    },
     "all at infinity": { timeoutMs: Infinity, maxConsecutiveFailures: Infinity },
-    "fractions": { timeoutMs: 10_000.5, minIntervalMs: 0.25, maxIntervalMs: 0.5 },
+    fractions: { timeoutMs: 10_000.5, minIntervalMs: 0.25, maxIntervalMs: 0.5 },
     "a lower bound above the default upper one": { minIntervalMs: 60_000 },
     "an upper bound below the default lower one": { maxIntervalMs: 1 },
     "options without a prototype": Object.assign(Object.create(null), QUICK),
@@ -182,7 +295,10 @@ describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
   for (const [name, options] of Object.entries(works)) {
     it(`works with ${name}`, async (test) => {
       const server = await scriptedServer(test, inOrder(done));
-      assert.equal((await within(2_000, new VideoClient({ baseUrl: server.url }).waitForVideo("v", options))).status, "DONE");
+      assert.equal(
+        (await within(2_000, new VideoClient({ baseUrl: server.url }).waitForVideo("v", options))).status,
+        "DONE",
+      );
     });
   }
 
@@ -205,7 +321,10 @@ describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
       options.resumeToken = poll.resumeToken();
       return own.waitForVideo(poll.id, options);
     });
-    assert.deepEqual((await Promise.all(resumed)).map(({ videoId }) => videoId), ["a", "b"]);
+    assert.deepEqual(
+      (await Promise.all(resumed)).map(({ videoId }) => videoId),
+      ["a", "b"],
+    );
   });
 
   it("that is refused has settled, and cannot be hastened or cancelled any more", async () => {

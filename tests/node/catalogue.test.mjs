@@ -25,7 +25,11 @@ describe("the scenario", { concurrency: true, timeout: 55_000 }, () => {
     it(`${name} ends with "${expect}"`, async () => {
       const id = await createVideo({ scenario: name, speed: SPEED, seed: 7 });
       const { updates, listener } = recorder();
-      const options = { ...PACE, onUpdate: listener, ...(expect === "timeout" && !ASKS_FOR_TOO_LONG.test(name) && { timeoutMs: ENDLESS }) };
+      const options = {
+        ...PACE,
+        onUpdate: listener,
+        ...(expect === "timeout" && !ASKS_FOR_TOO_LONG.test(name) && { timeoutMs: ENDLESS }),
+      };
       const [settled] = await Promise.allSettled([client({ requestTimeoutMs: 400 }).waitForVideo(id, options)]);
 
       if (settled.status === "fulfilled") {
@@ -41,12 +45,18 @@ describe("the scenario", { concurrency: true, timeout: 55_000 }, () => {
         assert.equal(error.last, updates.at(-1));
       }
       const overall = updates.map((update) => update.overall);
-      assert.deepEqual(overall, [...overall].sort((a, b) => a - b));
+      assert.deepEqual(
+        overall,
+        [...overall].sort((a, b) => a - b),
+      );
 
       const { requests, maxInFlight, key } = await logWhen(id, (log) => log.inFlight === 0);
       assert.deepEqual([maxInFlight, key], [1, true]);
       const pauses = requests.slice(1).map(({ atMs }, at) => atMs - (requests[at]?.atMs ?? NaN));
-      assert.ok(pauses.every((pause) => pause >= PACE.minIntervalMs - 5), `${pauses}`);
+      assert.ok(
+        pauses.every((pause) => pause >= PACE.minIntervalMs - 5),
+        `${pauses}`,
+      );
       await sleep(200); // ten times the pace
       assert.equal((await logOf(id)).requests.length, requests.length, "a request followed");
     });

@@ -15,32 +15,53 @@ const ONCE = 1;
 const PAGE = "<!doctype html><title>One moment</title>";
 
 /**
- * What the server answers, and what must come of it.
- * @type {[string, any, { code: import("./package.mjs").VideoErrorCode, requests: number, httpStatus?: number, retryable: boolean }][]}
+ * @typedef {{ code: import("./package.mjs").VideoErrorCode, requests: number, httpStatus?: number, retryable: boolean }} Outcome
+ * @typedef {[name: string, answer: unknown, Outcome]} Case
  */
+
+/** One request and no more. @param {Outcome["code"]} code @param {number} [httpStatus] @returns {Outcome} */
+const atOnce = (code, httpStatus) => ({ code, requests: ONCE, retryable: false, ...(httpStatus && { httpStatus }) });
+/** As many as maxConsecutiveFailures. @param {Outcome["code"]} code @param {number} [httpStatus] @returns {Outcome} */
+const inTheEnd = (code, httpStatus) => ({ code, requests: THREE, retryable: true, ...(httpStatus && { httpStatus }) });
+/** @param {number[]} statuses @param {(status: number) => Outcome} outcome @returns {Case[]} */
+const each = (statuses, outcome) => statuses.map((status) => [`${status}`, status, outcome(status)]);
+
+const NO_STATUS_BODIES = [
+  "null",
+  "[]",
+  "3",
+  '"DONE"',
+  "{}",
+  '{"status":null}',
+  '{"status":7}',
+  '{"status":""}',
+  '{"status":"DONE"',
+  "",
+  " ",
+  '{"status":"DONE"}',
+];
+
+/** What the server answers, and what must come of it. @type {Case[]} */
 const ANSWERS = [
-  ...[401, 403].map((status) => /** @type {any} */ ([`${status}`, status, { code: "unauthorized", requests: ONCE, httpStatus: status, retryable: false }])),
-  ["404", 404, { code: "not_found", requests: ONCE, httpStatus: 404, retryable: false }],
-  ...[400, 402, 405, 409, 410, 418, 422, 451].map(
-    (status) => /** @type {any} */ ([`${status}`, status, { code: "http", requests: ONCE, httpStatus: status, retryable: false }]),
+  ...each([401, 403], (status) => atOnce("unauthorized", status)),
+  ...each([404], (status) => atOnce("not_found", status)),
+  ...each([400, 402, 405, 409, 410, 418, 422, 451], (status) => atOnce("http", status)),
+  ...each([408, 425, 500, 501, 502, 503, 504, 599], (status) => inTheEnd("http", status)),
+  ...each([429], (status) => inTheEnd("rate_limited", status)),
+  ...each([204], (status) => inTheEnd("bad_response", status)),
+  ["a page of HTML", { body: PAGE, headers: { "content-type": "text/html" } }, inTheEnd("bad_response", 200)],
+  ...NO_STATUS_BODIES.map(
+    (body) => /** @type {Case} */ ([`the body ${JSON.stringify(body)}`, { body }, inTheEnd("bad_response", 200)]),
   ),
-  ...[408, 425, 500, 501, 502, 503, 504, 599].map(
-    (status) => /** @type {any} */ ([`${status}`, status, { code: "http", requests: THREE, httpStatus: status, retryable: true }]),
-  ),
-  ["429", 429, { code: "rate_limited", requests: THREE, httpStatus: 429, retryable: true }],
-  ["a page of HTML", { body: PAGE, headers: { "content-type": "text/html" } }, { code: "bad_response", requests: THREE, httpStatus: 200, retryable: true }],
-  ...["null", "[]", "3", '"DONE"', "{}", '{"status":null}', '{"status":7}', '{"status":""}', '{"status":"DONE"', "", " ", '{"status":"DONE"}'].map(
-    (body) => /** @type {any} */ ([`the body ${JSON.stringify(body)}`, { body }, { code: "bad_response", requests: THREE, httpStatus: 200, retryable: true }]),
-  ),
-  ["204", 204, { code: "bad_response", requests: THREE, httpStatus: 204, retryable: true }],
-  ["more than maxResponseBytes", { body: JSON.stringify({ ...done, padding: " ".repeat(4_000) }) }, { code: "bad_response", requests: THREE, httpStatus: 200, retryable: true }],
+  ["more than maxResponseBytes", { ...done, padding: " ".repeat(4_000) }, inTheEnd("bad_response", 200)],
   ...[301, 302, 303, 307, 308].map(
-    (status) => /** @type {any} */ ([`${status}`, { status, headers: { location: "/elsewhere" } }, { code: "redirected", requests: ONCE, retryable: false }]),
+    (status) =>
+      /** @type {Case} */ ([`${status}`, { status, headers: { location: "/elsewhere" } }, atOnce("redirected")]),
   ),
-  ["a reset connection", { fault: "reset" }, { code: "network", requests: THREE, retryable: true }],
-  ["half a body and no more", { fault: "stall", body: pending }, { code: "network", requests: THREE, retryable: true }],
-  ["no byte at all", { fault: "hang" }, { code: "network", requests: THREE, retryable: true }],
-  ["ERROR", { status: "ERROR", message: "out of film" }, { code: "video_failed", requests: ONCE, retryable: false }],
+  ["a reset connection", { fault: "reset" }, inTheEnd("network")],
+  ["half a body and no more", { fault: "stall", body: pending }, inTheEnd("network")],
+  ["no byte at all", { fault: "hang" }, inTheEnd("network")],
+  ["ERROR", { status: "ERROR", message: "out of film" }, atOnce("video_failed")],
 ];
 
 describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
@@ -60,13 +81,19 @@ describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
 
   it("is given up at the tenth failure by default", async (test) => {
     const server = await scriptedServer(test, inOrder(500));
-    await failure(new VideoClient({ baseUrl: server.url }).waitForVideo("v", { minIntervalMs: 0, maxIntervalMs: 1 }), "http");
+    await failure(
+      new VideoClient({ baseUrl: server.url }).waitForVideo("v", { minIntervalMs: 0, maxIntervalMs: 1 }),
+      "http",
+    );
     assert.equal(server.arrivals.length, 10);
   });
 
   it("is given up at the first failure where maxConsecutiveFailures is 1", async (test) => {
     const server = await scriptedServer(test, inOrder(503));
-    await failure(new VideoClient({ baseUrl: server.url }).waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 1 }), "http");
+    await failure(
+      new VideoClient({ baseUrl: server.url }).waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 1 }),
+      "http",
+    );
     assert.equal(server.arrivals.length, 1);
   });
 
@@ -81,7 +108,10 @@ describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
   });
 
   it("counts failures in a row only, of whatever kind, and names the last", async (test) => {
-    const server = await scriptedServer(test, inOrder(500, { fault: "reset" }, pending, 500, { body: PAGE }, pending, { fault: "reset" }, 500, 429));
+    const server = await scriptedServer(
+      test,
+      inOrder(500, { fault: "reset" }, pending, 500, { body: PAGE }, pending, { fault: "reset" }, 500, 429),
+    );
     const own = new VideoClient({ baseUrl: server.url });
     await failure(own.waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 3 }), "rate_limited");
     assert.equal(server.arrivals.length, 9);
@@ -94,7 +124,10 @@ describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
     closed.close();
     await once(closed, "close");
     const own = new VideoClient({ baseUrl: `http://127.0.0.1:${port}` });
-    const error = await within(3_000, failure(own.waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 3 }), "network"));
+    const error = await within(
+      3_000,
+      failure(own.waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 3 }), "network"),
+    );
     assert.deepEqual([error.httpStatus, error.retryable], [undefined, true]);
   });
 
@@ -123,7 +156,13 @@ describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
     }
   }
 
-  for (const [name, given] of Object.entries({ undefined, null: null, "a text": "no response", "an empty object": {}, "a number": 7 })) {
+  for (const [name, given] of Object.entries({
+    undefined,
+    null: null,
+    "a text": "no response",
+    "an empty object": {},
+    "a number": 7,
+  })) {
     it(`whose fetch resolves with ${name} ends with an error that can be retried`, async () => {
       /** @type {any} */
       const odd = async () => given;

@@ -24,7 +24,10 @@ describe("the async iterator", { concurrency: true, timeout: 30_000 }, () => {
   it("gives each update to a quick reader, and ends after DONE", async (test) => {
     const poll = await pollOf(test, pending, pending, generating(1), rendering(0.5), done);
     const updates = await within(3_000, collect(poll));
-    assert.deepEqual(updates.map(({ status }) => status), ["PENDING", "GENERATING_VIDEO", "RENDERING_VIDEO", "DONE"]);
+    assert.deepEqual(
+      updates.map(({ status }) => status),
+      ["PENDING", "GENERATING_VIDEO", "RENDERING_VIDEO", "DONE"],
+    );
     assert.equal(updates.at(-1), await poll.done);
   });
 
@@ -32,7 +35,8 @@ describe("the async iterator", { concurrency: true, timeout: 30_000 }, () => {
     const poll = await pollOf(test, done);
     const iterator = poll[Symbol.asyncIterator]();
     assert.equal((await iterator.next()).value?.status, "DONE");
-    for (let again = 0; again < 3; again += 1) assert.deepEqual(await iterator.next(), { done: true, value: undefined });
+    for (let again = 0; again < 3; again += 1)
+      assert.deepEqual(await iterator.next(), { done: true, value: undefined });
   });
 
   it("gives DONE to whoever begins after the end", async (test) => {
@@ -65,7 +69,14 @@ describe("the async iterator", { concurrency: true, timeout: 30_000 }, () => {
   });
 
   it("gives a slow reader the newest update, not a backlog", async (test) => {
-    const poll = await pollOf(test, pending, ...[0, 1, 2, 3].map((ready) => generating(ready)), rendering(0.1), rendering(0.9), done);
+    const poll = await pollOf(
+      test,
+      pending,
+      ...[0, 1, 2, 3].map((ready) => generating(ready)),
+      rendering(0.1),
+      rendering(0.9),
+      done,
+    );
     const seen = [];
     for await (const update of poll) {
       seen.push(update.status);
@@ -122,7 +133,13 @@ describe("the async iterator", { concurrency: true, timeout: 30_000 }, () => {
     const results = await within(3_000, Promise.all([1, 2, 3, 4, 5].map(() => iterator.next())));
     assert.deepEqual(
       results.map(({ done, value }) => [done, value?.status]),
-      [[false, "PENDING"], [false, "GENERATING_VIDEO"], [false, "DONE"], [true, undefined], [true, undefined]],
+      [
+        [false, "PENDING"],
+        [false, "GENERATING_VIDEO"],
+        [false, "DONE"],
+        [true, undefined],
+        [true, undefined],
+      ],
     );
   });
 

@@ -9,9 +9,12 @@ import { done, generating, inOrder, pending, scriptedServer } from "./scripted-s
 import { QUICK, recorder, rejection, within } from "./settling.mjs";
 
 /** Keys of different alphabets; the second is as base64 would write it. */
-const KEYS = ["sk-live-0123456789abcdef", "sk/live+Zm9v/YmFy+cXV1eA==", 'k"e\\y\'<&>!{}', "clé-0123456789"];
+const KEYS = ["sk-live-0123456789abcdef", "sk/live+Zm9v/YmFy+cXV1eA==", "k\"e\\y'<&>!{}", "clé-0123456789"];
 
-/** Ways to write a text inside JSON: plain, as PHP escapes it, as .NET does, and all in escapes. @type {Record<string, (json: string) => string>} */
+/**
+ * Ways to write a text inside JSON: plain, as PHP escapes it, as .NET does, and all in escapes.
+ * @type {Record<string, (json: string) => string>}
+ */
 const ENCODINGS = {
   "plain JSON": (json) => json,
   "escaped slashes": (json) => json.replaceAll("/", "\\/"),
@@ -26,9 +29,17 @@ function escaped(letter) {
 
 /** Everything that can be made of a value by looking at it. @param {unknown} value */
 function everyView(value) {
-  const views = [inspect(value, { depth: 20, showHidden: true, maxStringLength: Infinity, maxArrayLength: Infinity }), String(value), JSON.stringify(value)];
+  const views = [
+    inspect(value, { depth: 20, showHidden: true, maxStringLength: Infinity, maxArrayLength: Infinity }),
+    String(value),
+    JSON.stringify(value),
+  ];
   if (value instanceof Error) {
-    views.push(value.message, value.stack ?? "", JSON.stringify(Object.getOwnPropertyNames(value).map((name) => Reflect.get(value, name))));
+    views.push(
+      value.message,
+      value.stack ?? "",
+      JSON.stringify(Object.getOwnPropertyNames(value).map((name) => Reflect.get(value, name))),
+    );
   }
   return views.join("\n");
 }
@@ -38,24 +49,40 @@ function nowhere(key, values) {
   for (const [name, value] of Object.entries(values)) {
     const text = everyView(value);
     const forms = [key, JSON.stringify(key).slice(1, -1), inspect(key).slice(1, -1)];
-    assert.ok(forms.every((form) => !text.includes(form)), `${name} holds the key: ${text.slice(0, 500)}`);
+    assert.ok(
+      forms.every((form) => !text.includes(form)),
+      `${name} holds the key: ${text.slice(0, 500)}`,
+    );
   }
 }
 
 /** What a server may say that repeats the key. @type {Record<string, (key: string, encode: (json: string) => string) => unknown>} */
 const ECHOES = {
   "a 401 in JSON": (key, encode) => ({ status: 401, body: encodedBody({ error: `unknown key ${key}` }, key, encode) }),
-  "a 400 with nested words": (key, encode) => ({ status: 400, body: encodedBody({ error: { message: key } }, key, encode) }),
-  "a 402 without words": (key, encode) => ({ status: 402, body: encodedBody({ sent: { "x-api-key": key } }, key, encode) }),
+  "a 400 with nested words": (key, encode) => ({
+    status: 400,
+    body: encodedBody({ error: { message: key } }, key, encode),
+  }),
+  "a 402 without words": (key, encode) => ({
+    status: 402,
+    body: encodedBody({ sent: { "x-api-key": key } }, key, encode),
+  }),
   "a 500 as text": (key) => ({ status: 500, body: `cannot serve ${key} today` }),
   "a 200 that is HTML": (key) => ({ body: `<pre>x-api-key: ${key}</pre>` }),
   "a 200 of another shape": (key, encode) => ({ body: encodedBody([key], key, encode) }),
-  "a failed video": (key, encode) => ({ body: encodedBody({ status: "ERROR", message: key, [key]: key }, key, encode) }),
+  "a failed video": (key, encode) => ({
+    body: encodedBody({ status: "ERROR", message: key, [key]: key }, key, encode),
+  }),
   "a redirect": (key) => ({ status: 302, headers: { location: `/?key=${encodeURIComponent(key)}` }, body: key }),
   "the key cut by the limit of detail": (key) => ({ status: 402, body: `${"x".repeat(1_990)}${key}` }),
 };
 
-/** Only the key is encoded, so that the body stays readable. @param {unknown} body @param {string} key @param {(json: string) => string} encode */
+/**
+ * Only the key is encoded, so that the body stays readable.
+ * @param {unknown} body
+ * @param {string} key
+ * @param {(json: string) => string} encode
+ */
 function encodedBody(body, key, encode) {
   const written = JSON.stringify(key).slice(1, -1);
   return JSON.stringify(body).replaceAll(written, encode(written));
@@ -82,7 +109,10 @@ describe("a server that repeats the key", { concurrency: true, timeout: 30_000 }
 
     it(`in a healthy answer does not carry ${apiKey} into an update or a token`, async (test) => {
       const words = { message: `asked with ${apiKey}`, creditsTotal: 5, echo: { [apiKey]: [apiKey] } };
-      const server = await scriptedServer(test, inOrder({ ...pending, ...words }, { ...generating(1), ...words }, { status: apiKey }, { ...done, ...words }));
+      const server = await scriptedServer(
+        test,
+        inOrder({ ...pending, ...words }, { ...generating(1), ...words }, { status: apiKey }, { ...done, ...words }),
+      );
       const own = new VideoClient({ apiKey, baseUrl: server.url });
       /** @type {unknown[]} */
       const told = [];
@@ -97,7 +127,9 @@ describe("a server that repeats the key", { concurrency: true, timeout: 30_000 }
     const apiKey = "sk-live-0123456789abcdef";
     /** @type {any} */
     const chatty = async () => {
-      throw Object.assign(new TypeError(`cannot connect with ${apiKey}`), { cause: { headers: { "x-api-key": apiKey } } });
+      throw Object.assign(new TypeError(`cannot connect with ${apiKey}`), {
+        cause: { headers: { "x-api-key": apiKey } },
+      });
     };
     const own = new VideoClient({ apiKey, baseUrl: "http://127.0.0.1", fetch: chatty });
     const error = await rejection(own.waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 2 }));
@@ -117,7 +149,9 @@ describe("the key", { concurrency: true, timeout: 30_000 }, () => {
     for (const { path, headers } of server.arrivals) {
       assert.equal(headers["x-api-key"], apiKey);
       assert.ok(!path.includes(apiKey));
-      const elsewhere = Object.entries(headers).filter(([name, value]) => name !== "x-api-key" && String(value).includes(apiKey));
+      const elsewhere = Object.entries(headers).filter(
+        ([name, value]) => name !== "x-api-key" && String(value).includes(apiKey),
+      );
       assert.deepEqual(elsewhere, []);
     }
   });
@@ -186,7 +220,13 @@ describe("the key", { concurrency: true, timeout: 30_000 }, () => {
     it(`as short as ${short} does not spoil what the server says`, async (test) => {
       const body = { ...done, url: "https://cdn.test/video-1.webm", id: "v1", creditsUsed: 11 };
       const server = await scriptedServer(test, inOrder(body));
-      const video = await within(2_000, new VideoClient({ apiKey: short, baseUrl: server.url }).waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 2 }));
+      const video = await within(
+        2_000,
+        new VideoClient({ apiKey: short, baseUrl: server.url }).waitForVideo("v", {
+          ...QUICK,
+          maxConsecutiveFailures: 2,
+        }),
+      );
       assert.deepEqual([video.url, video.id, video.creditsUsed], [body.url, body.id, body.creditsUsed]);
     });
   }

@@ -25,7 +25,10 @@ describe("waitForVideos", { concurrency: true, timeout: 30_000 }, () => {
     const outcomes = settled.map((one) => (one.status === "fulfilled" ? one.value.status : one.reason.code));
     assert.deepEqual(outcomes, ["DONE", "video_failed", "DONE", "not_found", "http", "redirected"]);
     for (const [at, one] of settled.entries()) {
-      assert.deepEqual(Object.keys(one).sort(), one.status === "fulfilled" ? ["status", "value"] : ["reason", "status"]);
+      assert.deepEqual(
+        Object.keys(one).sort(),
+        one.status === "fulfilled" ? ["status", "value"] : ["reason", "status"],
+      );
       if (one.status === "fulfilled") assert.equal(one.value.videoId, ids[at]);
       else assert.ok(one.reason instanceof VideoError);
     }
@@ -40,14 +43,20 @@ describe("waitForVideos", { concurrency: true, timeout: 30_000 }, () => {
     };
     for (const ids of [["a", "b"], new Set(["a", "b"]), generator(), "ab"]) {
       const settled = await own.waitForVideos(ids);
-      assert.deepEqual(settled.map((one) => one.status === "fulfilled" && one.value.videoId), ["a", "b"]);
+      assert.deepEqual(
+        settled.map((one) => one.status === "fulfilled" && one.value.videoId),
+        ["a", "b"],
+      );
     }
   });
 
   it("gives each duplicate its entry, and asks once for them all", async (test) => {
     const server = await scriptedServer(test, ({ number }) => (number < 3 ? pending : done));
     const settled = await new VideoClient({ baseUrl: server.url }).waitForVideos(["v", "v", "v"], QUICK);
-    assert.deepEqual(settled.map(({ status }) => status), ["fulfilled", "fulfilled", "fulfilled"]);
+    assert.deepEqual(
+      settled.map(({ status }) => status),
+      ["fulfilled", "fulfilled", "fulfilled"],
+    );
     assert.deepEqual([server.arrivals.length, server.traffic.maxInFlight], [3, 1]);
   });
 
@@ -61,7 +70,13 @@ describe("waitForVideos", { concurrency: true, timeout: 30_000 }, () => {
     assert.equal(server.arrivals.length, 3);
   });
 
-  for (const [concurrency, most] of /** @type {const} */ ([[undefined, 6], [1, 1], [3, 3], [100, 20], [Infinity, 20]])) {
+  for (const [concurrency, most] of /** @type {const} */ ([
+    [undefined, 6],
+    [1, 1],
+    [3, 3],
+    [100, 20],
+    [Infinity, 20],
+  ])) {
     it(`has at most ${most} requests in flight with concurrency ${concurrency}, and reaches that`, async (test) => {
       const full = deferred();
       const server = await scriptedServer(test, async ({ number }) => {
@@ -81,7 +96,10 @@ describe("waitForVideos", { concurrency: true, timeout: 30_000 }, () => {
     const own = new VideoClient({ baseUrl: server.url, requestTimeoutMs: 1_000 });
     const ids = ["hang-1", "hang-2", ...names(5)];
     const settled = await own.waitForVideos(ids, { ...QUICK, concurrency: 2, maxConsecutiveFailures: 1 });
-    assert.deepEqual(settled.slice(2).map(({ status }) => status), names(5).map(() => "fulfilled"));
+    assert.deepEqual(
+      settled.slice(2).map(({ status }) => status),
+      names(5).map(() => "fulfilled"),
+    );
     assert.ok(settled.slice(0, 2).every((one) => one.status === "rejected" && one.reason.code === "network"));
   });
 
@@ -103,7 +121,10 @@ describe("waitForVideos", { concurrency: true, timeout: 30_000 }, () => {
     await inFlight(first, 1);
     controller.abort("enough");
     const settled = await within(2_000, settling);
-    assert.deepEqual(settled, ids.map(() => ({ status: "rejected", reason: "enough" })));
+    assert.deepEqual(
+      settled,
+      ids.map(() => ({ status: "rejected", reason: "enough" })),
+    );
     const logs = await Promise.all(ids.map((id) => staysQuiet(id)));
     assert.equal(logs.flatMap(({ requests }) => requests).length, 3);
     const after = await createVideo({ scenario: "quick", speed: 600 });
@@ -118,7 +139,10 @@ describe("waitForVideos", { concurrency: true, timeout: 30_000 }, () => {
       const own = updates.filter(({ videoId }) => videoId === id);
       assert.equal(own.at(-1)?.status, "DONE");
       const overall = own.map((update) => update.overall);
-      assert.deepEqual(overall, [...overall].sort((a, b) => a - b));
+      assert.deepEqual(
+        overall,
+        [...overall].sort((a, b) => a - b),
+      );
     }
   });
 
@@ -156,7 +180,10 @@ describe("waitForVideos", { concurrency: true, timeout: 30_000 }, () => {
       return { afterMs: 10, body: done };
     });
     const own = new VideoClient({ baseUrl: server.url });
-    await Promise.all([own.waitForVideos(names(8), { concurrency: 2 }), own.waitForVideos(["x", "y", "z"], { concurrency: 5 })]);
+    await Promise.all([
+      own.waitForVideos(names(8), { concurrency: 2 }),
+      own.waitForVideos(["x", "y", "z"], { concurrency: 5 }),
+    ]);
     assert.equal(most, 2);
   });
 

@@ -46,20 +46,28 @@ describe("a module that cannot be loaded", { timeout: 30_000 }, () => {
   /** Each spoils something and returns how to mend it. @type {Record<string, () => () => void>} */
   const troubles = {
     "because instantiating it fails": () => {
-      WebAssembly.instantiate = /** @type {any} */ (async () => {
-        throw new WebAssembly.CompileError("refused by policy");
-      });
+      WebAssembly.instantiate = /** @type {any} */ (
+        async () => {
+          throw new WebAssembly.CompileError("refused by policy");
+        }
+      );
       return () => void (WebAssembly.instantiate = instantiate);
     },
     "because there is no WebAssembly": () => {
       const whole = WebAssembly;
       Reflect.deleteProperty(globalThis, "WebAssembly");
-      return () => void Object.defineProperty(globalThis, "WebAssembly", { value: whole, configurable: true, writable: true });
+      return () =>
+        void Object.defineProperty(globalThis, "WebAssembly", { value: whole, configurable: true, writable: true });
     },
     "because nothing can inflate it": () => {
       const whole = DecompressionStream;
       Reflect.deleteProperty(globalThis, "DecompressionStream");
-      return () => void Object.defineProperty(globalThis, "DecompressionStream", { value: whole, configurable: true, writable: true });
+      return () =>
+        void Object.defineProperty(globalThis, "DecompressionStream", {
+          value: whole,
+          configurable: true,
+          writable: true,
+        });
     },
   };
   for (const [why, spoil] of Object.entries(troubles)) {
@@ -71,9 +79,14 @@ describe("a module that cannot be loaded", { timeout: 30_000 }, () => {
       const own = new VideoClient({ baseUrl: server.url });
       try {
         const poll = own.poll("v");
-        const calls = [poll.done, own.waitForVideo("v"), own.getStatus("v"), (async () => {
-          for await (const update of poll) assert.fail(update.status);
-        })()];
+        const calls = [
+          poll.done,
+          own.waitForVideo("v"),
+          own.getStatus("v"),
+          (async () => {
+            for await (const update of poll) assert.fail(update.status);
+          })(),
+        ];
         for (const error of await within(2_000, Promise.all(calls.map(rejection)))) isInternal(error, VideoError);
         const [only] = await own.waitForVideos(["v"]);
         isInternal(only?.status === "rejected" && only.reason, VideoError);
@@ -94,7 +107,11 @@ describe("a module that is loaded", { timeout: 30_000 }, () => {
     const { VideoClient } = await freshPackage();
     const spy = test.mock.method(WebAssembly, "instantiate", instantiate);
     const own = new VideoClient({ baseUrl: server.url });
-    await Promise.all([own.waitForVideo("a"), own.getStatus("b"), new VideoClient({ baseUrl: server.url }).waitForVideo("c")]);
+    await Promise.all([
+      own.waitForVideo("a"),
+      own.getStatus("b"),
+      new VideoClient({ baseUrl: server.url }).waitForVideo("c"),
+    ]);
     await own.waitForVideo("d");
     assert.equal(spy.mock.callCount(), 1);
   });
@@ -146,7 +163,12 @@ describe("a module that traps", { timeout: 30_000 }, () => {
       const { VideoClient, VideoError, arm, instances } = await trapping(test);
       const [own, other] = [new VideoClient({ baseUrl: server.url }), new VideoClient({ baseUrl: server.url })];
       const poll = own.poll("v", place.includes("timer") ? { minIntervalMs: 50, maxIntervalMs: 50 } : SLOW);
-      const waiting = [poll.done, own.waitForVideo("asleep", SLOW), other.waitForVideo("hang"), other.getStatus("hang")];
+      const waiting = [
+        poll.done,
+        own.waitForVideo("asleep", SLOW),
+        other.waitForVideo("hang"),
+        other.getStatus("hang"),
+      ];
       await server.arrived(4);
       if (!poll.current) await new Promise((resolve) => poll.subscribe(resolve));
       arm();

@@ -82,12 +82,14 @@ describe("pollNow", { concurrency: true, timeout: 30_000 }, () => {
   });
 
   it("past the deadline that nobody has noticed yet is a timeout, and nothing worse", async (test) => {
-    const server = await scriptedServer(test, ({ path, number }) => (path.endsWith("other") && number > 2 ? done : pending));
+    const server = await scriptedServer(test, ({ path, number }) =>
+      path.endsWith("other") && number > 2 ? done : pending,
+    );
     const own = new VideoClient({ baseUrl: server.url });
     const other = own.poll("other", { minIntervalMs: 300, maxIntervalMs: 300 });
     const poll = own.poll("v", { ...SLOW, timeoutMs: 150 });
     await new Promise((resolve) => poll.subscribe(resolve));
-    for (const busyUntil = performance.now() + 200; performance.now() < busyUntil; );
+    for (const busyUntil = performance.now() + 200; performance.now() < busyUntil;);
     poll.pollNow();
     await within(2_000, failure(poll.done, "timeout"));
     assert.equal((await within(3_000, other.done)).status, "DONE");
@@ -95,7 +97,7 @@ describe("pollNow", { concurrency: true, timeout: 30_000 }, () => {
 });
 
 describe("cancel", { concurrency: true, timeout: 30_000 }, () => {
-  const reasons = { "an Error": new Error("mine"), "a text": "mine", null: null, "0": 0, false: false, "an object": {} };
+  const reasons = { "an Error": new Error("mine"), "a text": "mine", null: null, 0: 0, false: false, "an object": {} };
   for (const [name, reason] of Object.entries(reasons)) {
     it(`with ${name} rejects done with it`, async () => {
       const id = await createVideo();
@@ -158,7 +160,10 @@ describe("disposing of a client", { concurrency: true, timeout: 30_000 }, () => 
     await Promise.all(ids.map((id) => logWhen(id, (log) => log.requests.length > 1)));
     own[Symbol.dispose]();
     for (const promise of settling) assert.equal((await within(1_000, rejection(promise))).name, "AbortError");
-    assert.deepEqual((await within(1_000, settled)).map(({ status }) => status), ["rejected"]);
+    assert.deepEqual(
+      (await within(1_000, settled)).map(({ status }) => status),
+      ["rejected"],
+    );
     await Promise.all([polled, waited, many].map((id) => staysQuiet(id)));
     await staysPending(others1.done, 10);
     others1.cancel();
@@ -243,6 +248,9 @@ describe("a poller", { concurrency: true, timeout: 30_000 }, () => {
     const { reached, listener } = recorder();
     new VideoClient({ baseUrl: server.url }).poll("v", { ...QUICK, onUpdate: listener });
     globalThis.gc?.();
-    await within(3_000, reached(({ status }) => status === "DONE"));
+    await within(
+      3_000,
+      reached(({ status }) => status === "DONE"),
+    );
   });
 });

@@ -19,15 +19,36 @@ describe("a process ends by itself, and soon,", { concurrency: 4, timeout: 60_00
     "after DONE": [{ scenario: "quick", speed: 600 }, `await own.waitForVideo(id, quick)`],
     "after a failure": [{ scenario: "not-found" }, `await own.waitForVideo(id, quick).catch(() => {})`],
     "after a timeout asleep": [{}, `await own.waitForVideo(id, { timeoutMs: 150 }).catch(() => {})`],
-    "after a timeout in flight": [{ scenario: "hang-for-ever" }, `await own.waitForVideo(id, { ...quick, timeoutMs: 150 }).catch(() => {})`],
-    "after cancel asleep": [{}, `const poll = own.poll(id); poll.subscribe(() => poll.cancel()); await poll.done.catch(() => {})`],
-    "after cancel in flight": [{ latencyMs: 60_000 }, `const poll = own.poll(id); setTimeout(() => poll.cancel(), 150); await poll.done.catch(() => {})`],
-    "after cancel in the body": [{ scenario: "stall-for-ever" }, `const poll = own.poll(id, quick); setTimeout(() => poll.cancel(), 250); await poll.done.catch(() => {})`],
+    "after a timeout in flight": [
+      { scenario: "hang-for-ever" },
+      `await own.waitForVideo(id, { ...quick, timeoutMs: 150 }).catch(() => {})`,
+    ],
+    "after cancel asleep": [
+      {},
+      `const poll = own.poll(id); poll.subscribe(() => poll.cancel()); await poll.done.catch(() => {})`,
+    ],
+    "after cancel in flight": [
+      { latencyMs: 60_000 },
+      `const poll = own.poll(id); setTimeout(() => poll.cancel(), 150); await poll.done.catch(() => {})`,
+    ],
+    "after cancel in the body": [
+      { scenario: "stall-for-ever" },
+      `const poll = own.poll(id, quick); setTimeout(() => poll.cancel(), 250); await poll.done.catch(() => {})`,
+    ],
     "after a redirect": [{ scenario: "redirect-permanent" }, `await own.waitForVideo(id, quick).catch(() => {})`],
     "after getStatus": [{}, `await own.getStatus(id)`],
-    "after getStatus was aborted": [{ latencyMs: 60_000 }, `await own.getStatus(id, { signal: AbortSignal.timeout(150) }).catch(() => {})`],
-    "after waitForVideos": [{ scenario: "quick", speed: 600 }, `await own.waitForVideos([id, "", "no-such-video"], quick)`],
-    "after the client was disposed of": [{ latencyMs: 60_000 }, `const poll = own.poll(id); setTimeout(() => own[Symbol.dispose](), 150); await poll.done.catch(() => {})`],
+    "after getStatus was aborted": [
+      { latencyMs: 60_000 },
+      `await own.getStatus(id, { signal: AbortSignal.timeout(150) }).catch(() => {})`,
+    ],
+    "after waitForVideos": [
+      { scenario: "quick", speed: 600 },
+      `await own.waitForVideos([id, "", "no-such-video"], quick)`,
+    ],
+    "after the client was disposed of": [
+      { latencyMs: 60_000 },
+      `const poll = own.poll(id); setTimeout(() => own[Symbol.dispose](), 150); await poll.done.catch(() => {})`,
+    ],
     "after leaving the iterator": [{}, `for await (const update of own.poll(id)) break`],
     "though its fetch heeds no signal": [
       {},
@@ -108,7 +129,12 @@ describe("a process", { concurrency: 4, timeout: 60_000 }, () => {
     last = JSON.parse(lines.at(-1) ?? "");
     const { updates, listener } = recorder();
     const video = await client().waitForVideo(id, { ...QUICK, resumeToken: last.token, onUpdate: listener });
-    assert.ok(updates.every(({ overall, requests, elapsedMs }) => overall >= last.overall && requests > last.requests && elapsedMs > last.elapsedMs));
+    assert.ok(
+      updates.every(
+        ({ overall, requests, elapsedMs }) =>
+          overall >= last.overall && requests > last.requests && elapsedMs > last.elapsedMs,
+      ),
+    );
     assert.equal(video.status, "DONE");
     await staysQuiet(id);
   });
@@ -168,13 +194,18 @@ describe("a process that is sent too much", { timeout: 60_000 }, () => {
     const id = await createVideo({ scenario: "huge-for-ever" });
     await isBounded(test, id, url);
     const { requests } = await logWhen(id, (log) => log.inFlight === 0);
-    assert.deepEqual(requests.map(({ finished }) => finished), ["sent", "aborted", "aborted", "aborted", "aborted"]);
+    assert.deepEqual(
+      requests.map(({ finished }) => finished),
+      ["sent", "aborted", "aborted", "aborted", "aborted"],
+    );
     assert.equal((await logOf(id)).maxInFlight, 1);
   });
 
   it("refuses 64 MB that come compressed to a thousandth", async (test) => {
     const body = gzipSync(Buffer.alloc(64 * MEGABYTE, " "));
-    const server = await scriptedServer(test, ({ path }) => (path.endsWith("/v") ? { body, headers: { "content-encoding": "gzip" } } : 404));
+    const server = await scriptedServer(test, ({ path }) =>
+      path.endsWith("/v") ? { body, headers: { "content-encoding": "gzip" } } : 404,
+    );
     await isBounded(test, "v", server.url);
     assert.equal(server.arrivals.length, 1 + 4);
   });

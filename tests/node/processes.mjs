@@ -20,7 +20,9 @@ process.once("exit", () => alive.forEach((child) => child.kill("SIGKILL")));
 export function program(text, parameters = {}, flags = []) {
   const names = Object.entries(parameters).map(([name, value]) => `const ${name} = ${JSON.stringify(value)};`);
   const source = [`import { VideoClient, VideoError } from ${JSON.stringify(entry)};`, ...names, text].join("\n");
-  const child = spawn(process.execPath, [...flags, "--input-type=module", "--eval", source], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [...flags, "--input-type=module", "--eval", source], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   alive.add(child);
   const start = performance.now();
   /** @type {string[]} */

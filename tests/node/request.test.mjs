@@ -9,13 +9,59 @@ import { deferred, QUICK, within } from "./settling.mjs";
 import { client, createVideo, logOf, url } from "./simulator.mjs";
 
 const ODD_IDS = [
-  "550e8400-e29b-41d4-a716-446655440000", "a/b", "/", "//", "a/../b", "?x", "a?b=c", "#", "a#b", "é", "日本", "🎬", "%", "%2e%2e", "%2E", "%00", "...", "a.", " ", "  a  ", "\t",
-  "a\nb", "a\\b", "\\", ":", "a:b@c", "&", "=", "+", ";", ",", "'", '"', "<script>", "{}", "[]", "~", "!*()", "auto", "video", "\u0000", "\ufeff", "\u202e", "null", "undefined", "0", "__proto__",
+  "550e8400-e29b-41d4-a716-446655440000",
+  "a/b",
+  "/",
+  "//",
+  "a/../b",
+  "?x",
+  "a?b=c",
+  "#",
+  "a#b",
+  "é",
+  "日本",
+  "🎬",
+  "%",
+  "%2e%2e",
+  "%2E",
+  "%00",
+  "...",
+  "a.",
+  " ",
+  "  a  ",
+  "\t",
+  "a\nb",
+  "a\\b",
+  "\\",
+  ":",
+  "a:b@c",
+  "&",
+  "=",
+  "+",
+  ";",
+  ",",
+  "'",
+  '"',
+  "<script>",
+  "{}",
+  "[]",
+  "~",
+  "!*()",
+  "auto",
+  "video",
+  "\u0000",
+  "\ufeff",
+  "\u202e",
+  "null",
+  "undefined",
+  "0",
+  "__proto__",
 ];
 
 describe("an id", { concurrency: true, timeout: 30_000 }, () => {
   for (const id of [...ODD_IDS, "x".repeat(10_000), "é/".repeat(1_000)]) {
-    const name = id.length > 60 ? `${JSON.stringify(id.slice(0, 10))}... (${id.length} characters)` : JSON.stringify(id);
+    const name =
+      id.length > 60 ? `${JSON.stringify(id.slice(0, 10))}... (${id.length} characters)` : JSON.stringify(id);
     it(`${name} arrives as one encoded segment, exactly`, async (test) => {
       const server = await scriptedServer(test, inOrder(done));
       const own = new VideoClient({ baseUrl: server.url });
@@ -43,7 +89,16 @@ describe("an id", { concurrency: true, timeout: 30_000 }, () => {
 });
 
 describe("baseUrl", { concurrency: true, timeout: 30_000 }, () => {
-  for (const [suffix, prefix] of Object.entries({ "": "", "/": "", "///": "", "/proxy": "/proxy", "/proxy/": "/proxy", "/a/b//": "/a/b", "/with%20space": "/with%20space", "/a/../b": "/b" })) {
+  for (const [suffix, prefix] of Object.entries({
+    "": "",
+    "/": "",
+    "///": "",
+    "/proxy": "/proxy",
+    "/proxy/": "/proxy",
+    "/a/b//": "/a/b",
+    "/with%20space": "/with%20space",
+    "/a/../b": "/b",
+  })) {
     for (const form of ["text", "URL"]) {
       it(`ending in ${JSON.stringify(suffix)} (${form}) keeps its path as a prefix`, async (test) => {
         const server = await scriptedServer(test, inOrder(done));
@@ -76,7 +131,11 @@ describe("baseUrl", { concurrency: true, timeout: 30_000 }, () => {
 });
 
 describe("kind", { concurrency: true, timeout: 30_000 }, () => {
-  for (const [kind, path] of /** @type {const} */ ([["video", "video/v"], ["auto", "video/auto/v"], [undefined, "video/v"]])) {
+  for (const [kind, path] of /** @type {const} */ ([
+    ["video", "video/v"],
+    ["auto", "video/auto/v"],
+    [undefined, "video/v"],
+  ])) {
     it(`${kind} asks .../generate/${path}`, async (test) => {
       const server = await scriptedServer(test, inOrder(done));
       const own = new VideoClient({ baseUrl: server.url, ...(kind && { kind }) });
@@ -94,13 +153,18 @@ describe("kind", { concurrency: true, timeout: 30_000 }, () => {
 
 describe("headers", { concurrency: true, timeout: 30_000 }, () => {
   /** @type {Record<string, HeadersInit>} */
-  const forms = { "an object": { "X-Session": "abc" }, pairs: [["X-Session", "abc"]], Headers: new Headers({ "X-Session": "abc" }) };
+  const forms = {
+    "an object": { "X-Session": "abc" },
+    pairs: [["X-Session", "abc"]],
+    Headers: new Headers({ "X-Session": "abc" }),
+  };
   for (const [form, headers] of Object.entries(forms)) {
     it(`given as ${form} go with each request, beside the key`, async (test) => {
       const server = await scriptedServer(test, inOrder(pending, done));
       await new VideoClient({ baseUrl: server.url, headers, apiKey: "k-123456" }).waitForVideo("v", QUICK);
       assert.equal(server.arrivals.length, 2);
-      for (const { headers } of server.arrivals) assert.deepEqual([headers["x-session"], headers["x-api-key"]], ["abc", "k-123456"]);
+      for (const { headers } of server.arrivals)
+        assert.deepEqual([headers["x-session"], headers["x-api-key"]], ["abc", "k-123456"]);
     });
   }
 
@@ -117,7 +181,10 @@ describe("headers", { concurrency: true, timeout: 30_000 }, () => {
     const server = await scriptedServer(test, inOrder(done));
     await new VideoClient({ baseUrl: server.url }).waitForVideo("v");
     await new VideoClient({ baseUrl: server.url, headers: { accept: "text/plain" } }).waitForVideo("v");
-    assert.deepEqual(server.arrivals.map(({ headers }) => headers.accept), ["application/json", "text/plain"]);
+    assert.deepEqual(
+      server.arrivals.map(({ headers }) => headers.accept),
+      ["application/json", "text/plain"],
+    );
   });
 });
 
@@ -130,7 +197,12 @@ describe("fetch", { timeout: 30_000 }, () => {
       calls.push({ self: this, target, init, count: arguments.length });
       return Response.json(done);
     }
-    const own = new VideoClient({ apiKey: "k-123456", headers: { "x-session": "abc" }, credentials: "include", fetch: /** @type {any} */ (spy) });
+    const own = new VideoClient({
+      apiKey: "k-123456",
+      headers: { "x-session": "abc" },
+      credentials: "include",
+      fetch: /** @type {any} */ (spy),
+    });
     await own.waitForVideo("v");
     await own.getStatus("v");
     assert.equal(calls.length, 2);
@@ -141,7 +213,10 @@ describe("fetch", { timeout: 30_000 }, () => {
       assert.equal(new Headers(init.headers).get("x-api-key"), "k-123456");
       assert.equal(new Headers(init.headers).get("x-session"), "abc");
       assert.ok(init.signal instanceof AbortSignal);
-      assert.deepEqual([init.credentials, init.cache, init.redirect, init.method ?? "GET", init.body], ["include", "no-store", "manual", "GET", undefined]);
+      assert.deepEqual(
+        [init.credentials, init.cache, init.redirect, init.method ?? "GET", init.body],
+        ["include", "no-store", "manual", "GET", undefined],
+      );
     }
   });
 
@@ -207,7 +282,10 @@ describe("fetch", { timeout: 30_000 }, () => {
     it(`may answer with ${name}`, async () => {
       /** @type {any} */
       const given = async () => response();
-      const video = await within(2_000, new VideoClient({ fetch: given }).waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 1 }));
+      const video = await within(
+        2_000,
+        new VideoClient({ fetch: given }).waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 1 }),
+      );
       assert.deepEqual(video.raw, JSON.parse(text));
     });
   }

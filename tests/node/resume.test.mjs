@@ -8,7 +8,12 @@ import { done, generating, inOrder, pending, rendering, scriptedServer } from ".
 import { failure, QUICK, recorder, rejection, SLOW, within } from "./settling.mjs";
 import { client, createVideo, KEY, logOf, logWhen, staysQuiet, url } from "./simulator.mjs";
 
-/** Polls until the update for which `holds`, then cancels; the token and that update. @param {string} id @param {import("./package.mjs").PollOptions} options @param {(update: import("./package.mjs").VideoUpdate) => boolean} holds */
+/**
+ * Polls until the update for which `holds`, then cancels; the token and that update.
+ * @param {string} id
+ * @param {import("./package.mjs").PollOptions} options
+ * @param {(update: import("./package.mjs").VideoUpdate) => boolean} holds
+ */
 async function cutAt(id, options, holds) {
   const { reached, listener } = recorder();
   const poll = client().poll(id, { ...options, onUpdate: listener });
@@ -66,7 +71,10 @@ describe("a poll that goes on from a token", { concurrency: true, timeout: 30_00
   it("keeps the deadline, however late timeoutMs would put it", async () => {
     const id = await createVideo({ scenario: "pending-for-ever" });
     const { token } = await cutAt(id, { ...QUICK, timeoutMs: 400 }, () => true);
-    await within(2_000, failure(client().waitForVideo(id, { ...QUICK, timeoutMs: 60_000, resumeToken: token }), "timeout"));
+    await within(
+      2_000,
+      failure(client().waitForVideo(id, { ...QUICK, timeoutMs: 60_000, resumeToken: token }), "timeout"),
+    );
   });
 
   it("keeps a deadline of Infinity", async () => {
@@ -128,7 +136,10 @@ describe("a poll that goes on from a token", { concurrency: true, timeout: 30_00
 });
 
 describe("a token", { concurrency: true, timeout: 30_000 }, () => {
-  /** Each brings a poll somewhere; its token must be good to go on with. @type {Record<string, (own: InstanceType<typeof VideoClient>, server: Awaited<ReturnType<typeof scriptedServer>>) => Promise<string>>} */
+  /**
+   * Each brings a poll somewhere; its token must be good to go on with.
+   * @type {Record<string, (own: InstanceType<typeof VideoClient>, server: { url: string }) => Promise<string>>}
+   */
   const moments = {
     "of a poll whose first answer was DONE": async (own) => {
       const poll = own.poll("v");
@@ -196,7 +207,11 @@ describe("a token", { concurrency: true, timeout: 30_000 }, () => {
   it("written before the module has loaded keeps deadline, pace and patience", async (test) => {
     const server = await scriptedServer(test, inOrder(pending));
     const fresh = await freshPackage();
-    const early = new fresh.VideoClient({ baseUrl: server.url }).poll("v", { minIntervalMs: 10, maxIntervalMs: 20, timeoutMs: 600 });
+    const early = new fresh.VideoClient({ baseUrl: server.url }).poll("v", {
+      minIntervalMs: 10,
+      maxIntervalMs: 20,
+      timeoutMs: 600,
+    });
     const resumeToken = early.resumeToken();
     early.cancel();
     assert.equal(server.arrivals.length, 0);
@@ -254,19 +269,37 @@ describe("a token", { concurrency: true, timeout: 30_000 }, () => {
 
   it("stays within 2 KB however much the server talks", async (test) => {
     const words = "🎬 words".repeat(5_000);
-    const clips = generating(20, 50).generatedContent.map((clip) => ({ ...clip, text: words, url: `https://media.example/${"x".repeat(2_000)}` }));
-    const server = await scriptedServer(test, inOrder({ status: "PENDING", message: words, generatedContent: clips }, { status: words, generatedContent: clips }, done));
+    const clips = generating(20, 50).generatedContent.map((clip) => ({
+      ...clip,
+      text: words,
+      url: `https://media.example/${"x".repeat(2_000)}`,
+    }));
+    const server = await scriptedServer(
+      test,
+      inOrder(
+        { status: "PENDING", message: words, generatedContent: clips },
+        { status: words, generatedContent: clips },
+        done,
+      ),
+    );
     const own = new VideoClient({ baseUrl: server.url, maxResponseBytes: 1e8 });
     /** @type {number[]} */
     const sizes = [];
-    const poll = own.poll("550e8400-e29b-41d4-a716-446655440000", { ...QUICK, onUpdate: () => sizes.push(Buffer.byteLength(poll.resumeToken())) });
+    const poll = own.poll("550e8400-e29b-41d4-a716-446655440000", {
+      ...QUICK,
+      onUpdate: () => sizes.push(Buffer.byteLength(poll.resumeToken())),
+    });
     await poll.done;
     assert.equal(sizes.length, 3);
     assert.ok(Math.max(...sizes) <= 2_048, `${sizes}`);
   });
 
   it("fits into a URL and a cookie as it is", async () => {
-    const { token } = await cutAt(await createVideo({ speed: 300 }), QUICK, ({ status }) => status === "RENDERING_VIDEO");
+    const { token } = await cutAt(
+      await createVideo({ speed: 300 }),
+      QUICK,
+      ({ status }) => status === "RENDERING_VIDEO",
+    );
     assert.match(token, /^[A-Za-z0-9,._~%-]+$/);
   });
 });
@@ -288,7 +321,14 @@ describe("a damaged token", { timeout: 30_000 }, () => {
 
   /** @type {Record<string, () => Promise<string>>} */
   const tokens = {
-    "of a poll under way": async () => (await cutAt(await createVideo({ id: "video-under-way", speed: 300 }), QUICK, ({ status }) => status === "GENERATING_VIDEO")).token,
+    "of a poll under way": async () =>
+      (
+        await cutAt(
+          await createVideo({ id: "video-under-way", speed: 300 }),
+          QUICK,
+          ({ status }) => status === "GENERATING_VIDEO",
+        )
+      ).token,
     "of a poll that has not begun": async () => {
       const { VideoClient } = await freshPackage();
       const poll = new VideoClient({ apiKey: KEY, baseUrl: url }).poll("video-not-begun", { timeoutMs: 60_000 });
@@ -316,9 +356,19 @@ describe("a damaged token", { timeout: 30_000 }, () => {
   it("does not end the process or the client", async (test) => {
     const server = await scriptedServer(test, inOrder(done));
     const own = new VideoClient({ baseUrl: server.url });
-    for (const resumeToken of ["iv1,", "iv1-new,%", "iv1-new,%ZZ,1,", "iv1-new,v,99999999999999999999,", "iv1-new,v,1,-1", "iv1-new,v,18446744073709551615,18446744073709551615", `iv1,${"9,".repeat(40)}`, "x".repeat(100_000)]) {
+    for (const resumeToken of [
+      "iv1,",
+      "iv1-new,%",
+      "iv1-new,%ZZ,1,",
+      "iv1-new,v,99999999999999999999,",
+      "iv1-new,v,1,-1",
+      "iv1-new,v,18446744073709551615,18446744073709551615",
+      `iv1,${"9,".repeat(40)}`,
+      "x".repeat(100_000),
+    ]) {
       const [outcome] = await Promise.allSettled([own.waitForVideo("v", { ...QUICK, resumeToken })]);
-      if (outcome.status === "rejected") assert.ok(["invalid_argument", "timeout"].includes(outcome.reason.code), outcome.reason);
+      if (outcome.status === "rejected")
+        assert.ok(["invalid_argument", "timeout"].includes(outcome.reason.code), outcome.reason);
     }
     assert.equal((await own.waitForVideo("v")).status, "DONE");
   });

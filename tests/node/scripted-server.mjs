@@ -10,10 +10,20 @@ import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * @typedef {{ status?: number, headers?: Record<string, string>, body?: unknown, afterMs?: number, fault?: "hang" | "stall" | "reset" }} Reply
- *   A body that is no string or Buffer goes out as JSON.
- * @typedef {{ number: number, method: string, path: string, headers: import("node:http").IncomingHttpHeaders, atMs: number, left: Promise<void> }} Arrival
- *   `number` counts from 1; `left` resolves when the caller went away without the whole answer.
+ * @typedef {object} Reply
+ * @property {number} [status]
+ * @property {Record<string, string>} [headers]
+ * @property {unknown} [body] JSON, unless it is a string or a Buffer
+ * @property {number} [afterMs]
+ * @property {"hang" | "stall" | "reset"} [fault]
+ *
+ * @typedef {object} Arrival
+ * @property {number} number from 1
+ * @property {string} method
+ * @property {string} path
+ * @property {import("node:http").IncomingHttpHeaders} headers
+ * @property {number} atMs
+ * @property {Promise<void>} left resolves when the caller went away without the whole answer
  */
 
 const CLIPS = ["kitchen", "garden", "bedroom", "exterior"];
@@ -36,11 +46,15 @@ export const rendering = (progress) => ({ status: "RENDERING_VIDEO", progress })
 export const done = { status: "DONE", url: "https://media.example/video.webm" };
 
 /** The answers in this order; the last again and again. @param {...unknown} bodies */
-export const inOrder = (...bodies) => (/** @type {Arrival} */ { number }) => bodies[Math.min(number, bodies.length) - 1];
+export const inOrder =
+  (...bodies) =>
+  (/** @type {Arrival} */ { number }) =>
+    bodies[Math.min(number, bodies.length) - 1];
 
 /** A bare number is a status, any other bare value a body. @param {any} reply @returns {Reply} */
 function asReply(reply) {
-  const isReply = reply !== null && typeof reply === "object" && ["body", "fault", "headers"].some((key) => key in reply);
+  const isReply =
+    reply !== null && typeof reply === "object" && ["body", "fault", "headers"].some((key) => key in reply);
   if (isReply) return reply;
   return typeof reply === "number" ? { status: reply } : { body: reply };
 }

@@ -85,12 +85,14 @@ export function deferred() {
   return { promise, resolve };
 }
 
+/** @typedef {import("./package.mjs").VideoUpdate} VideoUpdate */
+
 /**
  * A listener for updates that keeps them all.
- * @returns {{ updates: import("./package.mjs").VideoUpdate[], listener: (update: any) => void, reached: (holds: (update: import("./package.mjs").VideoUpdate) => boolean) => Promise<import("./package.mjs").VideoUpdate> }}
+ * @returns {{ updates: VideoUpdate[], listener: (update: any) => void, reached: (holds: (update: VideoUpdate) => boolean) => Promise<VideoUpdate> }}
  */
 export function recorder() {
-  /** @type {import("./package.mjs").VideoUpdate[]} */
+  /** @type {VideoUpdate[]} */
   const updates = [];
   /** @type {Set<() => void>} */
   const waiting = new Set();

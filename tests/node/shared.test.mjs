@@ -14,7 +14,10 @@ describe("polls of one video", { concurrency: true, timeout: 30_000 }, () => {
     const own = new VideoClient({ baseUrl: server.url });
     const polls = Array.from({ length: 20 }, () => recorder()).map(async ({ updates, listener }) => {
       const video = await own.waitForVideo("v", { onUpdate: listener, ...QUICK });
-      assert.deepEqual(updates.map(({ status }) => status), ["PENDING", "GENERATING_VIDEO", "PENDING", "DONE"]);
+      assert.deepEqual(
+        updates.map(({ status }) => status),
+        ["PENDING", "GENERATING_VIDEO", "PENDING", "DONE"],
+      );
       assert.equal(video.requests, 4);
     });
     await Promise.all(polls);
@@ -55,7 +58,10 @@ describe("polls of one video", { concurrency: true, timeout: 30_000 }, () => {
     if (!first.current) await early.reached(() => true);
     const late = recorder();
     const second = own.poll(id, { ...SLOW, onUpdate: late.listener });
-    const update = await within(2_000, late.reached(() => true));
+    const update = await within(
+      2_000,
+      late.reached(() => true),
+    );
     assert.equal(update.status, first.current?.status);
     assert.deepEqual(update.raw, first.current?.raw);
     assert.deepEqual(update.generatedContent, first.current?.generatedContent);
@@ -72,7 +78,10 @@ describe("polls of one video", { concurrency: true, timeout: 30_000 }, () => {
     await inFlight(id, 3);
     const late = recorder();
     const second = own.poll(id, { ...QUICK, onUpdate: late.listener });
-    await within(2_000, late.reached(() => true));
+    await within(
+      2_000,
+      late.reached(() => true),
+    );
     assert.equal((await logOf(id)).requests.length, 3);
     first.cancel();
     second.cancel();
@@ -87,7 +96,10 @@ describe("polls of one video", { concurrency: true, timeout: 30_000 }, () => {
     await inFlight(id, 3);
     for (const at of [1, 0, 2]) {
       assert.equal((await logOf(id)).requests[2]?.finished, "open");
-      await staysPending(Promise.race([0, 1, 2].filter((other) => !controllers[other]?.signal.aborted).map((other) => polls[other])), 30);
+      await staysPending(
+        Promise.race([0, 1, 2].filter((other) => !controllers[other]?.signal.aborted).map((other) => polls[other])),
+        30,
+      );
       controllers[at]?.abort(`reason ${at}`);
       assert.equal(await rejection(/** @type {Promise<unknown>} */ (polls[at])), `reason ${at}`);
     }
@@ -173,7 +185,10 @@ describe("polls of one video", { concurrency: true, timeout: 30_000 }, () => {
         throw new Error("mine");
       },
     });
-    assert.deepEqual((await Promise.all([first.done, late])).map(({ status }) => status), ["DONE", "DONE"]);
+    assert.deepEqual(
+      (await Promise.all([first.done, late])).map(({ status }) => status),
+      ["DONE", "DONE"],
+    );
   });
 
   it("never let overall fall for one that comes late with a token", async (test) => {
@@ -190,7 +205,10 @@ describe("polls of one video", { concurrency: true, timeout: 30_000 }, () => {
     await new Promise((resolve) => first.subscribe(resolve));
     const late = recorder();
     const second = own.poll("v", { ...SLOW, resumeToken, onUpdate: late.listener });
-    const update = await within(1_000, late.reached(() => true));
+    const update = await within(
+      1_000,
+      late.reached(() => true),
+    );
     assert.ok(update.overall >= reached, `${update.overall} after ${reached}`);
     first.cancel();
     second.cancel();

@@ -14,9 +14,25 @@ import { fileURLToPath } from "node:url";
 import { VideoClient } from "./package.mjs";
 
 /**
- * @typedef {{ scenario?: string, seed?: number, speed?: number, apiKey?: string, id?: string, clips?: number, latencyMs?: number, kind?: "video" | "auto" }} Wishes
- * @typedef {{ atMs: number, status: number | null, fault: string | null, finished: "sent" | "aborted" | "open", key: boolean }} LoggedRequest
- * @typedef {{ id: string, requests: LoggedRequest[], inFlight: number, maxInFlight: number, status: string, key: boolean }} Log
+ * @typedef {object} Wishes
+ * @property {string} [scenario]
+ * @property {number} [seed]
+ * @property {number} [speed]
+ * @property {string} [id]
+ * @property {number} [latencyMs] before each answer
+ * @property {"video" | "auto"} [kind]
+ *
+ * @typedef {object} LoggedRequest
+ * @property {number} atMs since the video was created
+ * @property {number | null} status
+ * @property {string | null} fault
+ * @property {"sent" | "aborted" | "open"} finished
+ *
+ * @typedef {object} Log
+ * @property {LoggedRequest[]} requests
+ * @property {number} inFlight
+ * @property {number} maxInFlight
+ * @property {boolean} key whether each request had the right key
  */
 
 /** The key that opens it, unless a video has its own. */
@@ -73,7 +89,7 @@ export function logOf(id) {
  * @returns {Promise<Log>}
  */
 export async function logWhen(id, holds) {
-  for (const giveUp = Date.now() + 10_000; Date.now() < giveUp; ) {
+  for (const giveUp = Date.now() + 10_000; Date.now() < giveUp;) {
     const log = await logOf(id);
     if (holds(log)) return log;
     await sleep(3);

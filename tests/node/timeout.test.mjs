@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { VideoClient } from "./package.mjs";
 import { done, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
 import { deferred, failure, QUICK, recorder, rejection, SLOW, staysPending, within } from "./settling.mjs";
@@ -10,7 +11,13 @@ import { client, createVideo, inFlight, logOf, logWhen, staysQuiet } from "./sim
 
 const DAYS_30 = 30 * 24 * 60 * 60 * 1_000;
 /** Longest times, each beyond what a timer holds. */
-const AGES = { "2^31 ms": 2 ** 31, "30 days": DAYS_30, "285,000 years": 9e15, "the largest number": Number.MAX_VALUE, Infinity };
+const AGES = {
+  "2^31 ms": 2 ** 31,
+  "30 days": DAYS_30,
+  "285,000 years": 9e15,
+  "the largest number": Number.MAX_VALUE,
+  Infinity,
+};
 
 describe("timeoutMs", { concurrency: true, timeout: 30_000 }, () => {
   /** @type {Record<string, [import("./simulator.mjs").Wishes, import("./package.mjs").PollOptions]>} */
@@ -131,7 +138,10 @@ describe("requestTimeoutMs", { concurrency: true, timeout: 30_000 }, () => {
     const video = await client({ requestTimeoutMs: 150 }).waitForVideo(id, QUICK);
     assert.equal(video.status, "DONE");
     const { requests } = await staysQuiet(id);
-    assert.deepEqual(requests.filter((one) => one.finished === "aborted").map((one) => one.fault), ["hang", "hang"]);
+    assert.deepEqual(
+      requests.filter((one) => one.finished === "aborted").map((one) => one.fault),
+      ["hang", "hang"],
+    );
   });
 
   it("covers head and body together, also a body that trickles without end", async (test) => {
@@ -142,7 +152,9 @@ describe("requestTimeoutMs", { concurrency: true, timeout: 30_000 }, () => {
     const took = performance.now() - start;
     assert.ok(took >= 195 && took < 1_500, `${took} ms`);
     assert.equal(error.retryable, true);
-    await (await server.arrived(1)).left;
+    await (
+      await server.arrived(1)
+    ).left;
   });
 
   it("is not put off by bytes that go on coming", async () => {
@@ -242,10 +254,39 @@ describe("Retry-After", { concurrency: true, timeout: 30_000 }, () => {
     }
   }
 
-  for (const value of ["0", "Thu, 01 Jan 1970 00:00:00 GMT", new Date(Date.now() - 3_600_000).toUTCString(), "a while", "-5", ""]) {
+  for (const value of [
+    "0",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    new Date(Date.now() - 3_600_000).toUTCString(),
+    "a while",
+    "-5",
+    "",
+  ]) {
     it(`of ${JSON.stringify(value)} asks for nothing`, async (test) => {
       const server = await scriptedServer(test, inOrder({ status: 429, headers: { "retry-after": value } }, done));
       await within(1_000, new VideoClient({ baseUrl: server.url }).waitForVideo("any", QUICK));
+    });
+  }
+});
+
+describe("a time that no timer holds", { timeout: 30_000 }, () => {
+  for (const [name, age] of Object.entries(AGES)) {
+    it(`(${name}) is slept through, and not in a hurry of timers`, async (test) => {
+      const later = { status: 429, headers: { "retry-after": `${Math.min(age, 1e15)}` } };
+      const server = await scriptedServer(test, ({ path }) => (path.endsWith("/paced") ? pending : later));
+      const interval = Math.min(age, Number.MAX_VALUE);
+      const own = new VideoClient({ baseUrl: server.url, requestTimeoutMs: age });
+      const polls = [
+        own.poll("paced", { timeoutMs: age, minIntervalMs: interval, maxIntervalMs: interval }),
+        own.poll("refused", { timeoutMs: Infinity, ...QUICK }),
+      ];
+      await new Promise((resolve) => polls[0]?.subscribe(resolve));
+      await server.arrived(2);
+      await sleep(50); // both are asleep
+      const timers = test.mock.method(globalThis, "setTimeout", setTimeout);
+      await sleep(150);
+      assert.ok(timers.mock.callCount() < 20, `${timers.mock.callCount()} timers`);
+      for (const poll of polls) poll.cancel();
     });
   }
 });

@@ -23,12 +23,28 @@ async function updatesOf(test, ...answers) {
 
 describe("updates", { concurrency: true, timeout: 30_000 }, () => {
   it("are the first status, then changes only: time and the count of requests are none", async (test) => {
-    const answers = [pending, pending, generating(0), generating(1), generating(1), generating(1), rendering(0.1), rendering(0.1), done];
+    const answers = [
+      pending,
+      pending,
+      generating(0),
+      generating(1),
+      generating(1),
+      generating(1),
+      rendering(0.1),
+      rendering(0.1),
+      done,
+    ];
     const { updates, requests } = await updatesOf(test, ...answers);
     assert.equal(requests, answers.length);
     assert.deepEqual(
       updates.map(({ status, requests }) => [status, requests]),
-      [["PENDING", 1], ["GENERATING_VIDEO", 3], ["GENERATING_VIDEO", 4], ["RENDERING_VIDEO", 7], ["DONE", 9]],
+      [
+        ["PENDING", 1],
+        ["GENERATING_VIDEO", 3],
+        ["GENERATING_VIDEO", 4],
+        ["RENDERING_VIDEO", 7],
+        ["DONE", 9],
+      ],
     );
   });
 
@@ -50,17 +66,36 @@ describe("updates", { concurrency: true, timeout: 30_000 }, () => {
 
   it("begin with the first status, not with a failure before it", async (test) => {
     const { updates } = await updatesOf(test, 500, 500, pending, done);
-    assert.deepEqual(updates.map(({ status }) => status), ["PENDING", "DONE"]);
+    assert.deepEqual(
+      updates.map(({ status }) => status),
+      ["PENDING", "DONE"],
+    );
   });
 
   it("never let overall fall, and give 1 for DONE alone", async (test) => {
     const { updates } = await updatesOf(
-      test, pending, generating(3), pending, generating(1), rendering(0.9), rendering(0.2), { status: "NEW" }, rendering(100), rendering(1), done,
+      test,
+      pending,
+      generating(3),
+      pending,
+      generating(1),
+      rendering(0.9),
+      rendering(0.2),
+      { status: "NEW" },
+      rendering(100),
+      rendering(1),
+      done,
     );
     const overall = updates.map((update) => update.overall);
-    assert.deepEqual(overall, [...overall].sort((a, b) => a - b));
+    assert.deepEqual(
+      overall,
+      [...overall].sort((a, b) => a - b),
+    );
     assert.ok(overall.every((share) => share >= 0 && share <= 1));
-    assert.deepEqual(overall.map((share) => share === 1), updates.map(({ status }) => status === "DONE"));
+    assert.deepEqual(
+      overall.map((share) => share === 1),
+      updates.map(({ status }) => status === "DONE"),
+    );
   });
 
   it("give progress as 0 to 1 on either scale", async (test) => {
@@ -79,23 +114,33 @@ describe("updates", { concurrency: true, timeout: 30_000 }, () => {
       assert.equal(update.generatedContent.length, 4);
       assert.equal(update.creditsTotal, 90);
     }
-    assert.deepEqual(updates.map(({ creditsUsed }) => creditsUsed), [10, 10, 40]);
+    assert.deepEqual(
+      updates.map(({ creditsUsed }) => creditsUsed),
+      [10, 10, 40],
+    );
   });
 
   it("replace the clips by an empty list that the server does send", async (test) => {
     const { updates } = await updatesOf(test, generating(4), generating(0, 0), done);
-    assert.deepEqual(updates.map(({ generatedContent }) => generatedContent.length), [4, 0, 0]);
+    assert.deepEqual(
+      updates.map(({ generatedContent }) => generatedContent.length),
+      [4, 0, 0],
+    );
   });
 
   it("hold the body as the server sent it, fields unknown to us and all", async (test) => {
-    const body = { ...done, extra: { deep: [1, "two", null, { three: 3.5 }] }, id: 7, "ключ": "é\u2028" };
+    const body = { ...done, extra: { deep: [1, "two", null, { three: 3.5 }] }, id: 7, ключ: "é\u2028" };
     const { updates } = await updatesOf(test, body);
     assert.deepEqual(updates[0]?.raw, body);
     assert.equal(updates[0]?.status === "DONE" && updates[0].id, "7");
   });
 
   it("name a status that nobody knows UNRECOGNIZED, and go on", async (test) => {
-    const { updates } = await updatesOf(test, { status: "POLISHING", generatedContent: [{ status: "cancelled" }] }, done);
+    const { updates } = await updatesOf(
+      test,
+      { status: "POLISHING", generatedContent: [{ status: "cancelled" }] },
+      done,
+    );
     const [first] = updates;
     assert.ok(first?.status === "UNRECOGNIZED");
     assert.equal(first.rawStatus, "POLISHING");
@@ -214,7 +259,10 @@ describe("subscribe and current", { concurrency: true, timeout: 30_000 }, () => 
       if (status === "PENDING") poll.subscribe(late.listener);
     });
     await poll.done;
-    assert.deepEqual(late.updates.map(({ status }) => status), ["GENERATING_VIDEO", "DONE"]);
+    assert.deepEqual(
+      late.updates.map(({ status }) => status),
+      ["GENERATING_VIDEO", "DONE"],
+    );
   });
 
   it("subscribing after the end is harmless", async (test) => {
@@ -309,7 +357,10 @@ describe("a listener that throws", { timeout: 30_000 }, () => {
     process.on("unhandledRejection", listen);
     test.after(() => process.off("unhandledRejection", listen));
     const server = await scriptedServer(test, inOrder(pending, done));
-    await new VideoClient({ baseUrl: server.url }).waitForVideo("v", { ...QUICK, onUpdate: async () => Promise.reject("later") });
+    await new VideoClient({ baseUrl: server.url }).waitForVideo("v", {
+      ...QUICK,
+      onUpdate: async () => Promise.reject("later"),
+    });
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.deepEqual(unhandled, []);
     assert.deepEqual(reported, ["later", "later"]);
@@ -328,12 +379,15 @@ describe("a listener that calls back", { timeout: 30_000 }, () => {
   };
   for (const [name, deed] of Object.entries(deeds)) {
     it(`to ${name} harms nobody`, async (test) => {
-      const server = await scriptedServer(test, ({ path, number }) => (path.endsWith("/v") ? (number < 6 ? pending : done) : done));
+      const server = await scriptedServer(test, ({ path, number }) =>
+        path.endsWith("/v") ? (number < 6 ? pending : done) : done,
+      );
       const own = new VideoClient({ baseUrl: server.url });
       const poll = own.poll("v", QUICK);
       poll.subscribe(() => deed(poll, own));
       const [settled] = await within(3_000, Promise.allSettled([poll.done]));
-      if (settled.status === "rejected") assert.ok(settled.reason === "inside" || settled.reason.name === "AbortError", settled.reason);
+      if (settled.status === "rejected")
+        assert.ok(settled.reason === "inside" || settled.reason.name === "AbortError", settled.reason);
       assert.equal((await own.waitForVideo("other", QUICK)).status, "DONE");
       own[Symbol.dispose]();
     });
