@@ -3,7 +3,7 @@
  * the module comes from.
  */
 
-import { asVideoError, invalidArgument } from "./error.js";
+import { asVideoError, invalidArgument, type VideoError } from "./error.js";
 import type { Instance } from "./instantiate.js";
 import { dispose, Poller, type PollHandle, type PollListener } from "./poller.js";
 import { Signals } from "./signals.js";
@@ -40,8 +40,8 @@ export class ModuleClient {
    * segment of the path. Rejects with a `VideoError`, or with the signal's reason.
    */
   getStatus(id: string, options: { signal?: AbortSignal } = {}): Promise<VideoStatus> {
-    const { signal } = options;
     return new Promise((resolve, reject) => {
+      const { signal } = checkedPoll(options); // what is thrown in here rejects
       if (signal?.aborted) return reject(signal.reason);
       const controller = new AbortController();
       const unhooks: (() => void)[] = [];
@@ -82,9 +82,11 @@ export class ModuleClient {
   /** Waits for many videos, with few requests in flight. Settles like `Promise.allSettled`, in the order of `ids`. */
   async waitForVideos(ids: Iterable<string>, options: PollManyOptions = {}): Promise<PromiseSettledResult<DoneUpdate>[]> {
     if (typeof ids?.[Symbol.iterator] !== "function") throw invalidArgument("ids must be iterable");
-    const { concurrency = 6, ...shared } = options;
+    const shared = checkedPoll(options);
+    const { concurrency = 6 } = options;
     let limit: { free(): void } | undefined;
-    const polls = Array.from(ids, (id) =>
+    // All of them before the first poll begins: the iterable is somebody's code, and may throw.
+    const polls = [...ids].map((id) =>
       this.#poll(id, shared, (client) => {
         limit ??= client.limit(concurrency);
       }).done,
@@ -99,8 +101,16 @@ export class ModuleClient {
     for (const poller of [...this.#pollers]) poller.cancel();
   }
 
-  #poll(id: string, options: PollOptions, prepare?: (client: ClientHandle) => void): Poller {
+  #poll(id: string, given: PollOptions, prepare?: (client: ClientHandle) => void): Poller {
+    let options: PollOptions = {};
+    let refused: VideoError | undefined;
+    try {
+      options = checkedPoll(given);
+    } catch (error) {
+      refused = asVideoError(error);
+    }
     const connect = async () => {
+      if (refused) throw refused;
       const { instance, client } = await this.#connect();
       return {
         crash: instance.crash,
@@ -125,6 +135,23 @@ export class ModuleClient {
     }
     return this.#connected;
   }
+}
+
+/** A copy, so that what the caller does to the object later changes nothing. The core checks the numbers and the token. */
+function checkedPoll(options: PollOptions): PollOptions {
+  if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
+  const { signal, onUpdate, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken } = options;
+  if (onUpdate !== undefined && typeof onUpdate !== "function") throw invalidArgument("onUpdate must be a function");
+  if (signal !== undefined && !isAbortSignal(signal)) throw invalidArgument("signal must be an AbortSignal");
+  // A key that is not given is there as undefined, which everyone reads the same way.
+  return { signal, onUpdate, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken } as PollOptions;
+}
+
+/** By its shape: a signal may come from another realm. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== "object" || value === null) return false;
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
+  return typeof aborted === "boolean" && typeof addEventListener === "function" && typeof removeEventListener === "function";
 }
 
 /** What the module is told of a client. */

@@ -11,8 +11,17 @@ export interface PlainError {
   readonly detail?: string;
 }
 
+/** What is known beside the failure itself. */
+interface Rest {
+  readonly last?: VideoUpdate | undefined;
+  readonly resumeToken?: string | undefined;
+  readonly cause?: unknown;
+}
+
 /** Why there is no video. */
 export class VideoError extends Error {
+  /** Survives minifiers, which rename classes. */
+  static override readonly name: string = "VideoError";
   override readonly name = "VideoError";
   readonly code: VideoErrorCode;
   /** Whether trying again later, with `resumeToken`, can help. */
@@ -25,7 +34,7 @@ export class VideoError extends Error {
   readonly resumeToken?: string;
 
   /** @internal */
-  constructor(plain: PlainError, rest: { last?: VideoUpdate | undefined; resumeToken?: string | undefined; cause?: unknown } = {}) {
+  constructor(plain: PlainError, rest: Rest = {}) {
     super(plain.message, "cause" in rest ? { cause: rest.cause } : undefined);
     this.code = plain.code;
     this.retryable = plain.retryable;
@@ -42,11 +51,11 @@ export function invalidArgument(what: string): VideoError {
 }
 
 /** What loading or running the module threw, as an error of ours; one that already is ours stays as it is. */
-export function asVideoError(thrown: unknown): VideoError {
+export function asVideoError(thrown: unknown, rest: Rest = {}): VideoError {
   if (thrown instanceof VideoError) return thrown;
-  if (isPlainError(thrown)) return new VideoError(thrown);
+  if (isPlainError(thrown)) return new VideoError(thrown); // an argument: there is nothing to go on from
   const message = `the WebAssembly module failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
-  return new VideoError({ code: "internal", message, retryable: true }, { cause: thrown });
+  return new VideoError({ code: "internal", message, retryable: true }, { ...rest, cause: thrown });
 }
 
 function isPlainError(thrown: unknown): thrown is PlainError {

@@ -17,6 +17,9 @@ const load = lazy<Module>(createGlue, inlined);
 
 /** Waits for videos of one account. */
 export class VideoClient extends ModuleClient {
+  /** Survives minifiers, which rename classes. */
+  static override readonly name: string = "VideoClient";
+
   /** Throws a `VideoError` "invalid_argument" for options that cannot work. Nothing is loaded or sent before the first call. */
   constructor(options: ClientOptions = {}) {
     super(load, options);

@@ -5,7 +5,7 @@
 
 import type { Crash } from "./instantiate.js";
 import type { Signals } from "./signals.js";
-import { asVideoError, invalidArgument, VideoError, type PlainError } from "./error.js";
+import { asVideoError, VideoError, type PlainError } from "./error.js";
 import type { DoneUpdate, PollOptions, VideoPoller, VideoUpdate } from "./types.js";
 
 /** The module's side of one poll. */
@@ -17,7 +17,7 @@ export interface PollHandle {
 }
 
 /** What the module calls. */
-export type PollListener = (event: "update" | "done" | "failed", value: unknown, token?: string) => void;
+export type PollListener = (event: "update" | "done" | "failed", value: unknown, token: string) => void;
 
 /** Where a poll runs. */
 export interface Host {
@@ -45,9 +45,10 @@ export class Poller implements VideoPoller {
   /** Take back what was hung onto signals. */
   #unhooks: (() => void)[] = [];
 
+  /** `options` are checked, but for what the core checks, and nobody else's to change. */
   constructor(id: string, options: PollOptions, host: Host) {
     this.id = id;
-    this.#token = options.resumeToken ?? notBegun(id, options.timeoutMs);
+    this.#token = options.resumeToken ?? notBegun(id, options);
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -60,12 +61,13 @@ export class Poller implements VideoPoller {
     return this.#current;
   }
 
-  subscribe(listener: (update: VideoUpdate) => void): () => void {
+  /** Bound, so that it can be handed on as it is. */
+  readonly subscribe = (listener: (update: VideoUpdate) => void): (() => void) => {
     // A function of its own for each call: the same listener may come twice.
     const own = (update: VideoUpdate) => listener(update);
     if (this.#state === "running") this.#listeners.add(own);
     return () => void this.#listeners.delete(own);
-  }
+  };
 
   pollNow(): void {
     if (this.#handle) this.#handle.askNow();
@@ -113,34 +115,33 @@ export class Poller implements VideoPoller {
 
   async #start({ signal, onUpdate }: PollOptions, host: Host): Promise<void> {
     try {
-      if (onUpdate !== undefined && typeof onUpdate !== "function") throw invalidArgument("onUpdate must be a function");
-      if (signal !== undefined && !isAbortSignal(signal)) throw invalidArgument("signal must be an AbortSignal");
       if (signal?.aborted) return this.#leave(signal.reason);
       if (signal) this.#unhooks.push(host.signals.onAbort(signal, () => this.#leave(signal.reason)));
       if (onUpdate) this.#listeners.add(onUpdate);
       const { crash, start } = await host.connect();
       if (this.#state !== "running") return;
       crash.check();
-      this.#unhooks.push(crash.listen((trap) => this.#fail(asVideoError(trap))));
+      this.#unhooks.push(crash.listen((trap) => this.#fail(asVideoError(trap, this.#rest()))));
       const handle = start((event, value, token) => this.#hear(event, value, token));
-      if (this.#state !== "running") return; // the module trapped
+      if (this.#state !== "running") return release(handle); // left inside the very first update
       this.#handle = handle;
       if (this.#asksNow) handle.askNow();
     } catch (thrown) {
-      this.#fail(asVideoError(thrown));
+      this.#fail(asVideoError(thrown, this.#rest()));
     }
   }
 
-  #hear(event: "update" | "done" | "failed", value: unknown, token?: string): void {
+  #hear(event: "update" | "done" | "failed", value: unknown, token: string): void {
     if (this.#state !== "running") return;
-    if (token !== undefined) this.#token = token;
+    this.#token = token;
     if (event === "update") {
       this.#publish(value as VideoUpdate);
     } else if (event === "done") {
-      this.#settle("done");
+      const handle = this.#settle("done");
       this.#resolve(this.#current as DoneUpdate);
+      if (handle) release(handle);
     } else {
-      this.#fail(new VideoError(value as PlainError, { last: this.#current, resumeToken: this.#token }));
+      this.#fail(new VideoError(value as PlainError, this.#rest()));
     }
   }
 
@@ -150,37 +151,44 @@ export class Poller implements VideoPoller {
     for (const listener of [...this.#listeners]) {
       if (!this.#listeners.has(listener)) continue; // left meanwhile
       try {
-        listener(update);
+        const returned: unknown = listener(update);
+        if (returned instanceof Promise) returned.catch(report); // an async listener throws later
       } catch (error) {
         report(error);
       }
     }
   }
 
+  /** What an error says beside itself. */
+  #rest(): { last: VideoUpdate | undefined; resumeToken: string } {
+    return { last: this.#current, resumeToken: this.#token };
+  }
+
   #fail(error: VideoError): void {
     if (this.#state !== "running") return;
-    this.#settle("failed");
+    const handle = this.#settle("failed");
     this.#reject(error);
+    if (handle) release(handle);
   }
 
   #leave(reason: unknown): void {
     if (this.#state !== "running") return;
     this.#token = this.resumeToken();
-    this.#handle?.leave();
-    this.#settle("left");
+    const handle = this.#settle("left");
     this.#reject(reason);
+    // Last, for it may abort a request: that runs listeners, which may call back in.
+    if (handle) release(handle);
   }
 
-  /** From here on nothing is heard, and nothing hangs anywhere. */
-  #settle(state: "done" | "failed" | "left"): void {
+  /** From here on nothing is heard, and nothing hangs anywhere. What is left to do is to release the module's side. */
+  #settle(state: "done" | "failed" | "left"): PollHandle | undefined {
     this.#state = state;
     for (const unhook of this.#unhooks.splice(0)) unhook();
     this.#listeners.clear();
     const handle = this.#handle;
     this.#handle = undefined;
-    // Not now: the module may be in the middle of a call on it.
-    if (handle) queueMicrotask(() => handle.free());
     this.#wake();
+    return handle;
   }
 
   #wake(): void {
@@ -188,16 +196,31 @@ export class Poller implements VideoPoller {
   }
 }
 
-/** The token of a poll that has not begun; the core reads it like any other. */
-function notBegun(id: unknown, timeoutMs: unknown): string {
-  const timeout = typeof timeoutMs === "number" ? String(Math.ceil(timeoutMs)) : "";
-  // A lone surrogate makes an id that is refused anyway.
-  const name = typeof id === "string" ? encodeURIComponent(id.replace(/\p{Surrogate}/gu, "\uFFFD")) : "";
-  return `iv1-new,${name},${Date.now()},${timeout}`;
+/** Leaves, and frees; the latter not now, for the module may be in the middle of a call on it. */
+function release(handle: PollHandle): void {
+  handle.leave();
+  queueMicrotask(() => handle.free());
 }
 
-function isAbortSignal(value: unknown): value is AbortSignal {
-  return typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value;
+/** The token of a poll that has not begun: its options and the time, for the core to read like any other. */
+function notBegun(id: unknown, options: PollOptions): string {
+  // A lone surrogate makes an id that is refused anyway.
+  const name = typeof id === "string" ? encodeURIComponent(id.replace(/\p{Surrogate}/gu, "\uFFFD")) : "";
+  const { timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures } = options;
+  const numbers = [timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures].map((value) => {
+    if (typeof value !== "number") return ""; // not given, or about to be refused
+    // No exponents: what is longer than this is as good as for ever.
+    return value === Infinity ? value : Math.min(Math.ceil(value), Number.MAX_SAFE_INTEGER);
+  });
+  const text = ["iv1-new", name, Date.now(), ...numbers].join(",");
+  return `${text},${checksum(text)}`;
+}
+
+/** FNV-1a, as over every token. */
+function checksum(text: string): bigint {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  return hash;
 }
 
 /** Shows what a callback threw, without letting it end anything. */

@@ -202,7 +202,20 @@ impl Machine {
         }
         match other.phase {
             Phase::Sleeping { until } => {
-                let step = self.sleep_until(until.max(self.job.not_before));
+                // Its own pace may be the tighter one, unless the server is in trouble.
+                let own = match &self.job.last {
+                    Some(video) if self.job.retrying.is_none() => {
+                        self.job.asked_at.saturating_add(cadence::pause(
+                            video,
+                            &self.job.progress,
+                            &self.options,
+                            &mut self.job.jitter,
+                            now,
+                        ))
+                    }
+                    _ => until,
+                };
+                let step = self.sleep_until(until.min(own).max(self.job.not_before).max(now));
                 Step {
                     update: self.news(now),
                     ..step

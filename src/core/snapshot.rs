@@ -101,7 +101,11 @@ impl Machine {
         };
         out.number(Some(overall.into()));
         out.time(job.progress.first.map(|(at, _)| at));
-        out.number(job.progress.first.map(|(_, reached)| reached.into()));
+        out.number(
+            job.progress
+                .first
+                .map(|(_, reached)| reached.min(overall).into()),
+        );
         out.time(job.progress.end);
         match &job.last {
             Some(last) if !(token && is_final(&last.status)) => out.video(last, length),
@@ -248,11 +252,6 @@ const fn state_letter(state: ContentStatus) -> char {
 }
 
 fn read(text: &str) -> Option<Machine> {
-    match text.split_once(SEPARATOR)? {
-        (VERSION, _) => {}
-        (NOT_BEGUN, fields) => return read_not_begun(fields),
-        _ => return None,
-    }
     let (guarded, checksum) = text.rsplit_once(SEPARATOR)?;
     // Compared as text, so that there is one way to write it.
     if fingerprint(guarded).to_string() != checksum {
@@ -261,7 +260,14 @@ fn read(text: &str) -> Option<Machine> {
     let mut fields = Reader {
         fields: guarded.split(SEPARATOR),
     };
-    fields.next()?;
+    match fields.next()? {
+        VERSION => read_begun(fields),
+        NOT_BEGUN => read_not_begun(fields),
+        _ => None,
+    }
+}
+
+fn read_begun(mut fields: Reader<'_>) -> Option<Machine> {
     let id = fields.text()?;
     let started = fields.number()?;
     let deadline = fields.optional_number()?;
@@ -310,7 +316,7 @@ fn read(text: &str) -> Option<Machine> {
     let end = fields.optional_number()?;
     let last = fields.video()?;
     let whole = matches!(&last, Some(video) if matches!(video.status, Status::Done { .. }));
-    let sound = fields.fields.next().is_none()
+    let sound = fields.next().is_none()
         && options.min_interval <= options.max_interval
         && options.max_failures >= 1
         && first.is_none_or(|(_, reached)| reached <= overall)
@@ -347,27 +353,20 @@ fn read(text: &str) -> Option<Machine> {
     sound.then_some(machine)
 }
 
-/// The id, when the poll began, and its timeout: nothing for the default, "Infinity" for none.
-fn read_not_begun(fields: &str) -> Option<Machine> {
-    let mut fields = Reader {
-        fields: fields.split(SEPARATOR),
-    };
+/// The id, when the poll began, and its options as they were given.
+fn read_not_begun(mut fields: Reader<'_>) -> Option<Machine> {
     let id = fields.text()?;
     let started = fields.number()?;
-    let timeout_ms = match fields.next()? {
-        "" => None,
-        "Infinity" => Some(f64::INFINITY),
-        digits => Some(digits.parse::<u64>().ok()? as f64),
-    };
     let options = RawOptions {
-        timeout_ms,
-        ..RawOptions::default()
-    }
-    .check(&Options::default())
-    .ok()?;
+        timeout_ms: fields.raw()?,
+        min_interval_ms: fields.raw()?,
+        max_interval_ms: fields.raw()?,
+        max_consecutive_failures: fields.raw()?,
+    };
+    let options = options.check(&Options::default()).ok()?;
     let (mut machine, _) = Machine::start(&id, options, started);
     machine.job.requests = 0;
-    fields.fields.next().is_none().then_some(machine)
+    fields.next().is_none().then_some(machine)
 }
 
 struct Reader<'a> {
@@ -396,6 +395,15 @@ impl<'a> Reader<'a> {
         match self.next()? {
             "" => Some(None),
             digits => Some(Some(digits.parse().ok()?)),
+        }
+    }
+
+    /// A number as JavaScript writes it, of those that options can be.
+    fn raw(&mut self) -> Option<Option<f64>> {
+        match self.next()? {
+            "" => Some(None),
+            "Infinity" => Some(Some(f64::INFINITY)),
+            digits => Some(Some(digits.parse::<u64>().ok()? as f64)),
         }
     }
 

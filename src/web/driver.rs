@@ -19,9 +19,18 @@ use web_sys::AbortController;
 
 /// What a poll tells whoever waits for it.
 pub(super) enum Notice {
-    Update { update: Update, raw: JsValue },
-    Done { token: String },
-    Failed { failure: Failure, token: String },
+    Update {
+        update: Update,
+        raw: JsValue,
+        token: String,
+    },
+    Done {
+        token: String,
+    },
+    Failed {
+        failure: Failure,
+        token: String,
+    },
 }
 
 /// Takes notices; called with nothing borrowed, so it may do anything to the client.
@@ -282,13 +291,14 @@ impl Loop {
         notices: &mut Vec<(Listener, Notice)>,
     ) -> bool {
         let mut tell = |notice| notices.push((Rc::clone(&waiter.listener), notice));
+        let token = || waiter.machine.resume_token(self.client.clock.ahead());
         if let Some(update) = step.update {
             tell(Notice::Update {
                 update,
                 raw: raw.clone(),
+                token: token(),
             });
         }
-        let token = || waiter.machine.resume_token(self.client.clock.ahead());
         match step.command {
             Command::Fetch { give_up_at } => (waiter.asking, waiter.due) = (true, give_up_at),
             Command::Sleep { until } => (waiter.asking, waiter.due) = (false, Some(until)),
@@ -298,7 +308,7 @@ impl Loop {
             }
             Command::Failed(failure) => {
                 tell(Notice::Failed {
-                    failure,
+                    failure: self.client.transport.shown(failure),
                     token: token(),
                 });
                 return false;

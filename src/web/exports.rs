@@ -4,6 +4,7 @@
 use super::convert::{failure_to_js, get, get_function, raw_options, status_to_js, update_to_js};
 use super::driver::{self, Notice};
 use super::fetch::{Reply, Transport};
+use super::secret::Secret;
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::machine::check_id;
 use futures_util::future::{AbortHandle, Abortable};
@@ -33,9 +34,7 @@ impl Client {
                 headers: get(config, "headers"),
                 credentials: get(config, "credentials"),
                 fetch: get_function(config, "fetch"),
-                key: get(config, "apiKey")
-                    .as_string()
-                    .filter(|key| !key.is_empty()),
+                secret: get(config, "apiKey").as_string().map(Secret::new),
                 timeout: number("requestTimeoutMs") as u64,
                 max_bytes: number("maxResponseBytes") as usize,
                 words: Cell::new(None),
@@ -56,7 +55,7 @@ impl Client {
             .signal()
             .set_onabort(Some(abandon.unchecked_ref()));
         let asked = async move {
-            let failed = |failure| failure_to_js(&failure);
+            let failed = |failure| failure_to_js(&inner.transport.shown(failure));
             let id = id.map_err(failed)?;
             match inner.transport.ask(&id, &controller).await {
                 Reply::Answer { answer, raw } => {
@@ -72,8 +71,8 @@ impl Client {
         })
     }
 
-    /// Starts a poll. `listener` is called with ("update", update), ("done", undefined, token) or
-    /// ("failed", error, token), and never again after one of the last two.
+    /// Starts a poll. `listener` is called with ("update", update, token), ("done", undefined, token)
+    /// or ("failed", error, token), and never again after one of the last two.
     pub fn poll(
         &self,
         id: &JsValue,
@@ -88,10 +87,11 @@ impl Client {
             }
             let tell = move |notice| {
                 let _ = match notice {
-                    Notice::Update { update, raw } => listener.call2(
+                    Notice::Update { update, raw, token } => listener.call3(
                         &JsValue::UNDEFINED,
                         &"update".into(),
                         &update_to_js(&update, &raw),
+                        &token.into(),
                     ),
                     Notice::Done { token } => listener.call3(
                         &JsValue::UNDEFINED,

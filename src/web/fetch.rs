@@ -2,9 +2,11 @@
 //! never behind a redirect. What comes back is an answer or nothing; what it means is the core's business.
 
 use super::convert::{get, get_function, set};
+use super::secret::Secret;
 use super::timer::is_offline;
 use crate::core::Millis;
 use crate::core::answer::{Answer, Response};
+use crate::core::error::Failure;
 use crate::core::machine::Event;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
@@ -30,8 +32,7 @@ pub(super) struct Transport {
     pub(super) headers: JsValue,
     pub(super) credentials: JsValue,
     pub(super) fetch: Option<Function>,
-    /// To be blotted out wherever the server repeats it.
-    pub(super) key: Option<String>,
+    pub(super) secret: Option<Secret>,
     pub(super) timeout: Millis,
     pub(super) max_bytes: usize,
     /// Which optional words of a request this host takes; asked once.
@@ -132,8 +133,13 @@ impl Transport {
             text: String::new(),
             oversized: false,
         });
-        let text = self.blotted(text);
-        let json = JSON::parse(&text).ok();
+        let (text, json) = match &self.secret {
+            Some(secret) => secret.parse(text),
+            None => {
+                let json = JSON::parse(&text).ok();
+                (text, json)
+            }
+        };
         let answer = Answer::read(
             Response {
                 http_status,
@@ -148,6 +154,18 @@ impl Transport {
             answer,
             raw: json.unwrap_or_default(),
         })
+    }
+
+    /// A failure to be shown: also a short key stays out of it.
+    pub(super) fn shown(&self, failure: Failure) -> Failure {
+        let blot = |detail: String| match &self.secret {
+            Some(secret) => secret.blot(&detail),
+            None => detail,
+        };
+        Failure {
+            detail: failure.detail.map(blot),
+            ..failure
+        }
     }
 
     fn request_init(&self, url: &str, controller: &AbortController) -> RequestInit {
@@ -217,13 +235,5 @@ impl Transport {
         let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes))
             .into_owned();
         Ok(Body { text, oversized })
-    }
-
-    /// A server that repeats the key in its answer must not carry it into an error or an update.
-    fn blotted(&self, text: String) -> String {
-        match &self.key {
-            Some(key) if text.contains(key.as_str()) => text.replace(key.as_str(), "***"),
-            _ => text,
-        }
     }
 }

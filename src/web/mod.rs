@@ -5,6 +5,7 @@ mod convert;
 mod driver;
 mod exports;
 mod fetch;
+mod secret;
 mod timer;
 
 pub use exports::{Client, Limit, Poll};

@@ -360,7 +360,7 @@ fn one_that_joins_knows_at_once_what_is_known_and_asks_nothing() {
     };
     let (mut second, _) = Machine::start("v", options, START + 1_000);
     let step = second.join(&first, START + 1_000);
-    assert_eq!(sleeps_until(&step), until);
+    assert!(sleeps_until(&step) <= until);
     let update = step.update.unwrap();
     assert_eq!((update.requests, update.elapsed_ms), (1, 0));
     assert_eq!(
@@ -376,6 +376,31 @@ fn one_that_joins_knows_at_once_what_is_known_and_asks_nothing() {
         first.step(Event::Wake, START + 61_000).command,
         Command::Fetch { .. }
     ));
+}
+
+#[test]
+fn one_that_joins_brings_its_own_pace_if_that_is_tighter() {
+    let slow = Options {
+        min_interval: 60_000,
+        max_interval: 60_000,
+        ..Options::default()
+    };
+    let tight = Options {
+        min_interval: 20,
+        max_interval: 20,
+        ..Options::default()
+    };
+    let (mut first, _) = start(slow);
+    first.step(ok(PENDING), START + 5);
+    let (mut second, _) = Machine::start("v", tight.clone(), START + 10);
+    assert_eq!(sleeps_until(&second.join(&first, START + 10)), START + 20);
+    let (mut late, _) = Machine::start("v", tight.clone(), START + 500);
+    assert_eq!(sleeps_until(&late.join(&first, START + 500)), START + 500);
+    // A server in trouble is not asked sooner for that.
+    first.step(Event::Wake, START + 600);
+    let until = sleeps_until(&first.step(Event::NetworkError, START + 610));
+    let (mut third, _) = Machine::start("v", tight, START + 700);
+    assert_eq!(sleeps_until(&third.join(&first, START + 700)), until);
 }
 
 #[test]
