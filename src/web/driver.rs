@@ -14,6 +14,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen::throw_val;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
@@ -353,9 +354,8 @@ impl Loop {
         if !matches!(state.request, Request::Queued) {
             return;
         }
-        let Ok(controller) = AbortController::new() else {
-            return;
-        };
+        // A host without it cannot be worked with; that is told as "internal", not waited out.
+        let controller = AbortController::new().unwrap_or_else(|error| throw_val(error));
         let running = Rc::clone(self);
         let aborter = controller.clone();
         let (task, handle) = abortable(async move {

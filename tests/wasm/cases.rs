@@ -13,14 +13,15 @@ use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::{AbortController, Headers, Response, ResponseInit};
 
-const DONE: &str = r#"{"status":"DONE","url":"https://cdn.test/v.mp4","creditsTotal":"7"}"#;
-const RENDERING: &str = r#"{"status":"RENDERING_VIDEO","progress":40,"generatedContent":[{"id":1,"status":"success"}]}"#;
+pub(crate) const DONE: &str =
+    r#"{"status":"DONE","url":"https://cdn.test/v.mp4","creditsTotal":"7"}"#;
+pub(crate) const RENDERING: &str = r#"{"status":"RENDERING_VIDEO","progress":40,"generatedContent":[{"id":1,"status":"success"}]}"#;
 
 fn get(object: &JsValue, key: &str) -> JsValue {
     Reflect::get(object, &key.into()).unwrap()
 }
 
-fn object(members: &[(&str, JsValue)]) -> JsValue {
+pub(crate) fn object(members: &[(&str, JsValue)]) -> JsValue {
     let object = Object::new();
     for (key, value) in members {
         Reflect::set(&object, &(*key).into(), value).unwrap();
@@ -28,25 +29,25 @@ fn object(members: &[(&str, JsValue)]) -> JsValue {
     object.into()
 }
 
-async fn sleep(ms: u32) {
+pub(crate) async fn sleep(ms: u32) {
     gloo_timers::future::TimeoutFuture::new(ms).await;
 }
 
 /// How the server answers one request.
 #[derive(Clone)]
-enum Play {
+pub(crate) enum Play {
     Json(u16, &'static str),
     /// Never, but it heeds the abort signal as fetch does.
     Hang,
 }
 
 /// A `fetch` that plays its script, the last line again and again, and keeps what it was called with.
-struct Script {
+pub(crate) struct Script {
     fetch: Function,
-    calls: Rc<RefCell<Vec<(String, JsValue)>>>,
+    pub(crate) calls: Rc<RefCell<Vec<(String, JsValue)>>>,
 }
 
-fn script(plays: &[Play]) -> Script {
+pub(crate) fn script(plays: &[Play]) -> Script {
     let plays = plays.to_vec();
     let calls: Rc<RefCell<Vec<(String, JsValue)>>> = Rc::default();
     let kept = Rc::clone(&calls);
@@ -74,7 +75,7 @@ fn script(plays: &[Play]) -> Script {
     }
 }
 
-fn client(script: &Script, request_timeout_ms: f64) -> Client {
+pub(crate) fn client(script: &Script, request_timeout_ms: f64) -> Client {
     Client::new(&object(&[
         ("endpoint", "https://api.test/video/".into()),
         ("headers", Headers::new().unwrap().into()),
@@ -89,7 +90,7 @@ fn quick() -> JsValue {
 }
 
 /// Collects (event, value, token) triples.
-fn listener() -> (Function, Array) {
+pub(crate) fn listener() -> (Function, Array) {
     let heard = Array::new();
     let kept = heard.clone();
     let closure = Closure::<dyn Fn(JsValue, JsValue, JsValue)>::new(move |event, value, token| {
@@ -99,7 +100,7 @@ fn listener() -> (Function, Array) {
 }
 
 /// Waits for the end of a poll: ("done" | "failed", value, token).
-async fn end(heard: &Array) -> Array {
+pub(crate) async fn end(heard: &Array) -> Array {
     for _ in 0..500 {
         if let Some(last) = heard.iter().last() {
             let last: Array = last.unchecked_into();
