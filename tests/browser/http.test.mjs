@@ -11,6 +11,26 @@ import { launch, open, reaches, serve } from "./stage.mjs";
 
 describePage("http");
 
+it("waits while the network is gone, however long, and goes on when it is back", async () => {
+  const server = await serve("http");
+  const browser = await launch();
+  try {
+    const { page } = await open(browser, server.address);
+    await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 60_000 });
+    await page.context().setOffline(true);
+    await page.locator("#status[data-retrying]").waitFor();
+    // More failed requests in a row than a poll outlives while it believes in the network.
+    await page.waitForFunction(() => Number(document.getElementById("failed-requests")?.textContent) > 12, undefined, { timeout: 60_000 });
+    assert.equal(await page.locator("#status").getAttribute("data-stage"), "running");
+    await page.context().setOffline(false);
+    await page.locator("#status:not([data-retrying])").waitFor({ timeout: 5_000 });
+    await reaches(page, "done");
+  } finally {
+    await browser.close();
+    await server.stop();
+  }
+});
+
 it("watches a real video, and the key never reaches the page", async () => {
   const key = "secret-key-4711";
   const answers = [
