@@ -53,6 +53,12 @@ const WASM_FEATURES: [&str; 6] = [
 
 /// Builds everything and prints the sizes.
 pub(crate) fn run() -> Result<()> {
+    all()?;
+    print_sizes()
+}
+
+/// Builds everything.
+pub(crate) fn all() -> Result<()> {
     // What is quickest to find wanting comes first.
     node::require()?;
     with(&Toolchain::find()?)
@@ -71,7 +77,6 @@ pub(crate) fn with(toolchain: &Toolchain) -> Result<()> {
     bundle(&tools)?;
     assemble_page()?;
     refuse_machine_paths()?;
-    print_sizes()?;
     eprintln!(
         "Built pkg/dist and www/dist in {:.1} s",
         started.elapsed().as_secs_f32()
@@ -282,7 +287,8 @@ for (const file of process.argv.slice(1)) {
 }
 "#;
 
-fn print_sizes() -> Result<()> {
+/// A table of what is shipped, on standard output.
+pub(crate) fn print_sizes() -> Result<()> {
     let mut files = vec![dist().join("iacrea-video.wasm")];
     for entry in fs::read_dir(dist()).context("cannot list pkg/dist")? {
         let path = entry?.path();

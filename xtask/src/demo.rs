@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // A busy port is told before the build and not after it.
     let listener = listen(arguments.port)?;
     if !arguments.no_build {
-        build::run()?;
+        build::all()?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

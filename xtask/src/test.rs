@@ -256,7 +256,8 @@ fn wasm_tests(machine: &Machine, test: &str) -> Result<Command> {
 }
 
 fn package(machine: &Machine) -> Result<()> {
-    build::with(machine.toolchain()?)
+    build::with(machine.toolchain()?)?;
+    build::print_sizes()
 }
 
 fn types(_: &Machine) -> Result<()> {
