@@ -5,9 +5,11 @@
 //! comment says so; every candidate works.
 
 use super::json::{Json, number, text};
+use serde::Serialize;
 
 /// State of one clip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ContentStatus {
     /// Being generated.
     Pending,
@@ -39,20 +41,27 @@ impl ContentStatus {
     }
 }
 
-/// One clip of `generatedContent` (fields documented for the sister endpoints).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One clip of `generatedContent` (fields documented for the sister endpoints). It serialises to what
+/// the TypeScript types have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GeneratedContent {
     /// The clip's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Where the clip can be fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Camera movement.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub effect: Option<String>,
     /// Picture format.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// Auto videos only: what the picture shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
     /// Auto videos only: the caption.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// How far it is.
     pub status: ContentStatus,
@@ -468,6 +477,21 @@ mod tests {
         assert_eq!(states, [Success, Pending, Unrecognized, Unrecognized]);
         assert_eq!(clips[0].id.as_deref(), Some("7"));
         assert_eq!(clips[1].category.as_deref(), Some("kitchen"));
+    }
+
+    #[test]
+    fn a_clip_is_written_with_public_names_and_without_what_is_missing() {
+        for state in ContentStatus::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+        }
+        let clip = GeneratedContent {
+            id: Some("a".into()),
+            ..GeneratedContent::bare(ContentStatus::Success)
+        };
+        assert_eq!(
+            serde_json::to_value(clip).unwrap(),
+            json!({ "id": "a", "status": "success" })
+        );
     }
 
     #[test]

@@ -6,10 +6,9 @@ use crate::core::json::Json;
 use crate::core::machine::Update;
 use crate::core::options::RawOptions;
 use crate::core::progress::Scale;
-use crate::core::status::{ContentStatus, GeneratedContent, Status, VideoStatus};
+use crate::core::status::{GeneratedContent, Status, VideoStatus};
 use js_sys::{Array, Function, Object, Reflect};
-use serde::ser::SerializeSeq;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 /// A property, or `undefined` where there is none or reading it throws.
@@ -78,7 +77,6 @@ struct Video<'a> {
     message: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     raw_status: Option<&'a str>,
-    #[serde(serialize_with = "clips")]
     generated_content: &'a [GeneratedContent],
     #[serde(skip_serializing_if = "Option::is_none")]
     credits_total: Option<f64>,
@@ -96,39 +94,6 @@ struct Video<'a> {
     requests: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retrying: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-struct Clip<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    effect: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    category: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-    status: &'static str,
-}
-
-fn clips<S: Serializer>(clips: &&[GeneratedContent], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut list = serializer.serialize_seq(Some(clips.len()))?;
-    for clip in *clips {
-        list.serialize_element(&Clip {
-            id: clip.id.as_deref(),
-            url: clip.url.as_deref(),
-            effect: clip.effect.as_deref(),
-            format: clip.format.as_deref(),
-            category: clip.category.as_deref(),
-            text: clip.text.as_deref(),
-            status: ContentStatus::as_str(clip.status),
-        })?;
-    }
-    list.end()
 }
 
 impl<'a> Video<'a> {
