@@ -220,7 +220,7 @@ describe("a token", { concurrency: true, timeout: 30_000 }, () => {
     await within(3_000, failure(own.waitForVideo("v", { resumeToken }), "timeout"));
     const took = performance.now() - start;
     assert.ok(took >= 400 && took < 1_500, `${took} ms`);
-    assert.ok(server.arrivals.length > 10, `${server.arrivals.length} requests`);
+    assert.ok(server.arrivals.length > 2, `${server.arrivals.length} requests; at the usual pace it would be one`);
   });
 
   for (const timeoutMs of [0.5, 1e3, 2 ** 53, 1e21, Number.MAX_VALUE, Infinity]) {
