@@ -94,7 +94,7 @@ const SECTIONS: [Section; 12] = [
     },
     Section {
         name: "wasm-browser",
-        title: "the crate as wasm in Chromium",
+        title: "the crate as wasm in Chromium: window, dedicated and service worker",
         run: wasm_in_browser,
     },
 ];
@@ -231,12 +231,19 @@ fn native(_: &Machine) -> Result<()> {
 
 fn wasm_in_node(machine: &Machine) -> Result<()> {
     node::require()?;
-    run_program(&mut wasm_tests(machine, "wasm_node")?, SEE_ABOVE)
+    run_program(&mut wasm_tests(machine, &["wasm_node"])?, SEE_ABOVE)
 }
 
 fn wasm_in_browser(machine: &Machine) -> Result<()> {
     let browser = Browser::find()?;
-    let mut test = wasm_tests(machine, "wasm_browser")?;
+    let mut test = wasm_tests(
+        machine,
+        &[
+            "wasm_browser",
+            "wasm_dedicated_worker",
+            "wasm_service_worker",
+        ],
+    )?;
     test.env("CHROMEDRIVER", &browser.driver)
         .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", browser.capabilities()?)
         .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
@@ -245,13 +252,14 @@ fn wasm_in_browser(machine: &Machine) -> Result<()> {
 }
 
 /// `cargo test` for wasm32 with this program as the runner.
-fn wasm_tests(machine: &Machine, test: &str) -> Result<Command> {
+fn wasm_tests(machine: &Machine, tests: &[&str]) -> Result<Command> {
     let runner = serde_json::json!([machine.program, "wasm-test-runner"]);
     let mut command = machine.toolchain()?.cargo("test", Purpose::Check)?;
     command
         .arg("--config")
         .arg(format!("target.wasm32-unknown-unknown.runner={runner}"))
-        .args(["--package", "iacrea-video", "--test", test]);
+        .args(["--package", "iacrea-video"])
+        .args(tests.iter().flat_map(|test| ["--test", test]));
     Ok(command)
 }
 

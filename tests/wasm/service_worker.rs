@@ -1,0 +1,7 @@
+//! The shared cases, in a service worker.
+#![cfg(target_arch = "wasm32")]
+#![allow(missing_docs)]
+
+mod cases;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_service_worker);
