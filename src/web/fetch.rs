@@ -76,6 +76,7 @@ impl From<JsValue> for NoAnswer {
     }
 }
 
+#[derive(Default)]
 struct Body {
     text: String,
     oversized: bool,
@@ -122,17 +123,19 @@ impl Transport {
         let headers = get(&response, "headers").unchecked_into::<Headers>();
         let retry_after = headers.get("retry-after").unwrap_or_default();
         let body = if is_redirect {
-            None
+            controller.abort();
+            Body::default()
         } else {
-            Some(self.read(&response).await?)
+            match self.read(&response).await {
+                // The code of an error says enough, also where its words do not come through.
+                Err(NoAnswer) if !(200..=299).contains(&http_status) => Body::default(),
+                body => body?,
+            }
         };
-        if body.as_ref().is_none_or(|body| body.oversized) {
+        let Body { text, oversized } = body;
+        if oversized {
             controller.abort();
         }
-        let Body { text, oversized } = body.unwrap_or(Body {
-            text: String::new(),
-            oversized: false,
-        });
         let (text, json) = match &self.secret {
             Some(secret) => secret.parse(text),
             None => {

@@ -59,6 +59,8 @@ const ANSWERS = [
       /** @type {Case} */ ([`${status}`, { status, headers: { location: "/elsewhere" } }, atOnce("redirected")]),
   ),
   ["a reset connection", { fault: "reset" }, inTheEnd("network")],
+  ["a body that is cut off", { fault: "cut", body: pending }, inTheEnd("network")],
+  ["401 in words that are cut off", { status: 401, fault: "cut", body: pending }, atOnce("unauthorized", 401)],
   ["half a body and no more", { fault: "stall", body: pending }, inTheEnd("network")],
   ["no byte at all", { fault: "hang" }, inTheEnd("network")],
   ["ERROR", { status: "ERROR", message: "out of film" }, atOnce("video_failed")],

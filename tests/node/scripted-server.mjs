@@ -15,7 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
  * @property {Record<string, string>} [headers]
  * @property {unknown} [body] JSON, unless it is a string or a Buffer
  * @property {number} [afterMs]
- * @property {"hang" | "stall" | "reset"} [fault]
+ * @property {"hang" | "stall" | "reset" | "cut"} [fault]
  *
  * @typedef {object} Arrival
  * @property {number} number from 1
@@ -131,5 +131,6 @@ function answer(response, { status = 200, headers = {}, body = "", fault }) {
   const bytes = typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   response.writeHead(status, { "content-type": "application/json", ...headers });
   if (fault === "stall") return response.write(bytes.slice(0, Math.ceil(bytes.length / 2)));
+  if (fault === "cut") return response.write(bytes.slice(0, 1), () => response.socket?.resetAndDestroy());
   response.end(status === 204 ? undefined : bytes);
 }
