@@ -3,6 +3,7 @@
  * the module comes from.
  */
 
+import { checkedBase, endpointOf } from "./address.js";
 import { asVideoError, invalidArgument, type VideoError } from "./error.js";
 import type { Instance } from "./instantiate.js";
 import { dispose, Poller, type PollHandle, type PollListener } from "./poller.js";
@@ -182,12 +183,8 @@ function checked(options: ClientOptions): Config {
   const headers = checkedHeaders(options.headers, apiKey);
   // Wherever the key came from, it is as secret.
   const key = headers.get("x-api-key") ?? undefined;
-  const base = checkedBase(baseUrl ?? "https://iacrea.com");
-  if (key !== undefined && base.protocol === "http:" && !isLoopback(base.hostname)) {
-    throw invalidArgument("a key is not sent over plain http, except to a loopback address: use https");
-  }
-  const folder = kind === "auto" ? "video/auto" : "video";
-  const endpoint = `${base.origin}${base.pathname.replace(/\/+$/, "")}/api/video-editor/generate/${folder}/`;
+  const page = (globalThis as { location?: { href: string } }).location?.href;
+  const endpoint = endpointOf(checkedBase(baseUrl, { page, withKey: key !== undefined }), kind);
   return { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes };
 }
 
@@ -201,22 +198,4 @@ function checkedHeaders(init: HeadersInit | undefined, apiKey: string | undefine
     // The host's own message quotes the value, which may be the key.
     throw invalidArgument("headers or apiKey hold something that no HTTP header can");
   }
-}
-
-function checkedBase(baseUrl: string | URL): URL {
-  const page = (globalThis as { location?: { href: string } }).location?.href;
-  let base: URL;
-  try {
-    base = new URL(baseUrl, page);
-  } catch {
-    throw invalidArgument("baseUrl must be a URL; only in a browser may it be relative");
-  }
-  if (base.protocol !== "https:" && base.protocol !== "http:") throw invalidArgument("baseUrl must be http or https");
-  if (base.username || base.password) throw invalidArgument("baseUrl must not hold a user name or password");
-  if (base.search || base.hash) throw invalidArgument("baseUrl must have no query and no fragment");
-  return base;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127(\.\d+){3}$/.test(host);
 }
