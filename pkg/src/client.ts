@@ -4,18 +4,20 @@
  */
 
 import { checkedBase, endpointOf } from "./address.js";
+import { DEFAULT_TIMEOUT_MS, LOADING_MS, within } from "./deadline.js";
+import { dispose } from "./dispose.js";
 import { asVideoError, invalidArgument, type VideoError } from "./error.js";
-import type { Instance } from "./instantiate.js";
-import { dispose, Poller, type PollHandle, type PollListener } from "./poller.js";
+import type { Instance, Load } from "./instantiate.js";
+import { Poller, type PollHandle, type PollListener } from "./poller.js";
 import { Signals } from "./signals.js";
 import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, VideoPoller, VideoStatus } from "./types.js";
 
-/** What the module exports. */
+/** What the module exports. @internal */
 export interface Module {
   readonly Client: new (config: Config) => ClientHandle;
 }
 
-/** The module's side of one client. */
+/** The module's side of one client. @internal */
 interface ClientHandle {
   getStatus(id: string, controller: AbortController): Promise<VideoStatus>;
   poll(id: string, options: PollOptions, listener: PollListener): PollHandle;
@@ -24,14 +26,14 @@ interface ClientHandle {
 
 /** A client of the module that `load` brings. */
 export class ModuleClient {
-  readonly #load: () => Promise<Instance<Module>>;
+  readonly #load: Load<Module>;
   readonly #config: Config;
   #connected: { readonly instance: Instance<Module>; readonly client: ClientHandle } | undefined;
   readonly #pollers = new Set<Poller>();
   readonly #signals = new Signals();
 
   /** @internal */
-  constructor(load: () => Promise<Instance<Module>>, options: ClientOptions) {
+  constructor(load: Load<Module>, options: ClientOptions) {
     this.#load = load;
     this.#config = checked(options);
   }
@@ -57,7 +59,7 @@ export class ModuleClient {
           controller.abort();
         })));
       }
-      this.#connect().then(async ({ instance: { crash }, client }) => {
+      this.#connect(LOADING_MS, "internal").then(async ({ instance: { crash }, client }) => {
         if (signal?.aborted) return;
         crash.check();
         unhooks.push(crash.listen(fail));
@@ -112,12 +114,18 @@ export class ModuleClient {
     }
     const connect = async () => {
       if (refused) throw refused;
-      const { instance, client } = await this.#connect();
+      const { timeoutMs } = options;
+      const limited = typeof timeoutMs === "number" && timeoutMs > 0; // anything else the core refuses
+      const began = performance.now();
+      const { instance, client } = await this.#connect(limited ? timeoutMs : DEFAULT_TIMEOUT_MS, "timeout");
+      const spent = Math.round(performance.now() - began);
       return {
         crash: instance.crash,
         start: (listener: PollListener) => {
           prepare?.(client);
-          return client.poll(id, options, listener);
+          // The module may have been long on its way.
+          const rest = limited ? { ...options, timeoutMs: Math.max(timeoutMs - spent, 1) } : options;
+          return client.poll(id, rest, listener);
         },
       };
     };
@@ -128,14 +136,26 @@ export class ModuleClient {
     return poller;
   }
 
-  /** The module's side of this client, in the instance that is alive. */
-  async #connect() {
-    const instance = await this.#load();
+  /** The module's side of this client, in the instance that is alive. A module that is not there after `ms` fails as `late`. */
+  async #connect(ms: number, late: "internal" | "timeout") {
+    const loading = this.#load();
+    const instance = "exports" in loading ? loading : await within(ms, loading, late);
     if (this.#connected?.instance !== instance) {
       this.#connected = { instance, client: new instance.exports.Client(this.#config) };
     }
     return this.#connected;
   }
+}
+
+/** The client of an entry that shares its types with the default one. @internal */
+export function clientOf(load: Load<Module>): new (options?: ClientOptions) => ModuleClient {
+  return class extends ModuleClient {
+    static override readonly name: string = "VideoClient";
+
+    constructor(options: ClientOptions = {}) {
+      super(load, options);
+    }
+  };
 }
 
 /** A copy, so that what the caller does to the object later changes nothing. The core checks the numbers and the token. */
@@ -155,12 +175,12 @@ function isAbortSignal(value: unknown): value is AbortSignal {
   return typeof aborted === "boolean" && typeof addEventListener === "function" && typeof removeEventListener === "function";
 }
 
-/** What the module is told of a client. */
+/** What the module is told of a client. @internal */
 interface Config {
   readonly endpoint: string;
   readonly headers: Headers;
   readonly apiKey: string | undefined;
-  readonly credentials: RequestCredentials | undefined;
+  readonly credentials: ClientOptions["credentials"];
   readonly fetch: typeof globalThis.fetch | undefined;
   readonly requestTimeoutMs: number;
   readonly maxResponseBytes: number;

@@ -2,7 +2,7 @@
 
 import type { VideoErrorCode, VideoUpdate } from "./types.js";
 
-/** A failure as the WebAssembly module describes it. */
+/** A failure as the WebAssembly module describes it. @internal */
 export interface PlainError {
   readonly code: VideoErrorCode;
   readonly message: string;
@@ -11,7 +11,7 @@ export interface PlainError {
   readonly detail?: string;
 }
 
-/** What is known beside the failure itself. */
+/** What is known beside the failure itself. @internal */
 interface Rest {
   readonly last?: VideoUpdate | undefined;
   readonly resumeToken?: string | undefined;
@@ -45,12 +45,12 @@ export class VideoError extends Error {
   }
 }
 
-/** An argument that is refused before WebAssembly is asked. */
+/** An argument that is refused before WebAssembly is asked. @internal */
 export function invalidArgument(what: string): VideoError {
   return new VideoError({ code: "invalid_argument", message: `invalid argument: ${what}`, retryable: false });
 }
 
-/** What loading or running the module threw, as an error of ours; one that already is ours stays as it is. */
+/** What loading or running the module threw, as an error of ours; one that already is ours stays as it is. @internal */
 export function asVideoError(thrown: unknown, rest: Rest = {}): VideoError {
   if (thrown instanceof VideoError) return thrown;
   if (isPlainError(thrown)) return new VideoError(thrown); // an argument: there is nothing to go on from

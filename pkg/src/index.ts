@@ -3,6 +3,7 @@
 import { ModuleClient, type Module } from "./client.js";
 import { createGlue } from "./generated/video.glue.js";
 import inlined from "./generated/video.wasm.js";
+import { compileInlined } from "./inlined.js";
 import { lazy } from "./instantiate.js";
 import type { ClientOptions } from "./types.js";
 
@@ -13,7 +14,7 @@ export type {
   VideoPoller, VideoStatus, VideoUpdate,
 } from "./types.js";
 
-const load = lazy<Module>(createGlue, inlined);
+const load = /* @__PURE__ */ lazy<Module>(createGlue, () => compileInlined(inlined));
 
 /** Waits for videos of one account. */
 export class VideoClient extends ModuleClient {

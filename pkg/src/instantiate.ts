@@ -1,6 +1,6 @@
 /**
- * From inlined bytes to a running module: lazily, once, and again after a failure. Each instance has
- * glue of its own, and a trap in it is caught at its border: whoever waits on the instance is told,
+ * From a compiled module to a running instance: lazily, once, and again after a failure. Each instance
+ * has glue of its own, and a trap in it is caught at its border: whoever waits on the instance is told,
  * and the next caller gets a fresh one.
  */
 
@@ -26,31 +26,51 @@ export interface Crash {
   listen(act: (trap: unknown) => void): () => void;
 }
 
-/** The instance, made at the first call. Calls that come together share one; a failure is forgotten, so that the next call tries again. */
-export function lazy<T>(createGlue: () => Glue<T>, inlined: string): () => Promise<Instance<T>> {
-  let loading: Promise<Instance<T>> | undefined;
+/** Gives the instance that is alive, made at the first call. */
+export type Load<T> = () => Instance<T> | Promise<Instance<T>>;
+
+/**
+ * Of a module that `compile` brings. Calls that come together share one instance; a failure is forgotten,
+ * so that the next call tries again.
+ */
+export function lazy<T>(createGlue: () => Glue<T>, compile: () => Promise<WebAssembly.Module>): Load<T> {
+  let compiling: Promise<WebAssembly.Module> | undefined;
+  let starting: Promise<Instance<T>> | undefined;
+  let alive: Instance<T> | undefined;
+  const start = async () => {
+    try {
+      const module = await (compiling ??= compile());
+      const glue = createGlue();
+      const instance = await WebAssembly.instantiate(module, glue.imports);
+      return (alive = begin(glue, instance, () => {
+        alive = starting = undefined;
+      }));
+    } catch (error) {
+      compiling = starting = undefined;
+      throw explained(error);
+    }
+  };
+  return () => alive ?? (starting ??= start());
+}
+
+/**
+ * Of a module that the host has compiled, as edge runtimes do. The instance is made within the call: there,
+ * a promise dies with the request that made it, so none may be left for another request to wait on.
+ */
+export function precompiled<T>(createGlue: () => Glue<T>, module: WebAssembly.Module): Load<T> {
+  let alive: Instance<T> | undefined;
   return () => {
-    const forget = () => {
-      loading = undefined;
-    };
-    loading ??= inflate(inlined)
-      .then((bytes) => instantiate(createGlue(), bytes, forget))
-      .catch((error: unknown) => {
-        forget();
-        throw error;
+    if (!alive) {
+      const glue = createGlue();
+      alive = begin(glue, new WebAssembly.Instance(module, glue.imports), () => {
+        alive = undefined;
       });
-    return loading;
+    }
+    return alive;
   };
 }
 
-async function inflate(inlined: string): Promise<ArrayBuffer> {
-  const deflated = Uint8Array.from(atob(inlined), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).arrayBuffer();
-}
-
-async function instantiate<T>(glue: Glue<T>, bytes: ArrayBuffer, forget: () => void): Promise<Instance<T>> {
-  const { instance } = await WebAssembly.instantiate(bytes, glue.imports);
+function begin<T>(glue: Glue<T>, instance: WebAssembly.Instance, forget: () => void): Instance<T> {
   let trapped: { readonly trap: unknown } | undefined;
   const acts = new Set<(trap: unknown) => void>();
   glue.setWasm(
@@ -101,4 +121,22 @@ function guarded(exports: WebAssembly.Exports, onTrap: (trap: unknown) => void):
           };
   }
   return watched;
+}
+
+/** The smallest module there is. */
+const EMPTY = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+
+/** Hosts word a refusal each in their own way, or blame the module. One that refuses even the empty module says why itself. */
+function explained(error: unknown): unknown {
+  try {
+    new WebAssembly.Module(new Uint8Array(EMPTY));
+    return error;
+  } catch {
+    const why =
+      typeof WebAssembly === "undefined"
+        ? "this host has no WebAssembly"
+        : "compiling is forbidden here: a page's Content-Security-Policy must have 'wasm-unsafe-eval' in its script-src, " +
+          "and a bundle for an edge runtime be resolved with that runtime's export condition";
+    return new Error(why, { cause: error });
+  }
 }

@@ -3,6 +3,7 @@
  * passes on; when to ask, what an answer means and when to give up is decided in the core.
  */
 
+import { dispose } from "./dispose.js";
 import type { Crash } from "./instantiate.js";
 import type { Signals } from "./signals.js";
 import { asVideoError, VideoError, type PlainError } from "./error.js";
@@ -25,9 +26,6 @@ export interface Host {
   /** Resolves with how to start the module's side. */
   connect(): Promise<{ readonly crash: Crash; start(listener: PollListener): PollHandle }>;
 }
-
-/** `Symbol.dispose` where the host has it. */
-export const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 
 export class Poller implements VideoPoller {
   readonly id: string;

@@ -5,6 +5,8 @@
  * Wire facts are "documented" where the API's public documentation states them, else "inferred".
  */
 
+/// <reference lib="esnext.disposable" preserve="true" />
+
 /** State of one clip (documented); a value this version does not know is `"unrecognized"`. */
 export type ContentStatus = "pending" | "success" | "error" | "unrecognized";
 
@@ -149,9 +151,9 @@ export interface ClientOptions {
   /** Which of the two documented calls to make: `.../generate/video/{id}` or `.../generate/video/auto/{id}`. Default `"video"`. */
   kind?: "video" | "auto";
   /** Further headers, such as your proxy's session token. */
-  headers?: HeadersInit;
+  headers?: ConstructorParameters<typeof Headers>[0];
   /** As for `fetch`. */
-  credentials?: RequestCredentials;
+  credentials?: "omit" | "same-origin" | "include";
   /** Used instead of the global `fetch`. */
   fetch?: typeof globalThis.fetch;
   /** For headers and body of one request together, in milliseconds. Default 30,000. */

@@ -7,6 +7,7 @@ use std::env;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -27,19 +28,63 @@ struct Module {
     package: &'static str,
     /// The file name cargo gives it.
     library: &'static str,
+    /// The file name in the package.
+    file: &'static str,
 }
 
 const VIDEO: Module = Module {
     name: "video",
     package: "iacrea-video",
     library: "iacrea_video.wasm",
+    file: "iacrea-video.wasm",
 };
 const SIMULATOR: Module = Module {
     name: "simulator",
     package: "iacrea-simulator",
     library: "iacrea_simulator.wasm",
+    file: "simulator.wasm",
 };
-const ENTRIES: [&str; 2] = ["src/index.ts", "src/simulator.ts"];
+/// The entries as ES modules, one for each condition that needs its own.
+const ENTRIES: [&str; 7] = [
+    "index",
+    "index.workerd",
+    "index.edge-light",
+    "slim",
+    "simulator",
+    "simulator.workerd",
+    "simulator.edge-light",
+];
+/// The modules of the entries as CommonJS: (name in the package, name of the source).
+const COMMON_JS: [(&str, &str); 17] = [
+    ("index", "index.node"),
+    ("slim", "slim"),
+    ("simulator", "simulator.node"),
+    ("address", "address"),
+    ("client", "client"),
+    ("deadline", "deadline"),
+    ("dispose", "dispose"),
+    ("error", "error"),
+    ("file.node", "file.node"),
+    ("instantiate", "instantiate"),
+    ("poller", "poller"),
+    ("scenarios", "scenarios"),
+    ("signals", "signals"),
+    ("simulate", "simulate"),
+    ("types", "types"),
+    ("generated/simulator.glue", "generated/simulator.glue"),
+    ("generated/video.glue", "generated/video.glue"),
+];
+/// The declarations that users' compilers read; those of all other modules stay here.
+const DECLARATIONS: [&str; 8] = [
+    "index",
+    "slim",
+    "simulator",
+    "client",
+    "dispose",
+    "error",
+    "simulate",
+    "types",
+];
 
 /// What rustc's wasm32-unknown-unknown assumes of every engine; wasm-opt must assume no more.
 const WASM_FEATURES: [&str; 6] = [
@@ -218,23 +263,66 @@ fn bundle(tools: &NodePackage) -> Result<()> {
     if dist.is_dir() {
         fs::remove_dir_all(&dist).with_context(|| format!("cannot empty {}", dist.display()))?;
     }
-    let wasm = optimised(&VIDEO)?;
-    let bytes = fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
-    write_if_changed(&dist.join("iacrea-video.wasm"), &bytes)?;
-    let mut esbuild = tools.tool("esbuild");
-    esbuild.args(ENTRIES).args([
+    for module in [VIDEO, SIMULATOR] {
+        let wasm = optimised(&module)?;
+        let bytes = fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
+        write_if_changed(&dist.join(module.file), &bytes)?;
+    }
+    let mut modules = esbuild(tools);
+    modules.args(ENTRIES.map(|entry| format!("src/{entry}.ts")));
+    modules.args([
         "--bundle",
+        "--splitting",
+        "--chunk-names=shared-[hash]",
         "--format=esm",
-        "--target=es2022",
         "--platform=neutral",
+        "--external:*.wasm",
+        "--external:*.wasm?module",
+        "--outdir=dist",
+    ]);
+    run_program(&mut modules, "see its messages above")?;
+    let mut common_js = esbuild(tools);
+    common_js.args(COMMON_JS.map(|(name, source)| {
+        let ending = if source.ends_with(".glue") {
+            "js"
+        } else {
+            "ts"
+        };
+        format!("{name}=src/{source}.{ending}")
+    }));
+    common_js.args(["--format=cjs", "--platform=node", "--outdir=dist/cjs"]);
+    common_js.arg("--inject:src/text.node.ts");
+    run_program(&mut common_js, "see its messages above")?;
+    write_if_changed(
+        &dist.join("cjs/package.json"),
+        b"{ \"type\": \"commonjs\" }\n",
+    )?;
+    let mut tsc = tools.tool("tsc");
+    run_program(tsc.args(["--project", "."]), "see its messages above")?;
+    let scratch = workspace::state_dir()?.join("declarations");
+    let mut declarations = tools.tool("tsc");
+    declarations.args(["--project", "tsconfig.types.json", "--outDir"]);
+    run_program(declarations.arg(&scratch), "see its messages above")?;
+    for name in DECLARATIONS {
+        let file = format!("{name}.d.ts");
+        let path = scratch.join(&file);
+        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        write_if_changed(&dist.join(&file), &text)?;
+        // The same text, read as CommonJS because of the folder it lies in.
+        write_if_changed(&dist.join("cjs").join(&file), &text)?;
+    }
+    Ok(())
+}
+
+fn esbuild(tools: &NodePackage) -> Command {
+    let mut esbuild = tools.tool("esbuild");
+    esbuild.args([
+        "--target=es2022",
         "--minify",
         "--legal-comments=none",
-        "--outdir=dist",
         "--log-level=warning",
     ]);
-    run_program(&mut esbuild, "see its messages above")?;
-    let mut tsc = tools.tool("tsc");
-    run_program(tsc.args(["--project", "."]), "see its messages above")
+    esbuild
 }
 
 /// The page and the package beside it: what any static host can serve.
@@ -246,7 +334,7 @@ fn assemble_page() -> Result<()> {
         let for_developers = path.ends_with("tsconfig.json") || path.ends_with("README.md");
         path.starts_with("dist") || path.starts_with(package) || for_developers
     })?;
-    workspace::mirror(&dist(), &out.join(package), &|_| false)
+    workspace::mirror(&dist(), &out.join(package), &|path| path.starts_with("cjs"))
 }
 
 fn refuse_machine_paths() -> Result<()> {

@@ -1,0 +1,12 @@
+/** The simulator under the condition "edge-light" (Next's and Vercel's edge runtime). */
+
+import module from "./simulator.wasm?module";
+import { createGlue } from "./generated/simulator.glue.js";
+import { precompiled } from "./instantiate.js";
+import { simulate, type SimulatorOptions } from "./simulate.js";
+
+export { scenarioCatalogue, simulatorScenarios } from "./simulate.js";
+
+const load = /* @__PURE__ */ precompiled(createGlue, module);
+
+export const createSimulator = (options?: SimulatorOptions) => simulate(load, options);

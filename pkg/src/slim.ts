@@ -1,0 +1,95 @@
+/** The entry "iacrea-video/slim": the same client, but its user says where the module comes from. It carries no bytes of it. */
+
+import { ModuleClient, type Module } from "./client.js";
+import { LOADING_MS } from "./deadline.js";
+import { invalidArgument } from "./error.js";
+import { createGlue } from "./generated/video.glue.js";
+import { lazy, precompiled, type Load } from "./instantiate.js";
+import type { ClientOptions } from "./types.js";
+
+export { VideoError } from "./error.js";
+export type {
+  ClientOptions, ContentStatus, DoneUpdate, DoneVideo, FailedVideo, GeneratedContent, GeneratingVideo, PendingVideo,
+  PollManyOptions, PollOptions, PollProgress, RenderingVideo, StartRenderingVideo, UnrecognizedVideo, VideoErrorCode,
+  VideoPoller, VideoStatus, VideoUpdate,
+} from "./types.js";
+
+/** `WebAssembly.Module`, in TypeScript projects too that do not know of it. */
+type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : object;
+
+/** The bytes of `iacrea-video/iacrea-video.wasm`, or where they are. */
+export type WasmBytes = string | URL | Response | ArrayBuffer | ArrayBufferView | CompiledModule;
+
+/**
+ * Where the module comes from: an address to fetch it from, the answer of such a fetch (streamed into the
+ * compiler where the server says `application/wasm`), its bytes, or the compiled module; or what `import()` makes of
+ * one of these; or a promise of it; or a function that returns it, called at the first request and again after a failure.
+ * Clients that are given the same source share one instance.
+ */
+export type WasmSource = Given | Promise<Given> | (() => Given | Promise<Given>);
+type Given = WasmBytes | { readonly default: WasmBytes };
+
+export interface SlimClientOptions extends ClientOptions {
+  wasm: WasmSource;
+}
+
+/** Waits for videos of one account. */
+export class VideoClient extends ModuleClient {
+  /** Survives minifiers, which rename classes. */
+  static override readonly name: string = "VideoClient";
+
+  /** Throws a `VideoError` "invalid_argument" for options that cannot work. Nothing is loaded or sent before the first call. */
+  constructor(options: SlimClientOptions) {
+    super(loadFrom((options as Partial<SlimClientOptions> | undefined)?.wasm), options);
+  }
+}
+
+const byAddress = /* @__PURE__ */ new Map<string, Load<Module>>();
+const byObject = /* @__PURE__ */ new WeakMap<object, Load<Module>>();
+
+function loadFrom(source: unknown): Load<Module> {
+  if (source instanceof URL) source = source.href;
+  if (typeof source === "string" && source !== "") {
+    const address = source;
+    return kept(byAddress, address, () => lazy(createGlue, () => compile(address)));
+  }
+  if (typeof source === "function") {
+    const bring = source as () => unknown;
+    return kept(byObject, bring, () => lazy(createGlue, async () => compile(await bring())));
+  }
+  if (typeof source === "object" && source !== null) {
+    const given = source;
+    return kept(byObject, given, () =>
+      isModule(given) ? precompiled(createGlue, given as WebAssembly.Module) : lazy(createGlue, async () => compile(await given)),
+    );
+  }
+  throw invalidArgument("wasm must be an address, a Response, bytes, a WebAssembly.Module, a promise of one, or a function that returns one");
+}
+
+function kept<K>(known: { get(key: K): Load<Module> | undefined; set(key: K, load: Load<Module>): unknown }, key: K, make: () => Load<Module>) {
+  let load = known.get(key);
+  if (!load) known.set(key, (load = make()));
+  return load;
+}
+
+async function compile(given: unknown): Promise<WebAssembly.Module> {
+  if (typeof given === "object" && given !== null && "default" in given) given = given.default;
+  if (isModule(given)) return given as WebAssembly.Module;
+  let answer: Response;
+  if (typeof given === "string" || given instanceof URL) answer = await fetch(given, { signal: AbortSignal.timeout(LOADING_MS) });
+  else if (tag(given) === "Response") answer = given as Response;
+  else return WebAssembly.compile(given as BufferSource);
+  if (!answer.ok) throw new Error(`its address answered ${answer.status}`);
+  const streams = typeof WebAssembly.compileStreaming === "function";
+  const named = /^application\/wasm\s*(;|$)/i.test(answer.headers.get("content-type") ?? "");
+  return streams && named ? WebAssembly.compileStreaming(answer) : WebAssembly.compile(await answer.arrayBuffer());
+}
+
+function isModule(value: unknown): boolean {
+  return tag(value) === "WebAssembly.Module";
+}
+
+/** What kind of object it is, whichever realm it comes from. */
+function tag(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
