@@ -1,0 +1,55 @@
+// @ts-check
+/**
+ * One Chromium for all pages of a test file, each in a context of its own, so that no page finds what
+ * another has left. A page writes its result into its document; what the browser complains of fails it.
+ */
+
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+/** @type {Promise<import("playwright-core").Browser> | undefined} */
+let launching;
+
+function browser() {
+  const { CHROME, CHROME_ARGS } = process.env;
+  assert.ok(CHROME && CHROME_ARGS, "CHROME and CHROME_ARGS must name the browser and its switches");
+  return (launching ??= chromium.launch({ executablePath: CHROME, args: JSON.parse(CHROME_ARGS) }));
+}
+
+/** Closes it, if any page was opened. */
+export async function close() {
+  await (await launching)?.close();
+}
+
+/**
+ * Opens a page and waits for its result.
+ * @param {string} address
+ * @param {{ before?: () => void, complaints?: RegExp }} [options] `before` runs in the page ahead of its own scripts; complaints like these are expected
+ * @returns {Promise<any>}
+ */
+export async function resultOf(address, { before, complaints } = {}) {
+  const context = await (await browser()).newContext();
+  try {
+    const page = await context.newPage();
+    /** @type {string[]} */
+    const complained = [];
+    const complain = (/** @type {string} */ text) => {
+      if (!complaints?.test(text)) complained.push(text);
+    };
+    page.on("pageerror", (error) => complain(String(error.stack ?? error)));
+    page.on("console", (message) => {
+      if (message.type() === "error" && !/favicon\.ico/.test(message.location().url)) complain(message.text());
+    });
+    page.on("requestfailed", (request) => complain(`${request.url()} ${request.failure()?.errorText}`));
+    if (before) await page.addInitScript(before);
+    await page.goto(address);
+    const result = await page
+      .locator("#result")
+      .textContent({ timeout: 60_000 })
+      .catch((error) => assert.fail(`no result from ${address}: ${complained.join("\n")} ${error}`));
+    assert.deepEqual(complained, []);
+    return JSON.parse(result ?? "");
+  } finally {
+    await context.close();
+  }
+}

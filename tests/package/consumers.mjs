@@ -1,0 +1,323 @@
+// @ts-check
+/**
+ * The table of consumers: small apps, each with no configuration but what its own tools cannot start
+ * without. It says how each is built and run. What is checked is the same for all, and not said here.
+ */
+
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { cp, mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { resultOf } from "./chromium.mjs";
+import { startHost } from "./host.mjs";
+import { run, serve } from "./programs.mjs";
+import { KEY, url as simulator } from "./simulator.mjs";
+
+/**
+ * @typedef {object} Task
+ * @property {import("./tarball.mjs").Installed} installed
+ * @property {string} id of the video to wait for
+ *
+ * @typedef {object} Way one way to build and run a consumer
+ * @property {string} name
+ * @property {"bundler" | "dev server" | "framework" | "page" | "Node" | "other runtime" | "workerd" | "worker" | "test runner"} family
+ * @property {boolean} [quick] whether it belongs to the quick set, which has some of each family
+ * @property {readonly string[]} [build] a command
+ * @property {string} [bundle] the folder that comes of it, whose bytes are counted
+ * @property {(task: Task) => Promise<any>} [run] gives what the consumer says of the video
+ * @property {readonly string[]} [test] instead: a command that runs the consumer's own tests, which bring a simulator
+ *
+ * @typedef {object} Consumer
+ * @property {string} name its folder in consumers/
+ * @property {string} [scaffold] the folder with the files it shares with another
+ * @property {number} [node] the version of Node that it needs
+ * @property {(installed: import("./tarball.mjs").Installed) => Promise<unknown>} [prepare] done once, before all its ways
+ * @property {readonly Way[]} ways
+ */
+
+/**
+ * A page in these folders of the consumer, which asks its own origin. The first that has a file gives it.
+ * @param {readonly string[]} folders
+ * @param {string} [file]
+ */
+function page(folders, file = "index.html") {
+  return async (/** @type {Task} */ { installed: { dir }, id }) => {
+    const host = await startHost(folders.map((folder) => join(dir, folder)));
+    try {
+      return await resultOf(`${host.url}${file}?${new URLSearchParams({ id })}`);
+    } finally {
+      await host.stop();
+    }
+  };
+}
+
+/**
+ * A server that the consumer brings, and what is asked of it.
+ * @param {readonly string[]} command
+ * @param {(address: string, id: string) => Promise<any>} ask
+ */
+function served(command, ask) {
+  return async (/** @type {Task} */ { installed: { dir, path }, id }) => {
+    const server = await serve(command, { cwd: dir, path, env: { IACREA_API_KEY: KEY, IACREA_BASE_URL: simulator } });
+    try {
+      return await ask(server.address, id);
+    } catch (error) {
+      throw new Error(`${command.join(" ")} printed:\n${server.printed()}`, { cause: error });
+    } finally {
+      await server.stop();
+    }
+  };
+}
+
+/** A page of such a server, which asks another origin. @param {string} address @param {string} id */
+async function pageElsewhere(address, id) {
+  const host = await startHost([]);
+  try {
+    return await resultOf(`${address}/?${new URLSearchParams({ id, base: host.url })}`);
+  } finally {
+    await host.stop();
+  }
+}
+
+/** A page of such a server, which asks a route beside it. @param {string} address @param {string} id */
+function pageWithRoute(address, id) {
+  return resultOf(`${address}/?${new URLSearchParams({ id })}`);
+}
+
+/** A route of such a server, which waits by itself. @param {string} route */
+function route(route) {
+  return async (/** @type {string} */ address, /** @type {string} */ id) => {
+    const query = new URLSearchParams({ id, base: simulator });
+    const response = await fetch(`${address}${route}?${query}`, { headers: { "x-key": KEY } });
+    const text = await response.text();
+    assert.equal(response.status, 200, text);
+    return JSON.parse(text);
+  };
+}
+
+/** A program that prints what it has. @param {readonly string[]} command */
+function program(...command) {
+  return async (/** @type {Task} */ { installed: { dir, path }, id }) => {
+    const env = { API_BASE: simulator, VIDEO_ID: id, IACREA_API_KEY: KEY };
+    const output = await run(command, { cwd: dir, path, env, limitMs: 90_000 });
+    return JSON.parse(output.trim().split("\n").at(-1) ?? "");
+  };
+}
+
+const vite = /** @type {const} */ (["page", "worker", "slim"]);
+const viteWords = { page: "", worker: ", a dedicated worker", slim: ", slim with a ?url" };
+
+/** @param {number} major @param {boolean} quick @returns {Consumer} */
+function viteConsumer(major, quick) {
+  return {
+    name: `vite-${major}`,
+    scaffold: "vite-8",
+    ways: vite.flatMap((root) => [
+      {
+        name: `Vite ${major} build${viteWords[root]}`,
+        family: root === "worker" ? "worker" : "bundler",
+        quick,
+        build: ["vite", "build", root],
+        bundle: `${root}/dist`,
+        run: page([`${root}/dist`]),
+      },
+      {
+        name: `Vite ${major} dev server${viteWords[root]}`,
+        family: root === "worker" ? "worker" : "dev server",
+        quick,
+        run: served(["vite", root, "--host", "127.0.0.1", "--port", "0"], pageElsewhere),
+      },
+    ]),
+  };
+}
+
+/** @param {string} entry @param {string} name @param {Way["family"]} family @returns {Way} */
+function webpack(entry, name, family) {
+  const folder = `dist/${entry.replace(/^.*\/|\.js$/g, "")}`;
+  return {
+    name,
+    family,
+    quick: true,
+    build: ["webpack", "--mode", "production", "--entry", `./${entry}`, "--output-path", folder],
+    bundle: folder,
+    run: page([folder, "."]),
+  };
+}
+
+/** @param {string} name @param {Way["family"]} family @param {string} format @param {string} entry @param {string} html @returns {Way} */
+function esbuild(name, family, format, entry, html) {
+  const folder = `dist/${entry}-${format}`;
+  return {
+    name,
+    family,
+    quick: true,
+    build: ["esbuild", `shared/${entry}.js`, "--bundle", "--minify", `--format=${format}`, `--outdir=${folder}`],
+    bundle: folder,
+    run: page([folder, "."], html),
+  };
+}
+
+/** @param {number} major @param {boolean} quick @returns {Consumer} */
+function nodeConsumer(major, quick) {
+  return {
+    name: `node-${major}`,
+    scaffold: "node",
+    node: major,
+    ways: [
+      { name: `Node ${major}, import`, family: "Node", quick, run: program("node", "shared/program.mjs") },
+      { name: `Node ${major}, require`, family: "Node", quick, run: program("node", "shared/program.cjs") },
+      { name: `Node ${major}, slim`, family: "Node", quick, run: program("node", "slim.mjs") },
+    ],
+  };
+}
+
+const nextServer = ["next", "start", "--hostname", "127.0.0.1", "--port", "0"];
+const nextDevServer = ["next", "dev", "--hostname", "127.0.0.1", "--port", "0"];
+const nextProxy = fileURLToPath(new URL("../../examples/proxy/next-route.js", import.meta.url));
+
+/** The route of the examples, at the place that they name. @param {import("./tarball.mjs").Installed} installed */
+async function prepareNext({ dir, path }) {
+  if (existsSync(nextProxy)) {
+    const place = join(dir, "app/api/video-editor/generate/[...path]/route.js");
+    await mkdir(dirname(place), { recursive: true });
+    await cp(nextProxy, place);
+  }
+  await run(["next", "build"], { cwd: dir, path, env: { IACREA_API_KEY: KEY, IACREA_BASE_URL: simulator } });
+}
+
+/** @type {readonly Consumer[]} */
+export const consumers = [
+  // The slowest to install come first, so that the rest fills the gaps.
+  {
+    name: "next-16",
+    prepare: prepareNext,
+    ways: [
+      { name: "Next 16, a client component", family: "framework", quick: true, bundle: ".next/static", run: served(nextServer, pageElsewhere) },
+      { name: "Next 16, a route handler", family: "framework", quick: true, run: served(nextServer, route("/node")) },
+      { name: "Next 16, an edge route", family: "framework", quick: true, run: served(nextServer, route("/edge")) },
+      ...(existsSync(nextProxy)
+        ? [/** @type {Way} */ ({ name: "Next 16, the proxy of the examples", family: "framework", quick: true, run: served(nextServer, pageWithRoute) })]
+        : []),
+      { name: "Next 16 dev server, a client component", family: "dev server", run: served(nextDevServer, pageElsewhere) },
+      { name: "Next 16 dev server, an edge route", family: "dev server", run: served(nextDevServer, route("/edge")) },
+    ],
+  },
+  {
+    name: "workerd",
+    node: 22,
+    ways: [
+      {
+        name: "workerd, bundled by wrangler",
+        family: "workerd",
+        quick: true,
+        build: ["wrangler", "deploy", "--dry-run", "--outdir", "dist"],
+        bundle: "dist",
+        run: program("node", "ask.mjs", "dist/worker.js"),
+      },
+      { name: "workerd through Miniflare, not bundled", family: "workerd", quick: true, run: program("node", "--conditions=workerd", "ask.mjs") },
+      {
+        name: "workerd, slim with a static import",
+        family: "workerd",
+        quick: true,
+        build: ["wrangler", "deploy", "slim.js", "--dry-run", "--outdir", "dist-slim"],
+        bundle: "dist-slim",
+        run: program("node", "ask.mjs", "dist-slim/slim.js"),
+      },
+    ],
+  },
+  viteConsumer(8, true),
+  {
+    name: "webpack-5",
+    ways: [
+      webpack("shared/page.js", "webpack 5", "bundler"),
+      webpack("worker.js", "webpack 5, a dedicated worker", "worker"),
+      webpack("slim.js", "webpack 5, slim with new URL", "bundler"),
+    ],
+  },
+  {
+    name: "rollup",
+    ways: [
+      {
+        name: "Rollup 4",
+        family: "bundler",
+        quick: true,
+        build: ["rollup", "shared/page.js", "--plugin", "node-resolve", "--format", "es", "--dir", "dist"],
+        bundle: "dist",
+        run: page(["dist", "."]),
+      },
+    ],
+  },
+  {
+    name: "esbuild",
+    ways: [
+      esbuild("esbuild, ESM", "bundler", "esm", "page", "esm.html"),
+      esbuild("esbuild, IIFE", "bundler", "iife", "page", "iife.html"),
+      esbuild("a dedicated worker (esbuild, IIFE)", "worker", "iife", "worker", "worker.html"),
+      esbuild("a service worker (esbuild, IIFE)", "worker", "iife", "service-worker", "service-worker.html"),
+    ],
+  },
+  {
+    name: "script-module",
+    ways: [
+      { name: "a page with an import map", family: "page", quick: true, run: page(["."]) },
+      { name: "a page with a path", family: "page", quick: true, run: page(["."], "direct.html") },
+    ],
+  },
+  nodeConsumer(20, true),
+  nodeConsumer(24, true),
+  {
+    name: "vitest",
+    node: 22,
+    ways: [{ name: "Vitest 5", family: "test runner", quick: true, test: ["vitest", "run"] }],
+  },
+  {
+    name: "jest",
+    ways: [{ name: "Jest 30, CommonJS", family: "test runner", quick: true, test: ["jest", "--env", "node"] }],
+  },
+  {
+    name: "bun",
+    ways: [
+      { name: "Bun", family: "other runtime", quick: true, run: program("bun", "shared/program.mjs") },
+      { name: "Bun, require", family: "other runtime", quick: true, run: program("bun", "shared/program.cjs") },
+      {
+        name: "bun build for browsers",
+        family: "bundler",
+        quick: true,
+        build: ["bun", "build", "shared/page.js", "--target", "browser", "--outdir", "dist/browser"],
+        bundle: "dist/browser",
+        run: page(["dist/browser", "."]),
+      },
+      {
+        name: "bun build for Bun",
+        family: "bundler",
+        quick: true,
+        build: ["bun", "build", "shared/program.mjs", "--target", "bun", "--outdir", "dist/bun"],
+        bundle: "dist/bun",
+        run: program("bun", "dist/bun/program.js"),
+      },
+    ],
+  },
+  {
+    name: "deno",
+    ways: [
+      {
+        name: "Deno",
+        family: "other runtime",
+        run: program("deno", "run", "--no-lock", "--allow-net=127.0.0.1", "--allow-env=API_BASE,VIDEO_ID,IACREA_API_KEY", "shared/program.mjs"),
+      },
+    ],
+  },
+  viteConsumer(7, false),
+  {
+    name: "vitest-jsdom",
+    scaffold: "vitest",
+    node: 22,
+    ways: [{ name: "Vitest 5, jsdom", family: "test runner", test: ["vitest", "run", "--environment", "jsdom"] }],
+  },
+  {
+    name: "jest-jsdom",
+    scaffold: "jest",
+    ways: [{ name: "Jest 30, jsdom", family: "test runner", test: ["jest", "--env", "jsdom"] }],
+  },
+];
