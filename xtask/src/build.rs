@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::budget;
 use crate::glue::{self, IMPORT_MODULE, Names};
 use crate::node::{self, NodePackage};
 use crate::process::run as run_program;
@@ -75,7 +76,7 @@ const COMMON_JS: [(&str, &str); 17] = [
     ("generated/video.glue", "generated/video.glue"),
 ];
 /// The declarations that users' compilers read; those of all other modules stay here.
-const DECLARATIONS: [&str; 8] = [
+const DECLARATIONS: [&str; 9] = [
     "index",
     "slim",
     "simulator",
@@ -84,6 +85,7 @@ const DECLARATIONS: [&str; 8] = [
     "error",
     "simulate",
     "types",
+    "wasm",
 ];
 
 /// What rustc's wasm32-unknown-unknown assumes of every engine; wasm-opt must assume no more.
@@ -96,17 +98,30 @@ const WASM_FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Make the sizes of this build the budget that later ones must keep to
+    #[arg(long)]
+    record_sizes: bool,
+}
+
 /// Builds everything and prints the sizes.
-pub(crate) fn run() -> Result<()> {
-    all()?;
-    print_sizes()
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let toolchain = all()?;
+    if arguments.record_sizes {
+        budget::record(toolchain.library())
+    } else {
+        budget::print()
+    }
 }
 
 /// Builds everything.
-pub(crate) fn all() -> Result<()> {
+pub(crate) fn all() -> Result<Toolchain> {
     // What is quickest to find wanting comes first.
     node::require()?;
-    with(&Toolchain::find()?)
+    let toolchain = Toolchain::find()?;
+    with(&toolchain)?;
+    Ok(toolchain)
 }
 
 /// The same with a toolchain that was found before.
@@ -263,6 +278,11 @@ fn bundle(tools: &NodePackage) -> Result<()> {
     if dist.is_dir() {
         fs::remove_dir_all(&dist).with_context(|| format!("cannot empty {}", dist.display()))?;
     }
+    for file in ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"] {
+        let root = workspace::root();
+        fs::copy(root.join(file), root.join("pkg").join(file))
+            .with_context(|| format!("cannot copy {file} into pkg"))?;
+    }
     for module in [VIDEO, SIMULATOR] {
         let wasm = optimised(&module)?;
         let bytes = fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
@@ -339,8 +359,10 @@ fn assemble_page() -> Result<()> {
 
 fn refuse_machine_paths() -> Result<()> {
     let mut shipped = vec![optimised(&VIDEO)?, optimised(&SIMULATOR)?];
-    for entry in fs::read_dir(dist()).context("cannot list pkg/dist")? {
-        shipped.push(entry?.path());
+    for folder in ["", "cjs", "cjs/generated"] {
+        for entry in fs::read_dir(dist().join(folder)).context("cannot list pkg/dist")? {
+            shipped.push(entry?.path());
+        }
     }
     let paths = build_machine_paths()?;
     for file in shipped.iter().filter(|file| file.is_file()) {
@@ -359,32 +381,5 @@ fn refuse_machine_paths() -> Result<()> {
             }
         }
     }
-    Ok(())
-}
-
-const SIZES: &str = r#"
-import { readFileSync } from "node:fs";
-import { basename } from "node:path";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
-const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
-const row = (name, ...cells) => console.log(name.padEnd(28) + cells.map((cell) => String(cell).padStart(10)).join(""));
-row("bytes", "raw", "gzip -9", "brotli 11");
-for (const file of process.argv.slice(1)) {
-  const bytes = readFileSync(file);
-  row(basename(file), bytes.length, gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes, quality).length);
-}
-"#;
-
-/// A table of what is shipped, on standard output.
-pub(crate) fn print_sizes() -> Result<()> {
-    let mut files = vec![dist().join("iacrea-video.wasm")];
-    for entry in fs::read_dir(dist()).context("cannot list pkg/dist")? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "js") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    println!("{}", node::evaluate(SIZES, &files)?);
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod apt;
 mod browser;
+mod budget;
 mod build;
 mod demo;
 mod glue;
@@ -31,7 +32,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Build the npm package into pkg/dist and the demo page into www/dist
-    Build,
+    Build(build::Arguments),
     /// Run every check and every test
     Test(test::Arguments),
     /// Build, then serve the demo page on this machine
@@ -46,7 +47,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Task::Build => build::run(),
+        Task::Build(arguments) => build::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
         Task::WasmTestRunner { arguments } => {

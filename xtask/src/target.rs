@@ -86,6 +86,15 @@ impl Toolchain {
         Ok(command)
     }
 
+    /// Where the standard library of what users get comes from: it decides how large that is.
+    pub(crate) fn library(&self) -> &'static str {
+        if self.builds_std(Purpose::Ship) {
+            "built from source"
+        } else {
+            "prebuilt"
+        }
+    }
+
     /// Where `cargo` leaves the modules of this purpose.
     pub(crate) fn artifacts(&self, purpose: Purpose) -> PathBuf {
         workspace::wasm_target_dir()

@@ -15,7 +15,7 @@ use crate::browser::Browser;
 use crate::node::{self, NodePackage};
 use crate::process::{self, cargo, run as run_program};
 use crate::target::{Purpose, Toolchain};
-use crate::{build, workspace};
+use crate::{budget, build, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -264,8 +264,9 @@ fn wasm_tests(machine: &Machine, tests: &[&str]) -> Result<Command> {
 }
 
 fn package(machine: &Machine) -> Result<()> {
-    build::with(machine.toolchain()?)?;
-    build::print_sizes()
+    let toolchain = machine.toolchain()?;
+    build::with(toolchain)?;
+    budget::check(toolchain.library())
 }
 
 fn types(_: &Machine) -> Result<()> {
