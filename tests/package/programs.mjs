@@ -16,6 +16,7 @@ import { delimiter } from "node:path";
  * @property {Record<string, string>} [env] on top of what this process has
  * @property {readonly string[]} [path] folders to look for programs in, before all others
  * @property {number} [limitMs] after so long it has failed
+ * @property {boolean} [all] whether its standard error is output too
  */
 
 /** @type {Record<string, string>} */
@@ -81,7 +82,7 @@ function begin([program, ...parameters], { cwd, env = {}, path = [] }) {
 }
 
 /**
- * Runs a program to its end. What it wrote to standard output; fails with all it wrote unless it succeeds.
+ * Runs a program to its end. What it wrote to standard output, or all it wrote; fails with all it wrote unless it succeeds.
  * @param {readonly string[]} command
  * @param {Place} place
  */
@@ -91,7 +92,7 @@ export async function run(command, place) {
   const [code, signal] = await ended;
   clearTimeout(limit);
   assert.equal(code, 0, `${command.join(" ")} ended with ${code ?? signal}:\n${printed()}`);
-  return output();
+  return place.all ? printed() : output();
 }
 
 /**

@@ -13,7 +13,8 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run } from "./programs.mjs";
 
-const NPM = process.platform === "win32" ? "npm.cmd" : "npm";
+/** The program. */
+export const NPM = process.platform === "win32" ? "npm.cmd" : "npm";
 const consumers = fileURLToPath(new URL("consumers", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 

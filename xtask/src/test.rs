@@ -272,11 +272,11 @@ fn package(machine: &Machine) -> Result<()> {
 fn types(_: &Machine) -> Result<()> {
     let tools = NodePackage::install("pkg")?;
     NodePackage::install("tests")?;
-    for project in ["../tests/types", "../tests/browser", "../www"] {
+    for project in ["../tests/types", "../tests/browser", "../tests/package", "../www"] {
         let mut tsc = tools.tool("tsc");
         run_program(tsc.args(["--noEmit", "--project", project]), SEE_ABOVE)?;
     }
-    Ok(())
+    run_program(&mut node_tests("types")?, SEE_ABOVE)
 }
 
 fn in_node(_: &Machine) -> Result<()> {

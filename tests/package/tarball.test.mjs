@@ -1,0 +1,108 @@
+// @ts-check
+/**
+ * The tarball itself: what lies in it, what it says of itself, and whether every resolver finds its way.
+ * Nothing is published; npm only says what it would do.
+ */
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
+import { after, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { inflateSync } from "node:zlib";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { run } from "./programs.mjs";
+import { NPM, remove, tarball, unpacked } from "./tarball.mjs";
+
+const manifest = JSON.parse(readFileSync(join(unpacked, "package.json"), "utf8"));
+const files = /** @type {string[]} */ (readdirSync(unpacked, { recursive: true }))
+  .map((path) => relative(".", path).replaceAll("\\", "/"))
+  .filter((path) => statSync(join(unpacked, path)).isFile())
+  .sort();
+const text = (/** @type {string} */ path) => readFileSync(join(unpacked, path), "utf8");
+
+after(remove);
+
+describe("the tarball", { timeout: 120_000 }, () => {
+  it("passes publint without a finding", async () => {
+    const data = readFileSync(tarball);
+    const { messages } = await publint({ pack: { tarball: new Uint8Array(data).buffer }, strict: true });
+    assert.deepEqual(messages.map((message) => formatMessage(message, manifest)), []);
+  });
+
+  it("has types that no resolver gets wrong", async () => {
+    const found = await checkPackage(createPackageFromTarballData(new Uint8Array(readFileSync(tarball))));
+    assert.ok(found.types, "types are found at all");
+    assert.deepEqual(found.problems, []);
+    const entries = Object.keys(found.entrypoints).sort();
+    assert.deepEqual(entries, Object.keys(manifest.exports).sort());
+  });
+
+  it("holds each module once as a file and once inlined", () => {
+    for (const [file, entry] of [["iacrea-video.wasm", "index"], ["simulator.wasm", "simulator"]]) {
+      const wasm = readFileSync(join(unpacked, "dist", file ?? ""));
+      assert.deepEqual(files.filter((path) => path.endsWith(`/${file}`)), [`dist/${file}`]);
+      const inlined = files.filter((path) => {
+        if (!path.endsWith("js")) return false;
+        const long = text(path).match(/"([A-Za-z0-9+/=]{10000,})"/)?.[1];
+        return long && inflateSync(Buffer.from(long, "base64")).equals(wasm);
+      });
+      assert.deepEqual(inlined, [`dist/${entry}.js`]);
+    }
+  });
+
+  it("shows nothing that wasm-bindgen generated in its types", () => {
+    const declarations = files.filter((path) => path.endsWith(".d.ts"));
+    assert.ok(declarations.length > 10);
+    for (const path of declarations) {
+      assert.doesNotMatch(text(path), /__wbg|wbindgen|\.glue|\/generated\/|createGlue/, path);
+    }
+    for (const path of Object.keys(manifest.exports)) assert.doesNotMatch(path, /glue|generated/);
+  });
+
+  it("has declarations that refer to declarations it has", () => {
+    for (const path of files.filter((name) => name.endsWith(".d.ts"))) {
+      for (const [, target] of text(path).matchAll(/from "\.\/([^"]+)\.js"/g)) {
+        assert.ok(files.includes(join(path, "..", `${target}.d.ts`)), `${path} refers to ${target}`);
+      }
+    }
+  });
+
+  it("runs nothing when it is installed, and needs no other package", () => {
+    assert.deepEqual(Object.keys(manifest.scripts ?? {}), []);
+    for (const kind of ["dependencies", "peerDependencies", "optionalDependencies", "bundledDependencies"]) {
+      assert.equal(manifest[kind], undefined, kind);
+    }
+  });
+
+  it("says what people and registries look for", () => {
+    for (const field of ["name", "version", "description", "homepage", "license"]) assert.equal(typeof manifest[field], "string", field);
+    assert.equal(manifest.repository.type, "git");
+    assert.ok(manifest.keywords.length >= 5);
+    assert.equal(manifest.engines.node, ">=20");
+    assert.equal(manifest.sideEffects, false);
+    for (const file of ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"]) assert.ok(files.includes(file), file);
+    const changes = text("CHANGELOG.md");
+    assert.match(changes, new RegExp(`^## ${manifest.version.replaceAll(".", "\\.")}\\b`, "m"), "the changelog knows this version");
+  });
+
+  it("names no folder of the machine that built it", () => {
+    const root = fileURLToPath(new URL("../..", import.meta.url));
+    const home = process.env.HOME ?? root;
+    for (const path of files) {
+      const bytes = readFileSync(join(unpacked, path));
+      for (const folder of [root, `${home}/`, ".cargo/registry"]) {
+        assert.ok(!bytes.includes(folder), `${path} names ${folder}`);
+      }
+    }
+  });
+
+  it("would be published without a warning", async () => {
+    const pkg = fileURLToPath(new URL("../../pkg", import.meta.url));
+    const output = await run([NPM, "publish", "--dry-run", "--loglevel", "warn"], { cwd: pkg, all: true });
+    const lines = output.split("\n").filter((line) => !line.includes("requires you to be logged in"));
+    assert.deepEqual(lines.filter((line) => line !== ""), [`+ iacrea-video@${manifest.version}`]);
+  });
+});
