@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Run these sections only; may be repeated
     #[arg(long, value_name = "SECTION")]
     only: Vec<String>,
+    /// Run the slow ones too: every consumer of the package instead of some of each kind
+    #[arg(long)]
+    all: bool,
     /// Go on after a section has failed
     #[arg(long)]
     keep_going: bool,
@@ -36,7 +39,7 @@ struct Section {
     run: fn(&Machine) -> Result<()>,
 }
 
-const SECTIONS: [Section; 12] = [
+const SECTIONS: [Section; 14] = [
     Section {
         name: "format",
         title: "cargo fmt",
@@ -73,6 +76,16 @@ const SECTIONS: [Section; 12] = [
         run: in_node,
     },
     Section {
+        name: "edge",
+        title: "the proxy in Node and on workerd",
+        run: on_the_edge,
+    },
+    Section {
+        name: "consumers",
+        title: "the packed tarball in its users' tools and runtimes",
+        run: in_consumers,
+    },
+    Section {
         name: "browser",
         title: "the page in Chromium",
         run: in_browser,
@@ -104,6 +117,8 @@ struct Machine {
     toolchain: OnceCell<Toolchain>,
     /// This program, asked for before any section could replace its file.
     program: PathBuf,
+    /// Whether the slow ones run too.
+    all: bool,
 }
 
 impl Machine {
@@ -134,6 +149,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let machine = Machine {
         toolchain: OnceCell::new(),
         program: env::current_exe().context("cannot find this program's own file")?,
+        all: arguments.all,
     };
     let started = Instant::now();
     let mut passed = Vec::new();
@@ -272,7 +288,12 @@ fn package(machine: &Machine) -> Result<()> {
 fn types(_: &Machine) -> Result<()> {
     let tools = NodePackage::install("pkg")?;
     NodePackage::install("tests")?;
-    for project in ["../tests/types", "../tests/browser", "../tests/package", "../www"] {
+    for project in [
+        "../tests/types",
+        "../tests/browser",
+        "../tests/package",
+        "../www",
+    ] {
         let mut tsc = tools.tool("tsc");
         run_program(tsc.args(["--noEmit", "--project", project]), SEE_ABOVE)?;
     }
@@ -285,13 +306,35 @@ fn in_node(_: &Machine) -> Result<()> {
     run_program(tests.env("SIMULATOR_BIN", simulator), SEE_ABOVE)
 }
 
+fn on_the_edge(_: &Machine) -> Result<()> {
+    let simulator = simulator()?;
+    let mut tests = node_tests("edge")?;
+    run_program(tests.env("SIMULATOR_BIN", simulator), SEE_ABOVE)
+}
+
+fn in_consumers(machine: &Machine) -> Result<()> {
+    let browser = Browser::find()?;
+    let simulator = simulator()?;
+    let mut tests = node_tests("package")?;
+    chromium(&mut tests, &browser).env("SIMULATOR_BIN", simulator);
+    if machine.all {
+        tests.env("ALL", "1");
+    }
+    run_program(&mut tests, SEE_ABOVE)
+}
+
+/// Tells Node tests which Chromium to run, and how.
+fn chromium<'a>(tests: &'a mut Command, browser: &Browser) -> &'a mut Command {
+    let switches = serde_json::json!(Browser::switches());
+    tests
+        .env("CHROME", &browser.chrome)
+        .env("CHROME_ARGS", switches.to_string())
+}
+
 fn in_browser(machine: &Machine) -> Result<()> {
     let browser = Browser::find()?;
-    let switches = serde_json::json!(Browser::switches());
     let mut tests = node_tests("browser")?;
-    tests
-        .env("CHROME", browser.chrome)
-        .env("CHROME_ARGS", switches.to_string())
+    chromium(&mut tests, &browser)
         .env("XTASK_BIN", &machine.program)
         .env("SCREENSHOTS", workspace::root().join("tests/screenshots"));
     run_program(&mut tests, SEE_ABOVE)
