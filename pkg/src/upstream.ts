@@ -1,0 +1,156 @@
+/**
+ * One request to the API: with the key, within limits of time and size, never behind a redirect. What comes of
+ * it is plain data, since many callers may be told the same, and a Worker's visitors can share nothing else.
+ * It never rejects, and says nothing that holds the key.
+ */
+
+import { holdsKey, withoutKey } from "./secret.js";
+
+/** What a caller is told. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array<ArrayBuffer> | null;
+}
+
+/** What came of a request. */
+export interface Outcome {
+  readonly answer: Answer;
+  /** The API said something; if not, the next caller may ask at once. */
+  readonly heard: boolean;
+}
+
+/** Headers and body of one request together. */
+export const TIME_LIMIT_MS = 30_000;
+/** A longer body is not read on. */
+const SIZE_LIMIT = 1_048_576;
+
+/** A media type with at most a charset: what else a server may write there is not for browsers of other sites. */
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*charset="?([\w:.-]+)"?)?$/i;
+/** Seconds, or a date in one of the three ways that HTTP knows. */
+const RETRY_AFTER =
+  /^(?:\d{1,20}|[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})$/;
+
+/** In our own words: small JSON. */
+export function refusal(status: number, error: string, headers?: Readonly<Record<string, string>>): Answer {
+  const body = new TextEncoder().encode(JSON.stringify({ error }));
+  return { status, headers: { "content-type": "application/json", ...headers }, body };
+}
+
+/** Asks once. */
+export async function ask(url: string, key: string, given: typeof globalThis.fetch | undefined): Promise<Outcome> {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  // A fetch of the user's own may not listen to the signal.
+  const late = new Promise<Outcome>((resolve) => {
+    timer = setTimeout(() => {
+      resolve({ answer: refusal(504, "the video API did not answer in time"), heard: false });
+      controller.abort();
+    }, TIME_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([exchange(url, key, given, controller), late]);
+  } catch {
+    // Whatever it says, it may quote the request.
+    return { answer: refusal(502, "the video API could not be reached"), heard: false };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function exchange(
+  url: string,
+  key: string,
+  given: typeof globalThis.fetch | undefined,
+  controller: AbortController,
+): Promise<Outcome> {
+  const refuse = (error: string): Outcome => {
+    controller.abort();
+    return { answer: refusal(502, error), heard: true };
+  };
+  // Called unbound, as hosts demand, and looked up at each call, so that a replaced global is used.
+  const fetch = given ?? globalThis.fetch;
+  const response = await fetch(url, {
+    headers: { accept: "application/json", "x-api-key": key },
+    // No fallback: a host that cannot do this would carry the key on to wherever it is sent.
+    redirect: "manual",
+    // Without it Next.js freezes the first answer.
+    ...(takesCache(url) ? { cache: "no-store" } : {}),
+    signal: controller.signal,
+  });
+  const { status } = response;
+  const redirects = status >= 300 && status < 400 && status !== 304;
+  if (redirects || response.redirected || response.type === "opaqueredirect") return refuse("the video API redirects");
+  if (!(status >= 200 && status <= 599)) return refuse("the video API answered with an impossible status");
+  const bytes = await read(response);
+  if (!bytes) return refuse("the video API answered more than a status");
+
+  // A page that a failing server or its gateway shows must not run on this origin.
+  const headers: Record<string, string> = { "content-security-policy": "default-src 'none'; sandbox" };
+  const keep = (name: string, value: string | null | undefined, form: RegExp) => {
+    const match = value == null || holdsKey(value, key) ? null : form.exec(value.trim());
+    if (match) headers[name] = match[0];
+    return match;
+  };
+  keep("retry-after", response.headers.get("retry-after"), RETRY_AFTER);
+  const charset = keep("content-type", response.headers.get("content-type"), MEDIA_TYPE)?.[1];
+  if (status === 204 || status === 205 || status === 304) return { answer: { status, headers, body: null }, heard: true };
+  const text = decoded(bytes, charset);
+  const clean = withoutKey(text, key);
+  if (clean === text) return { answer: { status, headers, body: bytes }, heard: true };
+  if (charset !== undefined) headers["content-type"] = headers["content-type"]?.replace(/\s*;.*/, "; charset=utf-8") ?? "";
+  return { answer: { status, headers, body: new TextEncoder().encode(clean) }, heard: true };
+}
+
+/** Whether this host knows the word; Workers with a compatibility date before November 2024 throw on it. */
+function takesCache(url: string): boolean {
+  try {
+    new Request(url, { cache: "no-store" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The body, up to the limit and no further; undefined if it is longer. */
+async function read(response: Response): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (typeof response.body?.getReader !== "function") {
+    // A response of some other make, or one without a body.
+    const whole = new Uint8Array(await response.arrayBuffer());
+    return whole.length > SIZE_LIMIT ? undefined : whole;
+  }
+  return readStream(response.body, SIZE_LIMIT);
+}
+
+/** A stream's bytes, up to the limit and no further; undefined if there are more. */
+export async function readStream(stream: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const reader = stream.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (!ArrayBuffer.isView(value)) throw new TypeError("a body is made of bytes");
+    length += value.length;
+    if (length > limit) {
+      reader.cancel().catch(() => {});
+      return undefined;
+    }
+    chunks.push(value);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+function decoded(bytes: Uint8Array, charset: string | undefined): string {
+  try {
+    return new TextDecoder(charset).decode(bytes);
+  } catch {
+    return new TextDecoder().decode(bytes); // a charset that the host does not know
+  }
+}

@@ -1,0 +1,9 @@
+/** Which texts are taken for a video's id where strangers may send them: what could be read as more than one segment of a path is not. */
+
+/** What no id holds: separators, controls, and what stands for a broken character. */
+const REFUSED = /[/\\\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufffd]/u;
+
+/** Whether this can be an id. `u` in the pattern makes it see surrogates only where they stand alone. */
+export function isVideoId(text: string): boolean {
+  return text !== "" && text !== "." && text !== ".." && text.length <= 512 && !REFUSED.test(text);
+}

@@ -1,0 +1,95 @@
+/**
+ * Reads a notification. Its payload is not documented and it has no signature, so this finds a video's id in any
+ * likely shape and nothing else: it is a hint to ask now, never the truth. It never throws.
+ */
+
+import { readStream } from "./upstream.js";
+import { isVideoId } from "./video-id.js";
+
+const SIZE_LIMIT = 1_048_576;
+/** How many envelopes may lie in one another. */
+const DEPTH = 3;
+const ENVELOPES = ["data", "payload", "body", "result", "object", "event"];
+
+/**
+ * The video that a notification of any documented or likely shape is about: JSON or a form in the body, else the
+ * query; null when it names no video. Only a hint: confirm with `getStatus`. It uses the request's body up.
+ */
+export async function readWebhook(request: Request): Promise<{ videoId: string } | null> {
+  try {
+    const id = find(await bodyOf(request), 0) ?? find(fields(new URL(request.url).search), 0);
+    return id === undefined ? null : { videoId: id };
+  } catch {
+    return null; // a body that broke off, or a request that is none
+  }
+}
+
+/** The body as a value; undefined if it is neither JSON nor a form, or too long. */
+async function bodyOf(request: Request): Promise<unknown> {
+  if (!request.body || request.bodyUsed) return undefined;
+  let text: string;
+  try {
+    const bytes = await readStream(request.body, SIZE_LIMIT);
+    if (!bytes) return undefined;
+    text = new TextDecoder().decode(bytes);
+  } catch {
+    return undefined; // the query may still say it
+  }
+  const json = parsed(text);
+  if (json !== undefined) return json;
+  const type = request.headers.get("content-type") ?? "";
+  return /^\s*application\/x-www-form-urlencoded\b/i.test(type) ? fields(text) : undefined;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first value of each field. */
+function fields(text: string): Map<string, unknown> {
+  const first = new Map<string, unknown>();
+  for (const [name, value] of new URLSearchParams(text)) if (!first.has(name)) first.set(name, value);
+  return first;
+}
+
+/** The id that a value names, most telling names first. */
+function find(value: unknown, depth: number): string | undefined {
+  const get = reader(value);
+  if (!get) return undefined;
+  const named = idOf(get("videoId")) ?? idOf(get("video_id"));
+  if (named !== undefined) return named;
+  // The body of the status call, which other services of this API send.
+  const isStatus = typeof get("status") === "string" || Array.isArray(get("generatedContent"));
+  const own = idOf(get("id"));
+  if (isStatus && own !== undefined) return own;
+  const video = get("video");
+  const inVideo = reader(video);
+  const nested = inVideo ? (idOf(inVideo("videoId")) ?? idOf(inVideo("video_id")) ?? idOf(inVideo("id"))) : idOf(video);
+  if (nested !== undefined) return nested;
+  if (depth < DEPTH) {
+    for (const name of ENVELOPES) {
+      const content = get(name);
+      // Forms and queues put JSON into a text.
+      const found = find(typeof content === "string" ? parsed(content) : content, depth + 1);
+      if (found !== undefined) return found;
+    }
+  }
+  return own;
+}
+
+/** How to look into a value, if it has names at all: its own, never inherited ones. A list stands for its first entry. */
+function reader(value: unknown): ((name: string) => unknown) | undefined {
+  if (value instanceof Map) return (name) => value.get(name) as unknown;
+  const one: unknown = Array.isArray(value) ? value[0] : value;
+  if (typeof one !== "object" || one === null) return undefined;
+  return (name) => (Object.hasOwn(one, name) ? (one as Record<string, unknown>)[name] : undefined);
+}
+
+function idOf(value: unknown): string | undefined {
+  const text = Number.isSafeInteger(value) ? String(value) : value;
+  return typeof text === "string" && isVideoId(text) ? text : undefined;
+}
