@@ -15,7 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
  * @property {Record<string, string>} [headers]
  * @property {unknown} [body] JSON, unless it is a string or a Buffer
  * @property {number} [afterMs]
- * @property {"hang" | "stall" | "reset" | "cut"} [fault]
+ * @property {"hang" | "stall" | "reset" | "cut" | "endless"} [fault]
  *
  * @typedef {object} Arrival
  * @property {number} number from 1
@@ -61,7 +61,7 @@ function asReply(reply) {
 
 /**
  * Starts one for the duration of a test.
- * @param {import("node:test").TestContext} test
+ * @param {{ after: (act: () => void) => void }} test or whatever else ends
  * @param {(arrival: Arrival) => unknown} script
  */
 export async function scriptedServer(test, script) {
@@ -132,5 +132,15 @@ function answer(response, { status = 200, headers = {}, body = "", fault }) {
   response.writeHead(status, { "content-type": "application/json", ...headers });
   if (fault === "stall") return response.write(bytes.slice(0, Math.ceil(bytes.length / 2)));
   if (fault === "cut") return response.write(bytes.slice(0, 1), () => response.socket?.resetAndDestroy());
+  if (fault === "endless") return pour(response, Buffer.alloc(65_536, " "));
   response.end(status === 204 ? undefined : bytes);
+}
+
+/** Writes as long as the caller reads. @param {import("node:http").ServerResponse} response @param {Buffer} bytes */
+function pour(response, bytes) {
+  const more = () => {
+    while (!response.destroyed && response.write(bytes));
+  };
+  response.on("drain", more);
+  more();
 }

@@ -1,0 +1,142 @@
+// @ts-check
+/**
+ * The real workerd, from its own npm package: a Worker of a few modules behind a socket. A second socket
+ * leads to it through a visitor who leaves: that ends the Worker's request as Cloudflare does when a browser
+ * goes away, which workerd by itself does not do.
+ */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+
+const require = createRequire(import.meta.url);
+const { version } = require("workerd/package.json");
+/** @type {string} */
+const program = require("workerd").default;
+
+/** The newest date that this workerd knows: it is part of its version. */
+export const NEWEST_DATE = String(version).replace(/^\d+\.(\d{4})(\d\d)(\d\d)\..*$/, "$1-$2-$3");
+
+const VISITOR = `
+export default {
+  async fetch(request, env) {
+    const leaving = new AbortController();
+    setTimeout(() => leaving.abort(), Number(request.headers.get("leave-after-ms")));
+    try {
+      await env.WORKER.fetch(request.url, { signal: leaving.signal });
+      return new Response("stayed");
+    } catch {
+      return new Response("left");
+    }
+  },
+};`;
+
+/**
+ * Starts a Worker; it ends with this process.
+ * @param {object} worker
+ * @param {Record<string, string>} worker.modules file by name; the first is the Worker
+ * @param {string} worker.compatibilityDate
+ * @param {Record<string, string>} worker.environment
+ */
+export async function startWorkerd({ modules, compatibilityDate, environment }) {
+  const folder = mkdtempSync(join(tmpdir(), "iacrea-workerd-"));
+  for (const [name, file] of Object.entries(modules)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    copyFileSync(file, join(folder, name));
+  }
+  writeFileSync(join(folder, "visitor.js"), VISITOR);
+  const list = Object.keys(modules).map((name) => `(name = ${quoted(name)}, esModule = embed ${quoted(name)})`);
+  const bindings = Object.entries(environment).map(([name, text]) => `(name = ${quoted(name)}, text = ${quoted(text)})`);
+  writeFileSync(
+    join(folder, "config.capnp"),
+    `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "worker", worker = .worker),
+    (name = "visitor", worker = .visitor),
+    (name = "internet", network = (allow = ["local"])),
+  ],
+  sockets = [
+    (name = "worker", address = "127.0.0.1:0", http = (), service = "worker"),
+    (name = "visitor", address = "127.0.0.1:0", http = (), service = "visitor"),
+  ],
+);
+const worker :Workerd.Worker = (
+  modules = [${list.join(", ")}],
+  compatibilityDate = ${quoted(compatibilityDate)},
+  bindings = [${bindings.join(", ")}],
+);
+const visitor :Workerd.Worker = (
+  modules = [(name = "visitor.js", esModule = embed "visitor.js")],
+  compatibilityDate = ${quoted(NEWEST_DATE)},
+  bindings = [(name = "WORKER", service = "worker")],
+);
+`,
+  );
+  const child = spawn(program, ["serve", "config.capnp", "--control-fd=3", "--verbose"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
+  const end = () => {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once("exit", end);
+  let log = "";
+  const [, output, errors, control] = /** @type {import("node:stream").Readable[]} */ (/** @type {unknown} */ (child.stdio));
+  assert.ok(output && errors && control);
+  for (const stream of [output, errors]) stream.on("data", (data) => (log += data));
+  /** @type {Map<string, string>} */
+  const addresses = new Map();
+  const listening = new Promise((resolve) => {
+    createInterface(control).on("line", (line) => {
+      const { event, socket, port } = JSON.parse(line);
+      if (event === "listen") addresses.set(socket, `http://127.0.0.1:${port}`);
+      if (addresses.size === 2) resolve(undefined);
+    });
+  });
+  const ended = once(child, "exit").then(([code]) => assert.fail(`workerd ended with ${code}: ${log}`));
+  await Promise.race([listening, ended]);
+  ended.catch(() => {});
+  // The tests decide how long this process lives.
+  child.unref();
+  for (const stream of [output, errors, control]) /** @type {import("node:net").Socket} */ (stream).unref();
+  return {
+    origin: /** @type {string} */ (addresses.get("worker")),
+    /** Sends GET requests on, and leaves after the `leave-after-ms` that a header says. */
+    visitor: /** @type {string} */ (addresses.get("visitor")),
+    /** All that was written to the console. */
+    log: () => log,
+  };
+}
+
+/**
+ * A built module and what it imports of its own folder.
+ * @param {string} folder
+ * @param {string} name
+ * @returns {Record<string, string>} file by name
+ */
+export function closure(folder, name) {
+  /** @type {Record<string, string>} */
+  const files = {};
+  const add = (/** @type {string} */ file) => {
+    if (file in files) return;
+    files[file] = join(folder, file);
+    const text = readFileSync(join(folder, file), "utf8");
+    for (const [, imported] of text.matchAll(/(?:\bfrom|\bimport)\s*"(\.[^"]+)"/g)) {
+      if (imported) add(join(dirname(file), imported));
+    }
+  };
+  add(name);
+  return files;
+}
+
+/** A text as Cap'n Proto writes it. @param {string} text */
+function quoted(text) {
+  return JSON.stringify(text);
+}
