@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join, relative } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -50,6 +51,16 @@ describe("the tarball", { timeout: 120_000 }, () => {
         return long && inflateSync(Buffer.from(long, "base64")).equals(wasm);
       });
       assert.deepEqual(inlined, [`dist/${entry}.js`]);
+    }
+  });
+
+  it("gives the same names to require and import", async () => {
+    const require = createRequire(join(unpacked, "package.json"));
+    for (const entry of ["", "/slim", "/edge", "/simulator"]) {
+      const common = require(`iacrea-video${entry}`);
+      const module = await import(require.resolve(`iacrea-video${entry}`).replace("/cjs/", "/"));
+      assert.deepEqual(Object.keys(common).sort(), Object.keys(module).sort(), entry);
+      assert.ok(Object.keys(common).length > 0);
     }
   });
 

@@ -6,7 +6,10 @@ import {
   type ClientOptions, type DoneUpdate, type PollOptions, type VideoErrorCode, type VideoPoller, type VideoStatus,
   type VideoUpdate,
 } from "iacrea-video";
+import { createVideoProxy, readWebhook, type ProxyOptions } from "iacrea-video/edge";
 import { createSimulator, simulatorScenarios } from "iacrea-video/simulator";
+import wasm from "iacrea-video/iacrea-video.wasm";
+import * as slim from "iacrea-video/slim";
 
 /** Equal in both directions, not only assignable. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -104,4 +107,28 @@ export function simulate(): VideoClient {
   const id: string = simulator.createVideo();
   void id;
   return new VideoClient({ apiKey: "k", fetch: simulator.fetch });
+}
+
+export function bringTheModule(response: Promise<Response>, bytes: Uint8Array, sources: slim.WasmSource[]): VideoPoller {
+  const options: slim.SlimClientOptions = { wasm, baseUrl: new URL("https://example.com") };
+  sources.push("/video.wasm", new URL("https://example.com"), response, bytes, bytes.buffer as ArrayBuffer, () => response, { default: wasm });
+  // @ts-expect-error nowhere to take it from
+  new slim.VideoClient({ baseUrl: "/" });
+  const client = new slim.VideoClient(options);
+  holds<Same<slim.VideoUpdate, VideoUpdate>>();
+  return client.poll("id");
+}
+
+export async function serve(request: Request, secrets: Map<string, string>): Promise<Response> {
+  const options: ProxyOptions = {
+    apiKey: async (from) => secrets.get(from.url) ?? "", baseUrl: "https://example.com", allowedOrigins: ["https://example.com"],
+    authorize: (from, { id, kind }) => (kind === "auto" ? from.method === id : Promise.resolve(new Response())), shareMs: 0,
+  };
+  const handle: (request: Request) => Promise<Response> = createVideoProxy(options);
+  // @ts-expect-error a proxy without a key is none
+  createVideoProxy({ baseUrl: "https://example.com" });
+  const named = await readWebhook(request);
+  // @ts-expect-error it may name no video
+  named.videoId;
+  return named ? new Response(named.videoId) : handle(request);
 }

@@ -46,46 +46,31 @@ const SIMULATOR: Module = Module {
     file: "simulator.wasm",
 };
 /// The entries as ES modules, one for each condition that needs its own.
-const ENTRIES: [&str; 7] = [
+const ENTRIES: [&str; 9] = [
     "index",
     "index.workerd",
     "index.edge-light",
     "slim",
+    "edge",
+    "edge.workerd",
     "simulator",
     "simulator.workerd",
     "simulator.edge-light",
 ];
-/// The modules of the entries as CommonJS: (name in the package, name of the source).
-const COMMON_JS: [(&str, &str); 17] = [
-    ("index", "index.node"),
-    ("slim", "slim"),
-    ("simulator", "simulator.node"),
-    ("address", "address"),
-    ("client", "client"),
-    ("deadline", "deadline"),
-    ("dispose", "dispose"),
-    ("error", "error"),
-    ("file.node", "file.node"),
-    ("instantiate", "instantiate"),
-    ("poller", "poller"),
-    ("scenarios", "scenarios"),
-    ("signals", "signals"),
-    ("simulate", "simulate"),
-    ("types", "types"),
-    ("generated/simulator.glue", "generated/simulator.glue"),
-    ("generated/video.glue", "generated/video.glue"),
-];
 /// The declarations that users' compilers read; those of all other modules stay here.
-const DECLARATIONS: [&str; 9] = [
+const DECLARATIONS: [&str; 12] = [
     "index",
     "slim",
+    "edge",
     "simulator",
     "client",
     "dispose",
     "error",
+    "proxy",
     "simulate",
     "types",
     "wasm",
+    "webhook",
 ];
 
 /// What rustc's wasm32-unknown-unknown assumes of every engine; wasm-opt must assume no more.
@@ -298,18 +283,12 @@ fn bundle(tools: &NodePackage) -> Result<()> {
         "--platform=neutral",
         "--external:*.wasm",
         "--external:*.wasm?module",
+        "--external:cloudflare:workers",
         "--outdir=dist",
     ]);
     run_program(&mut modules, "see its messages above")?;
     let mut common_js = esbuild(tools);
-    common_js.args(COMMON_JS.map(|(name, source)| {
-        let ending = if source.ends_with(".glue") {
-            "js"
-        } else {
-            "ts"
-        };
-        format!("{name}=src/{source}.{ending}")
-    }));
+    common_js.args(common_js_modules()?);
     common_js.args(["--format=cjs", "--platform=node", "--outdir=dist/cjs"]);
     common_js.arg("--inject:src/text.node.ts");
     run_program(&mut common_js, "see its messages above")?;
@@ -332,6 +311,42 @@ fn bundle(tools: &NodePackage) -> Result<()> {
         write_if_changed(&dist.join("cjs").join(&file), &text)?;
     }
     Ok(())
+}
+
+/// What esbuild shall make CommonJS of, as `name=source`: all modules but those that only other hosts or
+/// compilers read, and of an entry with a twin for Node that twin alone.
+fn common_js_modules() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(workspace::root().join("pkg/src")).context("cannot list pkg/src")? {
+        let file = entry?.file_name().to_string_lossy().into_owned();
+        if let Some(name) = file
+            .strip_suffix(".ts")
+            .filter(|name| !name.ends_with(".d"))
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    let elsewhere = |name: &str| {
+        name.ends_with(".workerd")
+            || name.ends_with(".edge-light")
+            || ["inlined", "text.node", "types", "wasm"].contains(&name)
+    };
+    let mut modules: Vec<_> = names
+        .iter()
+        .filter(|name| !elsewhere(name) && !names.contains(&format!("{name}.node")))
+        .map(|name| match name.as_str() {
+            "index.node" | "simulator.node" => {
+                format!("{}=src/{name}.ts", name.trim_end_matches(".node"))
+            }
+            _ => format!("{name}=src/{name}.ts"),
+        })
+        .collect();
+    for module in [VIDEO, SIMULATOR] {
+        let glue = format!("generated/{}.glue", module.name);
+        modules.push(format!("{glue}=src/{glue}.js"));
+    }
+    Ok(modules)
 }
 
 fn esbuild(tools: &NodePackage) -> Command {
