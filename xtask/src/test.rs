@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::browser::Browser;
+use crate::browser::{self, Browser, WebKit};
 use crate::node::{self, NodePackage};
 use crate::process::{self, cargo, run as run_program};
 use crate::target::{Purpose, Toolchain};
@@ -39,7 +39,7 @@ struct Section {
     run: fn(&Machine) -> Result<()>,
 }
 
-const SECTIONS: [Section; 14] = [
+const SECTIONS: [Section; 15] = [
     Section {
         name: "format",
         title: "cargo fmt",
@@ -89,6 +89,11 @@ const SECTIONS: [Section; 14] = [
         name: "browser",
         title: "the page in Chromium",
         run: in_browser,
+    },
+    Section {
+        name: "engines",
+        title: "the page in Firefox and WebKitGTK",
+        run: in_engines,
     },
     Section {
         name: "lint-wasm",
@@ -290,8 +295,10 @@ fn types(_: &Machine) -> Result<()> {
     NodePackage::install("tests")?;
     for project in [
         "../tests/types",
-        "../tests/browser",
+        "../tests/edge",
         "../tests/package",
+        "../tests/browser",
+        "../tests/engines",
         "../www",
     ] {
         let mut tsc = tools.tool("tsc");
@@ -335,6 +342,22 @@ fn in_browser(machine: &Machine) -> Result<()> {
     let browser = Browser::find()?;
     let mut tests = node_tests("browser")?;
     chromium(&mut tests, &browser)
+        .env("XTASK_BIN", &machine.program)
+        .env("SCREENSHOTS", workspace::root().join("tests/screenshots"));
+    run_program(&mut tests, SEE_ABOVE)
+}
+
+fn in_engines(machine: &Machine) -> Result<()> {
+    let firefox = browser::firefox()?;
+    let webkit = WebKit::find()?;
+    let simulator = simulator()?;
+    let mut tests = node_tests("engines")?;
+    tests
+        .env("FIREFOX", firefox)
+        .env("WEBKIT_DRIVER", webkit.driver)
+        .env("WEBKIT_BROWSER", webkit.browser)
+        .env("XVFB", webkit.xvfb)
+        .env("SIMULATOR_BIN", simulator)
         .env("XTASK_BIN", &machine.program)
         .env("SCREENSHOTS", workspace::root().join("tests/screenshots"));
     run_program(&mut tests, SEE_ABOVE)
