@@ -123,6 +123,7 @@ async function open(call, url, size) {
       // It shows what the window does, and no screen limits that.
       const [width, height, whole] = await page.run("[innerWidth, innerHeight, document.documentElement.scrollHeight]");
       await page.resize({ width, height: whole });
+      await page.run("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(drawn, 100))))");
       await writeFile(path, await call("GET", `${session}/screenshot`), "base64");
       await page.resize({ width, height });
     },
