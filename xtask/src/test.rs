@@ -302,7 +302,7 @@ fn types(_: &Machine) -> Result<()> {
         "../www",
     ] {
         let mut tsc = tools.tool("tsc");
-        run_program(tsc.args(["--noEmit", "--project", &project]), SEE_ABOVE)?;
+        run_program(tsc.args(["--noEmit", "--project", project]), SEE_ABOVE)?;
     }
     run_program(&mut node_tests("types")?, SEE_ABOVE)
 }
