@@ -4,10 +4,10 @@
  */
 
 import { checkedBase, endpointOf } from "./address.js";
-import { DEFAULT_TIMEOUT_MS, LOADING_MS, within } from "./deadline.js";
+import { LOADING_MS, within } from "./deadline.js";
 import { dispose } from "./dispose.js";
 import { asVideoError, invalidArgument, type VideoError } from "./error.js";
-import type { Instance, Load } from "./instantiate.js";
+import type { Instance, Loader } from "./instantiate.js";
 import { Poller, type PollHandle, type PollListener } from "./poller.js";
 import { Signals } from "./signals.js";
 import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, VideoPoller, VideoStatus } from "./types.js";
@@ -24,17 +24,17 @@ interface ClientHandle {
   limit(concurrency: number): { free(): void };
 }
 
-/** A client of the module that `load` brings. */
+/** A client of the module that the loader brings. */
 export class ModuleClient {
-  readonly #load: Load<Module>;
+  readonly #loader: Loader<Module>;
   readonly #config: Config;
   #connected: { readonly instance: Instance<Module>; readonly client: ClientHandle } | undefined;
   readonly #pollers = new Set<Poller>();
   readonly #signals = new Signals();
 
   /** @internal */
-  constructor(load: Load<Module>, options: ClientOptions) {
-    this.#load = load;
+  constructor(loader: Loader<Module>, options: ClientOptions) {
+    this.#loader = loader;
     this.#config = checked(options);
   }
 
@@ -59,7 +59,7 @@ export class ModuleClient {
           controller.abort();
         })));
       }
-      this.#connect(LOADING_MS, "internal").then(async ({ instance: { crash }, client }) => {
+      this.#connect().then(async ({ instance: { crash }, client }) => {
         if (signal?.aborted) return;
         crash.check();
         unhooks.push(crash.listen(fail));
@@ -115,15 +115,15 @@ export class ModuleClient {
     const connect = async () => {
       if (refused) throw refused;
       const { timeoutMs } = options;
-      const limited = typeof timeoutMs === "number" && timeoutMs > 0; // anything else the core refuses
+      // Anything else the core refuses.
+      const limited = this.#loader.afar && typeof timeoutMs === "number" && timeoutMs > 0;
       const began = performance.now();
-      const { instance, client } = await this.#connect(limited ? timeoutMs : DEFAULT_TIMEOUT_MS, "timeout");
+      const { instance, client } = await this.#connect(limited ? timeoutMs : Infinity);
       const spent = Math.round(performance.now() - began);
       return {
         crash: instance.crash,
         start: (listener: PollListener) => {
           prepare?.(client);
-          // The module may have been long on its way.
           const rest = limited ? { ...options, timeoutMs: Math.max(timeoutMs - spent, 1) } : options;
           return client.poll(id, rest, listener);
         },
@@ -136,10 +136,13 @@ export class ModuleClient {
     return poller;
   }
 
-  /** The module's side of this client, in the instance that is alive. A module that is not there after `ms` fails as `late`. */
-  async #connect(ms: number, late: "internal" | "timeout") {
-    const loading = this.#load();
-    const instance = "exports" in loading ? loading : await within(ms, loading, late);
+  /** The module's side of this client, in the instance that is alive; a "timeout" if it is not there after `ms`. */
+  async #connect(ms = Infinity) {
+    const loading = this.#loader.load();
+    let instance: Instance<Module>;
+    if ("exports" in loading) instance = loading;
+    else if (ms >= LOADING_MS) instance = await loading;
+    else instance = await within(ms, loading, "timeout", () => this.#loader.forget(loading));
     if (this.#connected?.instance !== instance) {
       this.#connected = { instance, client: new instance.exports.Client(this.#config) };
     }
@@ -148,12 +151,12 @@ export class ModuleClient {
 }
 
 /** The client of an entry that shares its types with the default one. @internal */
-export function clientOf(load: Load<Module>): new (options?: ClientOptions) => ModuleClient {
+export function clientOf(loader: Loader<Module>): new (options?: ClientOptions) => ModuleClient {
   return class extends ModuleClient {
     static override readonly name: string = "VideoClient";
 
     constructor(options: ClientOptions = {}) {
-      super(load, options);
+      super(loader, options);
     }
   };
 }

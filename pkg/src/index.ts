@@ -14,7 +14,7 @@ export type {
   VideoPoller, VideoStatus, VideoUpdate,
 } from "./types.js";
 
-const load = /* @__PURE__ */ lazy<Module>(createGlue, () => compileInlined(inlined));
+const loader = /* @__PURE__ */ lazy<Module>(createGlue, () => compileInlined(inlined));
 
 /** Waits for videos of one account. */
 export class VideoClient extends ModuleClient {
@@ -23,6 +23,6 @@ export class VideoClient extends ModuleClient {
 
   /** Throws a `VideoError` "invalid_argument" for options that cannot work. Nothing is loaded or sent before the first call. */
   constructor(options: ClientOptions = {}) {
-    super(load, options);
+    super(loader, options);
   }
 }

@@ -4,6 +4,8 @@
  * and the next caller gets a fresh one.
  */
 
+import { LOADING_MS, within } from "./deadline.js";
+
 /** What the build makes of wasm-bindgen's glue. */
 export interface Glue<T> {
   readonly imports: WebAssembly.Imports;
@@ -26,47 +28,72 @@ export interface Crash {
   listen(act: (trap: unknown) => void): () => void;
 }
 
-/** Gives the instance that is alive, made at the first call. */
-export type Load<T> = () => Instance<T> | Promise<Instance<T>>;
-
-/**
- * Of a module that `compile` brings. Calls that come together share one instance; a failure is forgotten,
- * so that the next call tries again.
- */
-export function lazy<T>(createGlue: () => Glue<T>, compile: () => Promise<WebAssembly.Module>): Load<T> {
-  let compiling: Promise<WebAssembly.Module> | undefined;
-  let starting: Promise<Instance<T>> | undefined;
-  let alive: Instance<T> | undefined;
-  const start = async () => {
-    try {
-      const module = await (compiling ??= compile());
-      const glue = createGlue();
-      const instance = await WebAssembly.instantiate(module, glue.imports);
-      return (alive = begin(glue, instance, () => {
-        alive = starting = undefined;
-      }));
-    } catch (error) {
-      compiling = starting = undefined;
-      throw explained(error);
-    }
-  };
-  return () => alive ?? (starting ??= start());
+/** Where instances come from. */
+export interface Loader<T> {
+  /** Whether the module comes from afar, so that a poll's deadline covers the wait for it. */
+  readonly afar: boolean;
+  /** The instance that is alive, made at the first call. */
+  load(): Instance<T> | Promise<Instance<T>>;
+  /** Has the next call begin anew if this is still under way. Whoever waits for it still gets it. */
+  forget(loading: Promise<Instance<T>>): void;
 }
 
 /**
- * Of a module that the host has compiled, as edge runtimes do. The instance is made within the call: there,
+ * Instances of a module that `compile` brings. Calls that come together share one; a failure is forgotten, so
+ * that the next call tries again.
+ */
+export function lazy<T>(createGlue: () => Glue<T>, compile: () => Promise<WebAssembly.Module>, afar = false): Loader<T> {
+  let module: WebAssembly.Module | undefined;
+  let loading: Promise<Instance<T>> | undefined;
+  let alive: Instance<T> | undefined;
+  const start = async () => {
+    try {
+      module ??= await compile();
+      const glue = createGlue();
+      const instance = await WebAssembly.instantiate(module, glue.imports);
+      return (alive = begin(glue, instance, () => {
+        alive = undefined;
+      }));
+    } catch (error) {
+      throw explained(error);
+    }
+  };
+  return {
+    afar,
+    load() {
+      if (alive) return alive;
+      if (!loading) {
+        const own = within(LOADING_MS, start(), "internal", () => {});
+        const forget = () => this.forget(own);
+        own.then(forget, forget);
+        loading = own;
+      }
+      return loading;
+    },
+    forget(given) {
+      if (loading === given) loading = undefined;
+    },
+  };
+}
+
+/**
+ * Instances of a module that the host has compiled, as edge runtimes do. They are made within the call: there,
  * a promise dies with the request that made it, so none may be left for another request to wait on.
  */
-export function precompiled<T>(createGlue: () => Glue<T>, module: WebAssembly.Module): Load<T> {
+export function precompiled<T>(createGlue: () => Glue<T>, module: WebAssembly.Module): Loader<T> {
   let alive: Instance<T> | undefined;
-  return () => {
-    if (!alive) {
-      const glue = createGlue();
-      alive = begin(glue, new WebAssembly.Instance(module, glue.imports), () => {
-        alive = undefined;
-      });
-    }
-    return alive;
+  return {
+    afar: false,
+    load() {
+      if (!alive) {
+        const glue = createGlue();
+        alive = begin(glue, new WebAssembly.Instance(module, glue.imports), () => {
+          alive = undefined;
+        });
+      }
+      return alive;
+    },
+    forget() {},
   };
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Glue } from "./generated/simulator.glue.js";
-import type { Crash, Load } from "./instantiate.js";
+import type { Crash, Loader } from "./instantiate.js";
 import { catalogue } from "./scenarios.js";
 import type { VideoErrorCode } from "./types.js";
 
@@ -102,8 +102,11 @@ const CHUNK = 65_536;
 const MIN_LATENCY_MS = 20;
 const MAX_LATENCY_MS = 60;
 
-/** A pretend server of the model that `load` brings. @internal */
-export function simulate(load: Load<Module>, options: SimulatorOptions = {}): Simulator {
+/** A pretend server of the model that the loader brings. @internal */
+export function simulate(loader: Loader<Module>, options: SimulatorOptions = {}): Simulator {
+  if (typeof Response !== "function") {
+    throw new TypeError("the simulator answers with a Response, which this host lacks: pretend browsers need it from outside");
+  }
   const { apiKey = "demo-key", seed = 0, scenario = "happy", speed = 1 } = options;
   const mediaBase = resolved(options.mediaBase ?? "https://simulator.invalid/media");
   check(scenario, speed, seed);
@@ -125,7 +128,7 @@ export function simulate(load: Load<Module>, options: SimulatorOptions = {}): Si
   };
 
   const start = async (): Promise<Model> => {
-    const instance = await load();
+    const instance = await loader.load();
     const started = new instance.exports.Simulator(apiKey, seed, scenario, speed, mediaBase);
     for (const id of videos.keys()) register(started, id);
     crash = instance.crash;

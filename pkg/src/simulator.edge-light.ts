@@ -7,6 +7,6 @@ import { simulate, type SimulatorOptions } from "./simulate.js";
 
 export { scenarioCatalogue, simulatorScenarios } from "./simulate.js";
 
-const load = /* @__PURE__ */ precompiled(createGlue, module);
+const loader = /* @__PURE__ */ precompiled(createGlue, module);
 
-export const createSimulator = (options?: SimulatorOptions) => simulate(load, options);
+export const createSimulator = (options?: SimulatorOptions) => simulate(loader, options);

@@ -11,9 +11,9 @@ export type {
   SavedVideo, SimulatedRequest, SimulatedVideoOptions, Simulator, SimulatorOptions, SimulatorScenario,
 } from "./simulate.js";
 
-const load = /* @__PURE__ */ lazy(createGlue, () => compileInlined(inlined));
+const loader = /* @__PURE__ */ lazy(createGlue, () => compileInlined(inlined));
 
 /** A pretend server behind the signature of fetch, for tests and demos. Throws a RangeError for options that cannot work. */
 export function createSimulator(options: SimulatorOptions = {}): Simulator {
-  return simulate(load, options);
+  return simulate(loader, options);
 }

@@ -4,7 +4,7 @@ import { ModuleClient, type Module } from "./client.js";
 import { LOADING_MS } from "./deadline.js";
 import { invalidArgument } from "./error.js";
 import { createGlue } from "./generated/video.glue.js";
-import { lazy, precompiled, type Load } from "./instantiate.js";
+import { lazy, precompiled, type Loader } from "./instantiate.js";
 import type { ClientOptions } from "./types.js";
 
 export { VideoError } from "./error.js";
@@ -40,36 +40,36 @@ export class VideoClient extends ModuleClient {
 
   /** Throws a `VideoError` "invalid_argument" for options that cannot work. Nothing is loaded or sent before the first call. */
   constructor(options: SlimClientOptions) {
-    super(loadFrom((options as Partial<SlimClientOptions> | undefined)?.wasm), options);
+    super(loaderFor((options as Partial<SlimClientOptions> | undefined)?.wasm), options);
   }
 }
 
-const byAddress = /* @__PURE__ */ new Map<string, Load<Module>>();
-const byObject = /* @__PURE__ */ new WeakMap<object, Load<Module>>();
+const byAddress = /* @__PURE__ */ new Map<string, Loader<Module>>();
+const byObject = /* @__PURE__ */ new WeakMap<object, Loader<Module>>();
 
-function loadFrom(source: unknown): Load<Module> {
+function loaderFor(source: unknown): Loader<Module> {
   if (source instanceof URL) source = source.href;
   if (typeof source === "string" && source !== "") {
     const address = source;
-    return kept(byAddress, address, () => lazy(createGlue, () => compile(address)));
+    return kept(byAddress, address, () => lazy(createGlue, () => compile(address), true));
   }
   if (typeof source === "function") {
     const bring = source as () => unknown;
-    return kept(byObject, bring, () => lazy(createGlue, async () => compile(await bring())));
+    return kept(byObject, bring, () => lazy(createGlue, async () => compile(await bring()), true));
   }
   if (typeof source === "object" && source !== null) {
     const given = source;
     return kept(byObject, given, () =>
-      isModule(given) ? precompiled(createGlue, given as WebAssembly.Module) : lazy(createGlue, async () => compile(await given)),
+      isModule(given) ? precompiled(createGlue, given as WebAssembly.Module) : lazy(createGlue, async () => compile(await given), true),
     );
   }
   throw invalidArgument("wasm must be an address, a Response, bytes, a WebAssembly.Module, a promise of one, or a function that returns one");
 }
 
-function kept<K>(known: { get(key: K): Load<Module> | undefined; set(key: K, load: Load<Module>): unknown }, key: K, make: () => Load<Module>) {
-  let load = known.get(key);
-  if (!load) known.set(key, (load = make()));
-  return load;
+function kept<K>(known: { get(key: K): Loader<Module> | undefined; set(key: K, loader: Loader<Module>): unknown }, key: K, make: () => Loader<Module>) {
+  let loader = known.get(key);
+  if (!loader) known.set(key, (loader = make()));
+  return loader;
 }
 
 async function compile(given: unknown): Promise<WebAssembly.Module> {
