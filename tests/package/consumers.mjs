@@ -32,9 +32,13 @@ import { KEY, url as simulator } from "./simulator.mjs";
  * @property {string} name its folder in consumers/
  * @property {string} [scaffold] the folder with the files it shares with another
  * @property {number} [node] the version of Node that it needs
+ * @property {string} [bin] a folder in node_modules with its program, where no script may be run to put it into .bin
  * @property {(installed: import("./tarball.mjs").Installed) => Promise<unknown>} [prepare] done once, before all its ways
  * @property {readonly Way[]} ways
  */
+
+/** What a server of a consumer's own is told. */
+const SECRETS = { IACREA_API_KEY: KEY, IACREA_BASE_URL: simulator };
 
 /**
  * A page in these folders of the consumer, which asks its own origin. The first that has a file gives it.
@@ -58,8 +62,8 @@ function page(folders, file = "index.html") {
  * @param {(address: string, id: string) => Promise<any>} ask
  */
 function served(command, ask) {
-  return async (/** @type {Task} */ { installed: { dir, path }, id }) => {
-    const server = await serve(command, { cwd: dir, path, env: { IACREA_API_KEY: KEY, IACREA_BASE_URL: simulator } });
+  return async (/** @type {Task} */ { installed: { place }, id }) => {
+    const server = await serve(command, { ...place, env: { ...place.env, ...SECRETS } });
     try {
       return await ask(server.address, id);
     } catch (error) {
@@ -98,9 +102,9 @@ function route(route) {
 
 /** A program that prints what it has. @param {readonly string[]} command */
 function program(...command) {
-  return async (/** @type {Task} */ { installed: { dir, path }, id }) => {
-    const env = { API_BASE: simulator, VIDEO_ID: id, IACREA_API_KEY: KEY };
-    const output = await run(command, { cwd: dir, path, env, limitMs: 90_000 });
+  return async (/** @type {Task} */ { installed: { place }, id }) => {
+    const env = { ...place.env, API_BASE: simulator, VIDEO_ID: id, IACREA_API_KEY: KEY };
+    const output = await run(command, { ...place, env, limitMs: 90_000 });
     return JSON.parse(output.trim().split("\n").at(-1) ?? "");
   };
 }
@@ -177,13 +181,13 @@ const nextDevServer = ["next", "dev", "--hostname", "127.0.0.1", "--port", "0"];
 const nextProxy = fileURLToPath(new URL("../../examples/proxy/next-route.js", import.meta.url));
 
 /** The route of the examples, at the place that they name. @param {import("./tarball.mjs").Installed} installed */
-async function prepareNext({ dir, path }) {
+async function prepareNext({ dir, place }) {
   if (existsSync(nextProxy)) {
     const place = join(dir, "app/api/video-editor/generate/[...path]/route.js");
     await mkdir(dirname(place), { recursive: true });
     await cp(nextProxy, place);
   }
-  await run(["next", "build"], { cwd: dir, path, env: { IACREA_API_KEY: KEY, IACREA_BASE_URL: simulator } });
+  await run(["next", "build"], { ...place, env: { ...place.env, ...SECRETS } });
 }
 
 /** @type {readonly Consumer[]} */
@@ -277,6 +281,7 @@ export const consumers = [
   },
   {
     name: "bun",
+    bin: `@oven/bun-${process.platform === "win32" ? "windows" : process.platform}-${process.arch === "arm64" ? "aarch64" : process.arch}/bin`,
     ways: [
       { name: "Bun", family: "other runtime", quick: true, run: program("bun", "shared/program.mjs") },
       { name: "Bun, require", family: "other runtime", quick: true, run: program("bun", "shared/program.cjs") },

@@ -42,9 +42,9 @@ async function sizeOf(folder) {
  * @param {import("./tarball.mjs").Installed} installed
  */
 async function gets(way, installed) {
-  if (way.build) await run(way.build, { cwd: installed.dir, path: installed.path });
+  if (way.build) await run(way.build, installed.place);
   // The consumer's own tests say what they expect; they fail the command.
-  if (way.test) return void (await run(way.test, { cwd: installed.dir, path: installed.path, limitMs: 90_000 }));
+  if (way.test) return void (await run(way.test, { ...installed.place, limitMs: 90_000 }));
   assert.ok(way.run);
   const id = await createVideo();
   const result = await way.run({ installed, id });
@@ -62,11 +62,11 @@ async function gets(way, installed) {
 }
 
 describe("a consumer gets its video", { concurrency: 2, timeout: 900_000 }, () => {
-  for (const { name, ways, scaffold, node, prepare } of consumers) {
+  for (const { name, ways, prepare, ...needs } of consumers) {
     const chosen = ways.filter(({ quick }) => quick || all);
     if (chosen.length === 0 || (only !== undefined && !name.includes(only))) continue;
     it(name, async (test) => {
-      const { value: installed, seconds } = await timed(() => install(name, { scaffold, node }));
+      const { value: installed, seconds } = await timed(() => install(name, needs));
       const versions = Object.entries(installed.versions).map((version) => version.join(" ")).join(", ");
       rows.push({ consumer: name, versions, result: "installed", seconds: seconds.toFixed(1), bytes: "" });
       if (prepare) {

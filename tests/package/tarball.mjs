@@ -59,18 +59,17 @@ async function unpack() {
 /**
  * @typedef {object} Installed
  * @property {string} dir
- * @property {string} node the Node it is run by
- * @property {readonly string[]} path where its programs are
+ * @property {import("./programs.mjs").Place} place where its programs are run, and keep what they want to keep
  * @property {Record<string, string>} versions of what it asked for
  */
 
 /**
  * A consumer's files with the package and what else its package.json asks for.
  * @param {string} name
- * @param {{ scaffold?: string | undefined, node?: number | undefined }} [options] the folder with the files it shares with another; the version of Node that it needs
+ * @param {{ scaffold?: string | undefined, node?: number | undefined, bin?: string | undefined }} [options] the folder with the files it shares with another; the version of Node that it needs; a folder of programs in node_modules
  * @returns {Promise<Installed>}
  */
-export async function install(name, { scaffold, node } = {}) {
+export async function install(name, { scaffold, node, bin = ".bin" } = {}) {
   const dir = join(scratch, name);
   for (const from of [scaffold, name]) {
     if (from && existsSync(join(consumers, from))) await cp(join(consumers, from), dir, { recursive: true });
@@ -95,5 +94,8 @@ export async function install(name, { scaffold, node } = {}) {
     assert.equal(versions[dependency], manifest.dependencies[dependency], `${name} pins ${dependency}`);
   }
   if (node) versions.node = node === own ? process.versions.node : (NODES.get(node) ?? "");
-  return { dir, node: program, path: [join(dir, "node_modules/.bin"), dirname(program)], versions };
+  const temporary = join(dir, ".tmp");
+  await mkdir(temporary);
+  const env = { TMPDIR: temporary, XDG_CACHE_HOME: temporary, XDG_CONFIG_HOME: temporary };
+  return { dir, place: { cwd: dir, path: [join(dir, "node_modules", bin), dirname(program)], env }, versions };
 }

@@ -1,12 +1,15 @@
 "use client";
 
 import { VideoClient } from "iacrea-video";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { show } from "../shared/show.js";
 import { watch } from "../shared/watch.js";
 
 export default function Page() {
+  const shown = useRef(false);
   useEffect(() => {
+    if (shown.current) return; // in development effects run twice
+    shown.current = true;
     show(({ baseUrl, id }) => watch(new VideoClient({ baseUrl }), id));
   }, []);
   return <h1>Next</h1>;
