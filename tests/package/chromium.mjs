@@ -40,7 +40,11 @@ export async function resultOf(address, { before, complaints } = {}) {
     page.on("console", (message) => {
       if (message.type() === "error" && !/favicon\.ico/.test(message.location().url)) complain(message.text());
     });
-    page.on("requestfailed", (request) => complain(`${request.url()} ${request.failure()?.errorText}`));
+    page.on("requestfailed", (request) => {
+      const why = request.failure()?.errorText;
+      // So Chromium calls many an answer with `no-store` whose body was read by a reader to its end.
+      if (why !== "net::ERR_ABORTED") complain(`${request.url()} ${why}`);
+    });
     if (before) await page.addInitScript(before);
     await page.goto(address);
     const result = await page

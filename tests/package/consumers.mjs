@@ -76,7 +76,7 @@ function served(command, ask) {
 
 /** A page of such a server, which asks another origin. @param {string} address @param {string} id */
 async function pageElsewhere(address, id) {
-  const host = await startHost([]);
+  const host = await startHost([], { allowedOrigins: [address] });
   try {
     return await resultOf(`${address}/?${new URLSearchParams({ id, base: host.url })}`);
   } finally {
@@ -323,6 +323,10 @@ export const consumers = [
   {
     name: "jest-jsdom",
     scaffold: "jest",
-    ways: [{ name: "Jest 30, jsdom", family: "test runner", test: ["jest", "--env", "jsdom"] }],
+    ways: [
+      // Without fetch, Response and streams, which users who need them add by the second.
+      { name: "Jest 30, jsdom", family: "test runner", test: ["jest", "--env", "jsdom", "mock"] },
+      { name: "Jest 30, jest-fixed-jsdom", family: "test runner", test: ["jest", "--env", "jest-fixed-jsdom", "app"] },
+    ],
   },
 ];

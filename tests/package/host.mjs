@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * A plain web server for what a consumer has built: files of a few folders with their right MIME types,
- * and a route that asks the simulator with the key, for pages of any origin. Pages never see the key.
+ * and the package's own proxy before the simulator. Pages never see the key.
  */
 
 import assert from "node:assert/strict";
@@ -9,7 +9,11 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
+import { pathToFileURL } from "node:url";
 import { KEY, url as simulator } from "./simulator.mjs";
+import { unpacked } from "./tarball.mjs";
+
+const { createVideoProxy } = await import(pathToFileURL(join(unpacked, "dist/edge.js")).href);
 
 const TYPES = new Map([
   [".css", "text/css"],
@@ -23,6 +27,7 @@ const TYPES = new Map([
 /**
  * @typedef {object} Options
  * @property {Record<string, string>} [headers] of all files
+ * @property {readonly string[]} [allowedOrigins] of pages that are served elsewhere
  * @property {(path: string, response: import("node:http").ServerResponse) => boolean} [answer] whether it has taken the request for a file over
  */
 
@@ -31,14 +36,16 @@ const TYPES = new Map([
  * @param {readonly string[]} folders
  * @param {Options} [options]
  */
-export async function startHost(folders, { headers = {}, answer } = {}) {
+export async function startHost(folders, { headers = {}, allowedOrigins = [], answer } = {}) {
+  // Each request of a page shows in the simulator's log: none is answered from another's answer.
+  const proxy = createVideoProxy({ apiKey: KEY, baseUrl: simulator, allowedOrigins, shareMs: 0 });
   /** What was asked for, in order. @type {string[]} */
   const paths = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://host.invalid");
     paths.push(pathname);
     try {
-      if (pathname.startsWith("/api/video-editor/")) return await forward(request, pathname, response);
+      if (pathname.startsWith("/api/video-editor/")) return await pass(request, proxy, response);
       for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
       if (answer?.(pathname, response)) return;
       const file = normalize(decodeURIComponent(pathname.endsWith("/") ? `${pathname}index.html` : pathname));
@@ -69,16 +76,17 @@ export async function startHost(folders, { headers = {}, answer } = {}) {
 }
 
 /**
+ * From Node's way of requests to the web's, and back.
  * @param {import("node:http").IncomingMessage} request
- * @param {string} path
+ * @param {(request: Request) => Promise<Response>} proxy
  * @param {import("node:http").ServerResponse} response
  */
-async function forward({ method }, path, response) {
-  const cors = { "access-control-allow-origin": "*", "access-control-allow-headers": "*" };
-  if (method === "OPTIONS") return void response.writeHead(204, cors).end();
-  if (method !== "GET") return void response.writeHead(405).end();
-  const answer = await fetch(simulator + path, { headers: { "x-api-key": KEY }, redirect: "manual" });
-  const body = Buffer.from(await answer.arrayBuffer());
-  response.writeHead(answer.status, { ...cors, "content-type": answer.headers.get("content-type") ?? "text/plain" });
-  response.end(body);
+async function pass({ method = "GET", url, headers }, proxy, response) {
+  const asked = new Request(new URL(url ?? "/", `http://${headers.host}`), {
+    method,
+    headers: Object.entries(headers).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])),
+  });
+  const answer = await proxy(asked);
+  response.writeHead(answer.status, Object.fromEntries(answer.headers));
+  response.end(Buffer.from(await answer.arrayBuffer()));
 }
