@@ -18,8 +18,9 @@ import { install, remove } from "./tarball.mjs";
 const only = process.env.CONSUMER;
 const all = Boolean(process.env.ALL) || only !== undefined;
 
-/** @type {{ consumer: string, versions: string, result: string, seconds: string, bytes: string }[]} */
-const rows = [];
+/** @typedef {{ consumer: string, versions: string, result: string, seconds: string, bytes: string }} Row */
+/** What they took, by consumer, for several are at work at once. @type {Row[][]} */
+const groups = [];
 
 /** @template T @param {() => Promise<T>} work @returns {Promise<{ value: T, seconds: number }>} */
 async function timed(work) {
@@ -65,6 +66,9 @@ describe("a consumer gets its video", { concurrency: 2, timeout: 900_000 }, () =
   for (const { name, ways, prepare, ...needs } of consumers) {
     const chosen = ways.filter(({ quick }) => quick || all);
     if (chosen.length === 0 || (only !== undefined && !name.includes(only))) continue;
+    /** @type {Row[]} */
+    const rows = [];
+    groups.push(rows);
     it(name, async (test) => {
       const { value: installed, seconds } = await timed(() => install(name, needs));
       const versions = Object.entries(installed.versions).map((version) => version.join(" ")).join(", ");
@@ -99,7 +103,7 @@ describe("a consumer gets its video", { concurrency: 2, timeout: 900_000 }, () =
 
 function print() {
   const columns = /** @type {const} */ (["consumer", "versions", "result", "seconds", "bytes"]);
-  const table = [Object.fromEntries(columns.map((column) => [column, column])), ...rows];
+  const table = [Object.fromEntries(columns.map((column) => [column, column])), ...groups.flat()];
   const widths = columns.map((column) => Math.max(...table.map((row) => (row[column] ?? "").length)));
   for (const row of table) {
     const cells = columns.map((column, index) => {
