@@ -449,6 +449,18 @@ for (const host of all) {
       });
     });
 
+    it("has a reader of notifications beside it", async () => {
+      for (const [target, body, read] of [
+        ["/webhook", '{"status":"DONE","id":"v"}', { videoId: "v" }],
+        ["/webhook?id=q", "{", { videoId: "q" }],
+        ["/webhook", "x".repeat(1_048_577), null],
+        ["/webhook", "", null],
+      ]) {
+        const answer = await send(host.origin, String(target), { method: "POST", body: String(body) });
+        assert.deepEqual(JSON.parse(answer.body), read);
+      }
+    });
+
     describe("takes the key of each tenant", () => {
       for (const [tenant, key] of [
         ["a", "secret-of-a"],

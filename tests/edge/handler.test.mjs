@@ -1,0 +1,355 @@
+// @ts-check
+/** The handler by itself, in Node: its options, how it calls fetch, its limits of time and memory, and that it never rejects. */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, it } from "node:test";
+import { inspect } from "node:util";
+import { createVideoProxy, dist, VideoError } from "./package.mjs";
+import { BASE, done, KEY } from "./upstream.mjs";
+
+/** @typedef {import("./package.mjs").ProxyOptions} ProxyOptions */
+
+/** @param {string} [id] @param {RequestInit} [init] */
+const request = (id = "v", init) => new Request(`https://site.example${BASE}/${id}`, init);
+const answering = () => async () => Response.json(done);
+
+/** @param {Partial<ProxyOptions> & { fetch: any }} options */
+const proxy = (options) => createVideoProxy({ apiKey: KEY, ...options });
+
+/** What an answer of the proxy's own says. @param {Response} response */
+async function refusal(response) {
+  assert.equal(response.headers.get("content-type"), "application/json");
+  const { error, ...rest } = await response.json();
+  assert.deepEqual([typeof error, rest], ["string", {}]);
+  return response.status;
+}
+
+describe("options that cannot work are refused at once", () => {
+  /** @type {[what: string, options: any][]} */
+  const cases = [
+    ["none", undefined],
+    ["null", null],
+    ["a text", "key"],
+    ["no key", {}],
+    ["an empty key", { apiKey: "" }],
+    ["a blank key", { apiKey: " \n" }],
+    ["a key of another type", { apiKey: 1 }],
+    ["a key with a line break", { apiKey: "secret\r\nx: 1" }],
+    ["a key with a zero", { apiKey: "secret\0" }],
+    ["a key beyond latin-1", { apiKey: "secret€" }],
+    ["a relative base URL", { baseUrl: "/api" }],
+    ["no URL", { baseUrl: "iacrea" }],
+    ["another protocol", { baseUrl: "ftp://iacrea.example" }],
+    ["plain http", { baseUrl: "http://iacrea.example" }],
+    ["plain http behind a loopback name", { baseUrl: "http://localhost.iacrea.example" }],
+    ["a user name", { baseUrl: "https://user@iacrea.example" }],
+    ["a password", { baseUrl: "https://:word@iacrea.example" }],
+    ["a query", { baseUrl: "https://iacrea.example/?a=1" }],
+    ["a fragment", { baseUrl: "https://iacrea.example/#a" }],
+    ["a share of less than nothing", { shareMs: -1 }],
+    ["a share for ever", { shareMs: Infinity }],
+    ["a share of no number", { shareMs: NaN }],
+    ["a share in a text", { shareMs: "1500" }],
+    ["an origin that is no list", { allowedOrigins: "https://app.example" }],
+    ["an origin with a slash", { allowedOrigins: ["https://app.example/"] }],
+    ["an origin with a path", { allowedOrigins: ["https://app.example/a"] }],
+    ["an origin with its usual port", { allowedOrigins: ["https://app.example:443"] }],
+    ["an origin in capitals", { allowedOrigins: ["https://App.example"] }],
+    ["any origin", { allowedOrigins: ["*"] }],
+    ["an origin for many", { allowedOrigins: ["https://*.example", "*.example"] }],
+    ["the origin of whoever hides it", { allowedOrigins: ["null"] }],
+    ["a host for an origin", { allowedOrigins: ["app.example"] }],
+    ["an origin that is an object", { allowedOrigins: [new URL("https://app.example")] }],
+    ["an authorize that is no function", { authorize: true }],
+    ["a fetch that is no function", { fetch: {} }],
+  ];
+  for (const [what, options] of cases) {
+    it(what, () => {
+      const given = options && typeof options === "object" && what.indexOf("key") < 0 ? { apiKey: KEY, ...options } : options;
+      assert.throws(
+        () => createVideoProxy(given),
+        (/** @type {any} */ error) => {
+          assert.ok(error instanceof VideoError);
+          assert.deepEqual([error.code, error.retryable], ["invalid_argument", false]);
+          assert.ok(!inspect(error).includes("secret") && !inspect(error).includes(KEY));
+          return true;
+        },
+      );
+    });
+  }
+
+  it("and others are taken", () => {
+    for (const options of [
+      {},
+      { baseUrl: new URL("https://iacrea.example/sub/") },
+      { baseUrl: "http://127.0.0.1:8080" },
+      { baseUrl: "http://localhost" },
+      { baseUrl: "http://[::1]:1" },
+      { shareMs: 0 },
+      { shareMs: 0.5 },
+      { allowedOrigins: [] },
+      { allowedOrigins: ["https://app.example", "http://localhost:5173", "https://app.example:8443"] },
+      { apiKey: () => "" },
+      { authorize: undefined, fetch: undefined, shareMs: undefined, baseUrl: undefined, allowedOrigins: undefined },
+    ]) {
+      assert.equal(typeof createVideoProxy({ apiKey: KEY, .../** @type {any} */ (options) }), "function");
+    }
+  });
+
+  it("and are read once: what happens to the object later changes nothing", async () => {
+    const origins = ["https://app.example"];
+    const options = { apiKey: KEY, allowedOrigins: origins, authorize: () => true, fetch: answering() };
+    const handler = createVideoProxy(options);
+    origins.push("https://evil.example");
+    Object.assign(options, { authorize: () => false, apiKey: "another" });
+    const response = await handler(request("v", { headers: { origin: "https://evil.example" } }));
+    assert.deepEqual([response.status, response.headers.get("access-control-allow-origin")], [200, null]);
+  });
+});
+
+describe("fetch", () => {
+  it("is called unbound, with the key, no caching and no redirects", async () => {
+    /** @type {any[]} */
+    const calls = [];
+    /** @this {unknown} */
+    function fetch(/** @type {unknown[]} */ ...given) {
+      calls.push([this, ...given]);
+      return Promise.resolve(Response.json(done));
+    }
+    const caller = new AbortController();
+    const handler = proxy({ fetch, baseUrl: "https://iacrea.example/sub/" });
+    await handler(request("a b", { headers: { cookie: "a=1" }, signal: caller.signal }));
+    const [[self, url, { signal, ...init }]] = calls;
+    assert.equal(self, undefined);
+    assert.equal(url, `https://iacrea.example/sub${BASE}/a%20b`);
+    assert.deepEqual(init, { headers: { accept: "application/json", "x-api-key": KEY }, cache: "no-store", redirect: "manual" });
+    caller.abort();
+    assert.equal(signal.aborted, false);
+  });
+
+  it("is the global one of the moment, if none is given", async (test) => {
+    const handler = createVideoProxy({ apiKey: KEY });
+    const { mock } = test.mock.method(globalThis, "fetch", answering());
+    assert.equal((await handler(request())).status, 200);
+    assert.equal(mock.calls[0]?.arguments[0], `https://iacrea.com${BASE}/v`);
+  });
+
+  it("is not told of caching where the host does not know the word", async (test) => {
+    class Strict extends Request {
+      /** @param {any} input @param {any} [init] */
+      constructor(input, init) {
+        if (init && "cache" in init) throw new Error("The 'cache' field on 'RequestInitializerDict' is not implemented.");
+        super(input, init);
+      }
+    }
+    const original = globalThis.Request;
+    test.after(() => void (globalThis.Request = original));
+    globalThis.Request = Strict;
+    /** @type {any} */
+    let init;
+    const handler = proxy({ fetch: async (/** @type {any[]} */ ...given) => ((init = given[1]), Response.json(done)) });
+    assert.equal((await handler(new original(`https://site.example${BASE}/v`))).status, 200);
+    assert.deepEqual(["cache" in init, init.redirect], [false, "manual"]);
+  });
+
+  for (const [what, fetch, status = 502] of /** @type {[string, any, number?][]} */ ([
+    ["rejects", () => Promise.reject(new TypeError(`cannot send ${KEY}`))],
+    ["rejects with nothing", () => Promise.reject()],
+    ["throws", () => { throw new Error(KEY); }],
+    ["gives nothing", () => undefined],
+    ["gives an object", () => ({})],
+    ["gives a status alone", () => ({ status: 200 })],
+    ["gives no bytes", () => new Response(new ReadableStream({ start: (stream) => stream.enqueue("text") }))],
+    ["gives a body that fails", () => new Response(new ReadableStream({ start: (stream) => stream.error(new Error(KEY)) }))],
+    ["gives a redirect it did not follow", () => ({ type: "opaqueredirect", status: 0, headers: new Headers() })],
+    ["gives what it was redirected to", () => Object.defineProperty(Response.json(done), "redirected", { value: true })],
+    ["gives an error", () => Response.error()],
+    ["gives a status that does not exist", () => ({ status: 999, headers: new Headers(), arrayBuffer: async () => new ArrayBuffer(0) })],
+    ["gives a response of another make", () => ({ status: 201, headers: new Headers(), body: {}, arrayBuffer: async () => new ArrayBuffer(2) }), 201],
+  ])) {
+    it(`that ${what} gives ${status}`, async (test) => {
+      const error = test.mock.method(console, "error", () => {});
+      const response = await proxy({ fetch: async (/** @type {any[]} */ ...given) => fetch(...given) })(request());
+      assert.equal(response.status, status);
+      const text = await response.text();
+      assert.ok(!text.includes(KEY));
+      assert.equal(error.mock.callCount(), 0);
+    });
+  }
+
+  it("that throws at once gives 502", async () => {
+    const fetch = () => {
+      throw new Error(KEY);
+    };
+    assert.equal(await refusal(await proxy({ fetch })(request())), 502);
+  });
+
+  for (const status of [204, 205, 304]) {
+    it(`gives ${status} without a body`, async () => {
+      const response = await proxy({ fetch: async () => new Response(null, { status }) })(request());
+      assert.deepEqual([response.status, response.body], [status, null]);
+    });
+  }
+
+  it("that sends more than a megabyte is stopped", async () => {
+    let pulled = 0;
+    /** @type {AbortSignal | undefined} */
+    let signal;
+    let cancelled = false;
+    const body = new ReadableStream({
+      pull: (stream) => void ((pulled += 65_536), stream.enqueue(new Uint8Array(65_536))),
+      cancel: () => void (cancelled = true),
+    });
+    const fetch = async (/** @type {any} */ _url, /** @type {any} */ init) => ((signal = init.signal), new Response(body));
+    assert.equal(await refusal(await proxy({ fetch })(request())), 502);
+    assert.ok(cancelled);
+    assert.ok(pulled <= 1_048_576 + 3 * 65_536, String(pulled));
+    assert.equal(signal?.aborted, true);
+  });
+});
+
+describe("time", () => {
+  /** @type {Record<string, () => Promise<Response>>} */
+  const stalls = {
+    "headers": () => new Promise(() => {}),
+    "the body": async () => new Response(new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array(1)) })),
+  };
+  for (const [what, stall] of Object.entries(stalls)) {
+    for (const shareMs of [0, 1_500]) {
+      it(`is 30 s until ${what} must be there, sharing for ${shareMs} ms`, async (test) => {
+        test.mock.timers.enable({ apis: ["setTimeout"] });
+        let signal = /** @type {AbortSignal | undefined} */ (undefined);
+        const handler = proxy({ shareMs, fetch: (/** @type {any} */ _url, /** @type {any} */ init) => ((signal = init.signal), stall()) });
+        let settled = false;
+        const answers = [handler(request()), handler(request())];
+        void Promise.any(answers).then(() => (settled = true));
+        await turns();
+        test.mock.timers.tick(29_999);
+        await turns();
+        assert.deepEqual([settled, signal?.aborted], [false, false]);
+        test.mock.timers.tick(1);
+        for (const response of await Promise.all(answers)) assert.equal(await refusal(response), 504);
+        assert.equal(signal?.aborted, true);
+      });
+    }
+  }
+
+  it("leaves no timer: a process with an answer still shared ends by itself", async () => {
+    const program = `
+      import { createVideoProxy } from ${JSON.stringify(`${dist}/edge.js`)};
+      const proxy = createVideoProxy({ apiKey: "k", shareMs: 600_000, fetch: async () => Response.json({}) });
+      const request = () => new Request("https://site.example${BASE}/v");
+      const answers = await Promise.all([proxy(request()), proxy(request())]);
+      console.log(answers.map(({ status }) => status).join());`;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { stdio: ["ignore", "pipe", "inherit"] });
+    let output = "";
+    child.stdout.on("data", (data) => (output += data));
+    const limit = setTimeout(() => child.kill("SIGKILL"), 20_000);
+    const [code] = await once(child, "close");
+    clearTimeout(limit);
+    assert.deepEqual([code, output], [0, "200,200\n"]);
+  });
+});
+
+describe("memory", () => {
+  /** The ids that a proxy asked for, while it keeps its answers for long. @param {() => Response} answer */
+  function keeper(answer) {
+    /** @type {string[]} */
+    const asked = [];
+    const fetch = async (/** @type {any} */ url) => {
+      asked.push(String(url).split("/").at(-1) ?? "");
+      return answer();
+    };
+    const handler = proxy({ shareMs: 600_000, fetch });
+    return { asked, ask: (/** @type {string} */ id) => handler(request(id)) };
+  }
+
+  it("holds no more than a thousand answers", async () => {
+    const { asked, ask } = keeper(() => Response.json(done));
+    for (let at = 0; at <= 1_000; at += 1) await ask(`v${at}`);
+    assert.equal(asked.length, 1_001);
+    await ask("v1000");
+    await ask("v1");
+    assert.equal(asked.length, 1_001);
+    await ask("v0");
+    assert.equal(asked.length, 1_002);
+  });
+
+  it("holds no more than eight megabytes", async () => {
+    const { asked, ask } = keeper(() => new Response("x".repeat(1_000_000)));
+    for (let at = 0; at <= 8; at += 1) await ask(`v${at}`);
+    await ask("v8");
+    await ask("v1");
+    assert.equal(asked.length, 9);
+    await ask("v0");
+    assert.equal(asked.length, 10);
+  });
+});
+
+describe("the handler", () => {
+  it("gives each caller a Response of their own", async () => {
+    const handler = proxy({ fetch: answering() });
+    const [one, two] = await Promise.all([handler(request()), handler(request())]);
+    assert.notEqual(one, two);
+    new Uint8Array(await /** @type {Response} */ (one).arrayBuffer()).fill(0);
+    assert.deepEqual(await two?.json(), done);
+    assert.deepEqual(await (await handler(request())).json(), done);
+  });
+
+  it("is not confused by a hook that changes what it is told", async () => {
+    let url;
+    const handler = proxy({
+      authorize: (_request, video) => {
+        video.id = "../another";
+        video.kind = "auto";
+        return true;
+      },
+      fetch: async (/** @type {unknown} */ given) => ((url = given), Response.json(done)),
+    });
+    await handler(request("mine"));
+    assert.equal(url, `https://iacrea.com${BASE}/mine`);
+  });
+
+  for (const [what, given] of /** @type {[string, any][]} */ ([
+    ["nothing", undefined],
+    ["an object", {}],
+    ["a request with half a URL", { url: `${BASE}/v`, method: "GET", headers: {} }],
+    ["a request without headers", { url: `https://site.example${BASE}/v`, method: "GET" }],
+  ])) {
+    it(`does not reject for ${what}`, async (test) => {
+      const { mock } = test.mock.method(console, "error", () => {});
+      assert.equal(await refusal(await proxy({ fetch: answering() })(given)), 500);
+      assert.equal(mock.callCount(), 1);
+      assert.ok(!inspect(mock.calls).includes(KEY));
+    });
+  }
+
+  it("tells the console, and nobody else, what a hook threw", async (test) => {
+    const { mock } = test.mock.method(console, "error", () => {});
+    const thrown = new Error("the words of the hook");
+    const hook = () => {
+      throw thrown;
+    };
+    for (const options of [{ authorize: hook }, { apiKey: hook }]) {
+      const response = await proxy({ ...options, fetch: answering() })(request());
+      assert.equal(await refusal(response.clone()), 500);
+      assert.match(await response.text(), new RegExp(Object.keys(options).join()));
+      assert.equal(mock.calls.at(-1)?.arguments.at(-1), thrown);
+    }
+  });
+
+  it("blots out a key of eight characters, and leaves what holds a shorter one as it is", async () => {
+    const body = '{ "status":"DONE",  "url": "https://cdn.example/short12-longer12" }';
+    const fetch = async () => new Response(body);
+    assert.equal(await (await proxy({ apiKey: "short12", fetch })(request())).text(), body);
+    assert.equal(await (await proxy({ apiKey: "longer12", fetch })(request())).text(), '{"status":"DONE","url":"https://cdn.example/short12-***"}');
+    assert.equal(await (await proxy({ apiKey: "another-key", fetch })(request())).text(), body);
+  });
+});
+
+/** Lets promises settle. */
+async function turns() {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
