@@ -39,7 +39,10 @@ const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:, ?[\w!#$%&'*+.^`|~-]+)*$/;
 /** What a header can hold. */
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/;
 
-/** The handler. `keepAlive` is for hosts where work ends with the request that began it. @internal */
+/**
+ * The handler. `keepAlive` is for hosts where work ends with the request that began it.
+ * @internal
+ */
 export function videoProxy(options: ProxyOptions, keepAlive: KeepAlive = () => {}): (request: Request) => Promise<Response> {
   const { apiKey, endpoints, origins, authorize, shareMs, fetch } = checked(options);
   const sharing = new Sharing(shareMs, keepAlive);

@@ -26,14 +26,14 @@ export async function readWebhook(request: Request): Promise<{ videoId: string }
 
 /** The body as a value; undefined if it is neither JSON nor a form, or too long. */
 async function bodyOf(request: Request): Promise<unknown> {
-  if (!request.body || request.bodyUsed) return undefined;
+  if (!request.body) return undefined;
   let text: string;
   try {
     const bytes = await readStream(request.body, SIZE_LIMIT);
     if (!bytes) return undefined;
     text = new TextDecoder().decode(bytes);
   } catch {
-    return undefined; // the query may still say it
+    return undefined; // it broke off, or somebody else has read it; the query may still say it
   }
   const json = parsed(text);
   if (json !== undefined) return json;

@@ -298,6 +298,11 @@ describe("the handler", () => {
     assert.deepEqual(await (await handler(request())).json(), done);
   });
 
+  it("answers HEAD without a body, whatever the host does with one", async () => {
+    const response = await proxy({ fetch: answering() })(request("v", { method: "HEAD" }));
+    assert.deepEqual([response.status, response.body], [200, null]);
+  });
+
   it("is not confused by a hook that changes what it is told", async () => {
     let url;
     const handler = proxy({
@@ -337,6 +342,17 @@ describe("the handler", () => {
       assert.equal(await refusal(response.clone()), 500);
       assert.match(await response.text(), new RegExp(Object.keys(options).join()));
       assert.equal(mock.calls.at(-1)?.arguments.at(-1), thrown);
+    }
+  });
+
+  it("blots out a key that JSON writes in another way, in JSON and in other texts", async () => {
+    const apiKey = 'k"e\\y\'<&>!{}';
+    for (const [sent, given] of [
+      [JSON.stringify({ echo: `a ${apiKey}.` }), '{"echo":"a ***."}'],
+      [`<p>${apiKey} ${JSON.stringify(apiKey)}</p>`, '<p>*** "***"</p>'],
+    ]) {
+      const handler = proxy({ apiKey, fetch: async () => new Response(sent) });
+      assert.equal(await (await handler(request())).text(), given);
     }
   });
 

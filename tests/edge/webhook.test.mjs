@@ -164,6 +164,12 @@ describe("a notification in the query", () => {
 });
 
 describe("the reader never throws", () => {
+  it("nor believes a prototype that somebody else has marked", async (test) => {
+    test.after(() => void delete (/** @type {any} */ (Object.prototype).videoId));
+    /** @type {any} */ (Object.prototype).videoId = "of the prototype";
+    for (const body of ["{}", '{"data":{}}', '{"video":{}}', "[{}]"]) assert.equal(await readWebhook(post(body)), null);
+  });
+
   it("for a body that was read before", async () => {
     const request = post('{"id":"v"}', JSON_TYPE, `${URL}?id=q`);
     await request.text();

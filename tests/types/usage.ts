@@ -127,6 +127,10 @@ export async function serve(request: Request, secrets: Map<string, string>): Pro
   const handle: (request: Request) => Promise<Response> = createVideoProxy(options);
   // @ts-expect-error a proxy without a key is none
   createVideoProxy({ baseUrl: "https://example.com" });
+  // @ts-expect-error a hook that says nothing says no
+  createVideoProxy({ apiKey: "k", authorize: () => {} });
+  // @ts-expect-error one origin is a list too
+  createVideoProxy({ apiKey: "k", allowedOrigins: "https://example.com" });
   const named = await readWebhook(request);
   // @ts-expect-error it may name no video
   named.videoId;
