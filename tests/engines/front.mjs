@@ -20,7 +20,7 @@ const RECORDER = '<script src="/recorder.js"></script>';
  */
 export async function serveBefore(upstream, headers = {}) {
   const server = createServer((request, response) => {
-    const path = new URL(request.url ?? "/", upstream).pathname;
+    const path = pathOf(request);
     const own = /^\/(pages\/[\w-]+\.(?:html|js)|recorder\.js)$/.exec(path)?.[1] && `${HERE}${path.slice(1)}`;
     const file = own ?? (/^\/package\/[\w./-]+$/.test(path) && !path.includes("..") ? DIST + path.slice("/package/".length) : undefined);
     if (file) send(file, response);
@@ -45,7 +45,7 @@ export async function serveBefore(upstream, headers = {}) {
     const reset = () => void request.socket.resetAndDestroy();
     outgoing.once("error", reset);
     outgoing.once("response", (answer) => {
-      const isPage = request.method === "GET" && answer.headers["content-type"]?.startsWith("text/html") && path(request) === "/";
+      const isPage = request.method === "GET" && answer.headers["content-type"]?.startsWith("text/html") && pathOf(request) === "/";
       if (isPage) {
         inject(answer, response);
         return;
@@ -84,4 +84,4 @@ export async function serveBefore(upstream, headers = {}) {
 }
 
 /** @param {import("node:http").IncomingMessage} request */
-const path = (request) => new URL(request.url ?? "/", "http://localhost").pathname;
+const pathOf = (request) => new URL(request.url ?? "/", "http://localhost").pathname;
