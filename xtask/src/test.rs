@@ -340,8 +340,10 @@ fn chromium<'a>(tests: &'a mut Command, browser: &Browser) -> &'a mut Command {
 
 fn in_browser(machine: &Machine) -> Result<()> {
     let browser = Browser::find()?;
+    let simulator = simulator()?;
     let mut tests = node_tests("browser")?;
     chromium(&mut tests, &browser)
+        .env("SIMULATOR_BIN", simulator)
         .env("XTASK_BIN", &machine.program)
         .env("SCREENSHOTS", workspace::root().join("tests/screenshots"));
     run_program(&mut tests, SEE_ABOVE)
