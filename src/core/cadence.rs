@@ -37,7 +37,8 @@ impl Jitter {
     }
 }
 
-/// The pause after an answer: short when something is about to change, long when nothing can.
+/// The pause after an answer: short when something is about to change, long when nothing can. The
+/// options must be [`sound`](Options::sound).
 pub fn pause(
     video: &VideoStatus,
     progress: &Progress,

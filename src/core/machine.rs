@@ -60,9 +60,9 @@ pub struct Update {
     pub video: Arc<VideoStatus>,
     /// The whole job, 0 to 1; never falls.
     pub overall: f64,
-    /// Estimate of the time left.
+    /// Estimate of the time left, in milliseconds; none while there is no ground for one.
     pub remaining_ms: Option<Millis>,
-    /// Since the poll began.
+    /// Since the poll began, in milliseconds.
     pub elapsed_ms: Millis,
     /// Requests sent for this video so far.
     pub requests: u32,
@@ -121,8 +121,14 @@ pub(super) type Told = (u64, u32, Option<ErrorCode>);
 
 impl Machine {
     /// Starts a poll; the first command is to ask at once. The id is taken as it is: see
-    /// [`check_id`].
+    /// [`check_id`]. `options` that cannot work are brought to the nearest that can: see
+    /// [`Options::sound`].
     pub fn start(id: &str, options: Options, now: Millis) -> (Self, Step) {
+        Self::start_checked(id, options.sound(), now)
+    }
+
+    /// The same with options that have passed [`RawOptions::check`].
+    pub(crate) fn start_checked(id: &str, options: Options, now: Millis) -> (Self, Step) {
         let job = Job {
             last: None,
             fingerprint: 0,
@@ -151,6 +157,10 @@ impl Machine {
     /// Goes on where the poll that wrote `token` stopped: with its deadline, progress and pace, and
     /// with its options where `options` gives none. It asks at once, unless the server has asked to
     /// be left alone; a poll whose deadline has passed meanwhile asks one last time.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`]: a token that is damaged, of another version or of another
+    /// video, or options that cannot work.
     pub fn resume(
         token: &str,
         id: &str,
@@ -228,7 +238,8 @@ impl Machine {
         }
     }
 
-    /// One step.
+    /// One step: what to do next, after `event` at the time `now`. Once the poll is over it tells its
+    /// end again, whatever happens.
     pub fn step(&mut self, event: Event, now: Millis) -> Step {
         if let Some(ended) = self.ended(now) {
             return ended;
@@ -437,7 +448,10 @@ impl Machine {
 }
 
 /// Checks that a text can name a video: it becomes one segment of the path, which "", "." and ".."
-/// cannot be.
+/// cannot be. (The examples of the documentation look like UUIDs; nothing promises it.)
+///
+/// # Errors
+/// [`ErrorCode::InvalidArgument`].
 pub fn check_id(id: &str) -> Result<(), Failure> {
     match id {
         "" | "." | ".." => Err(Failure::invalid(

@@ -3,10 +3,12 @@
 
 pub mod answer;
 pub mod cadence;
+pub mod endpoint;
 pub mod error;
 pub mod json;
 pub mod machine;
 pub mod options;
+mod percent;
 pub mod progress;
 mod snapshot;
 pub mod status;

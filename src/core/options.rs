@@ -3,16 +3,24 @@
 use super::Millis;
 use super::error::Failure;
 
-/// How long to wait, how often to ask, when to give up.
+/// How long to wait, how often to ask, when to give up. All times are in milliseconds.
+///
+/// ```
+/// use iacrea_video::core::options::Options;
+///
+/// let patient = Options { timeout: Some(3_600_000), ..Options::default() };
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// From the first request to the deadline; `None` waits for ever. Default 20 minutes.
+    /// From the first request to the deadline; `None` waits for ever. Default 20 minutes, the upper
+    /// end of the server's own advice (documented).
     pub timeout: Option<Millis>,
-    /// Shortest pause between two requests. Default 2 s, the server's own advice.
+    /// Shortest pause between two requests. Default 2 s, the server's own advice (documented).
     pub min_interval: Millis,
-    /// Longest pause between two requests while all is well. Default 5 s, likewise.
+    /// Longest pause between two requests while all is well; at least `min_interval`. Default 5 s,
+    /// likewise.
     pub max_interval: Millis,
-    /// Transient failures in a row at which to give up; `u32::MAX` never does. Default 10.
+    /// Transient failures in a row at which to give up, from 1; `u32::MAX` never does. Default 10.
     pub max_failures: u32,
 }
 
@@ -27,7 +35,24 @@ impl Default for Options {
     }
 }
 
-/// Options as numbers from outside, not yet checked; `None` is "not given".
+impl Options {
+    /// The nearest options that can work: no time reaches beyond ten thousand years, the longest
+    /// pause makes way for a shortest one above it, and the first failure is the earliest to give up
+    /// at. What [`RawOptions::check`] returns is sound already.
+    #[must_use]
+    pub fn sound(self) -> Self {
+        let longest = LONGEST as Millis;
+        let min_interval = self.min_interval.min(longest);
+        Self {
+            timeout: self.timeout.map(|timeout| timeout.min(longest)),
+            min_interval,
+            max_interval: self.max_interval.clamp(min_interval, longest),
+            max_failures: self.max_failures.max(1),
+        }
+    }
+}
+
+/// Options as numbers from outside, in milliseconds, not yet checked; `None` is "not given".
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RawOptions {
     /// Above 0; infinity allowed.
@@ -44,7 +69,12 @@ pub struct RawOptions {
 const LONGEST: f64 = 3.2e14;
 
 impl RawOptions {
-    /// Checks what is given; what is not given is taken from `base`.
+    /// Checks what is given; what is not given is taken from `base`. Of two bounds the one that is
+    /// given moves the other out of its way.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`](super::error::ErrorCode::InvalidArgument), naming the option as
+    /// the npm package does.
     pub fn check(self, base: &Options) -> Result<Options, Failure> {
         let timeout = match self.timeout_ms {
             None => base.timeout,
@@ -162,6 +192,25 @@ mod tests {
             })
             .is_err()
         );
+    }
+
+    #[test]
+    fn options_made_by_hand_are_made_sound_and_sound_ones_are_kept() {
+        let sound = Options {
+            timeout: Some(Millis::MAX),
+            min_interval: Millis::MAX,
+            max_interval: 0,
+            max_failures: 0,
+        }
+        .sound();
+        assert!(sound.min_interval <= sound.max_interval);
+        assert!(sound.max_interval.checked_mul(100).is_some());
+        assert_eq!(
+            (sound.timeout, sound.max_failures),
+            (Some(LONGEST as Millis), 1)
+        );
+        assert_eq!(sound.clone().sound(), sound);
+        assert_eq!(Options::default().sound(), Options::default());
     }
 
     #[test]

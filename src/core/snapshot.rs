@@ -11,6 +11,7 @@ use super::cadence::Jitter;
 use super::error::{ErrorCode, Failure, cut};
 use super::machine::{Job, Machine, Phase};
 use super::options::{Options, RawOptions};
+use super::percent;
 use super::progress::{Progress, Scale, WHOLE};
 use super::status::{ContentStatus, GeneratedContent, Status, VideoStatus};
 use std::sync::Arc;
@@ -37,12 +38,16 @@ impl Machine {
     }
 
     /// What [`Machine::resume`] needs, at most 2 KB for a video of 50 clips. `ahead` is how far the
-    /// machine's clock is ahead of Unix time (a steady clock and the wall clock drift apart).
+    /// machine's clock is ahead of Unix time, in milliseconds (a steady clock and the wall clock drift
+    /// apart; 0 where they are one).
     pub fn resume_token(&self, ahead: i64) -> String {
         self.write(Length::Token, ahead)
     }
 
     /// Reads a snapshot or a token back, to step on from it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`]: what is damaged or of another version is refused whole.
     pub fn restore(text: &str) -> Result<Self, Failure> {
         read(text).ok_or_else(|| {
             Failure::invalid("the snapshot or resumeToken is damaged or not of this version")
@@ -155,21 +160,7 @@ impl Writer {
 
     fn text(&mut self, text: &str) {
         self.word("");
-        for byte in text.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
-                self.text.push(char::from(byte));
-            } else {
-                let digit = |value: u8| {
-                    char::from(
-                        b"0123456789ABCDEF"
-                            .get(usize::from(value))
-                            .copied()
-                            .unwrap_or(b'0'),
-                    )
-                };
-                self.text.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-            }
-        }
+        percent::encode(text, &mut self.text);
     }
 
     /// Nothing, or a text behind a mark.
@@ -364,7 +355,7 @@ fn read_not_begun(mut fields: Reader<'_>) -> Option<Machine> {
         max_consecutive_failures: fields.raw()?,
     };
     let options = options.check(&Options::default()).ok()?;
-    let (mut machine, _) = Machine::start(&id, options, started);
+    let (mut machine, _) = Machine::start_checked(&id, options, started);
     machine.job.requests = 0;
     fields.next().is_none().then_some(machine)
 }

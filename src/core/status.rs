@@ -82,7 +82,8 @@ impl GeneratedContent {
     }
 }
 
-/// The status, with the fields that only it has.
+/// The status, with the fields that only it has. The names on the wire are documented, save
+/// `Unrecognized`, which is none.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Status {
     /// Waiting, or a failed clip is being generated again.
@@ -94,7 +95,9 @@ pub enum Status {
     GeneratingVideo,
     /// All clips are ready, the final render starts.
     StartRenderingVideo {
-        /// Render progress as the server wrote it, on a scale still to be found.
+        /// Of the render: 0 to 1 in an [`Update`](super::machine::Update). As [`decode`] leaves it, it
+        /// is on the wire's own scale (documented as "0 to 1, or 0-100"), which
+        /// [`Scale`](super::progress::Scale) finds out.
         progress: f64,
     },
     /// The final render is in progress.
@@ -154,9 +157,9 @@ pub struct VideoStatus {
     pub status: Status,
     /// Clips in the server's order; `None` when it sent no list.
     pub generated_content: Option<Vec<GeneratedContent>>,
-    /// Credits remaining.
+    /// Credits remaining (meaning documented for sister endpoints, its presence here inferred).
     pub credits_total: Option<f64>,
-    /// Credits this video has cost so far.
+    /// Credits this video has cost so far (likewise).
     pub credits_used: Option<f64>,
 }
 
@@ -170,6 +173,9 @@ pub enum NotAStatus {
 }
 
 /// Decodes a body for the video that was asked for.
+///
+/// # Errors
+/// A body that carries no status, or `DONE` without the video.
 pub fn decode<J: Json>(body: &J, asked_id: &str) -> Result<VideoStatus, NotAStatus> {
     if !body.is_object() {
         return Err(NotAStatus::NoStatus);

@@ -1,66 +1,14 @@
-//! Core types to JavaScript values and back. What goes out is serialised by serde; what comes in is
-//! read by hand through the core's own decoder, which costs a tenth of deserialising it.
+//! Core types to the values of the npm package, and its options back. What goes out is serialised by
+//! serde; what comes in is read by hand, which costs a tenth of deserialising it.
 
+use super::value::{get, set};
 use crate::core::error::{ErrorCode, Failure};
-use crate::core::json::Json;
 use crate::core::machine::Update;
 use crate::core::options::RawOptions;
 use crate::core::progress::Scale;
 use crate::core::status::{GeneratedContent, Status, VideoStatus};
-use js_sys::{Array, Function, Object, Reflect};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
-
-/// A property, or `undefined` where there is none or reading it throws.
-pub(super) fn get(object: &JsValue, key: &str) -> JsValue {
-    Reflect::get(object, &key.into()).unwrap_or_default()
-}
-
-pub(super) fn get_function(object: &JsValue, key: &str) -> Option<Function> {
-    get(object, key).dyn_into().ok()
-}
-
-/// Sets a property of an object that was just made here.
-pub(super) fn set(object: &JsValue, key: &str, value: &JsValue) {
-    let _ = Reflect::set(object, &key.into(), value);
-}
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_name = Number)]
-    fn to_number(text: &str) -> f64;
-}
-
-impl Json for JsValue {
-    fn is_object(&self) -> bool {
-        JsValue::is_object(self) && !Array::is_array(self)
-    }
-    fn get(&self, key: &str) -> Option<Self> {
-        Some(get(self, key)).filter(|value| !value.is_undefined())
-    }
-    fn strings(&self) -> Vec<String> {
-        let members = self
-            .dyn_ref::<Object>()
-            .map(Object::values)
-            .unwrap_or_default();
-        members
-            .iter()
-            .filter_map(|member| member.as_string())
-            .collect()
-    }
-    fn items(&self) -> Option<Vec<Self>> {
-        Some(self.dyn_ref::<Array>()?.iter().collect())
-    }
-    fn as_text(&self) -> Option<String> {
-        self.as_string()
-    }
-    fn as_number(&self) -> Option<f64> {
-        self.as_f64()
-    }
-    fn parse_decimal(text: &str) -> Option<f64> {
-        Some(to_number(text))
-    }
-}
 
 /// `VideoStatus` or `VideoUpdate` of the public types, flat as they are there.
 #[derive(Serialize)]

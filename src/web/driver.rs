@@ -137,7 +137,7 @@ impl Client {
         let now = self.clock.now();
         let (mut machine, mut step) = match token {
             Some(token) => Machine::resume(token, id, options, now)?,
-            None => Machine::start(id, options.check(&Options::default())?, now),
+            None => Machine::start_checked(id, options.check(&Options::default())?, now),
         };
         let running = self.running(id);
         let serial = {

@@ -1,10 +1,11 @@
-//! The wasm-bindgen surface: what the npm package is made of. It translates and nothing else; the
-//! package alone calls it, so nothing here is public API.
+//! The wasm-bindgen surface: what the npm package is made of, with the feature `npm` alone. It
+//! translates and nothing else; the package alone calls it, so nothing here is public API.
 
-use super::convert::{failure_to_js, get, get_function, raw_options, status_to_js, update_to_js};
+use super::convert::{failure_to_js, raw_options, status_to_js, update_to_js};
 use super::driver::{self, Notice};
 use super::fetch::{Reply, Transport};
 use super::secret::Secret;
+use super::value::{get, get_function};
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::machine::check_id;
 use futures_util::future::{AbortHandle, Abortable};

@@ -1,9 +1,9 @@
 //! One request through the host's `fetch`: with the key, within its limits of time and size, and
 //! never behind a redirect. What comes back is an answer or nothing; what it means is the core's business.
 
-use super::convert::{get, get_function, set};
 use super::secret::Secret;
 use super::timer::is_offline;
+use super::value::{get, get_function, set};
 use crate::core::Millis;
 use crate::core::answer::{Answer, Response};
 use crate::core::error::Failure;

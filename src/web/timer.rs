@@ -1,7 +1,7 @@
 //! Time, and the signs that it is worth asking now: a clock that nobody can step back, one-shot
 //! alarms, and the browser's word that the tab or the network is back.
 
-use super::convert::{get, get_function};
+use super::value::{get, get_function};
 use crate::core::Millis;
 use gloo_timers::callback::Timeout;
 use js_sys::Date;

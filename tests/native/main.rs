@@ -1,5 +1,6 @@
 //! The core from outside, natively and in virtual time: one poll's rules, its tokens, every scenario
 //! of the simulator, and the TypeScript types beside the Rust ones.
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,

@@ -300,3 +300,18 @@ fn a_poll_whose_first_answer_was_done_leaves_a_token() {
     let (_, step) = Machine::resume(&machine.resume_token(0), ID, raw(), START + 99).unwrap();
     assert!(matches!(step.command, Command::Fetch { .. }));
 }
+
+#[test]
+fn options_made_by_hand_that_cannot_work_break_neither_a_poll_nor_its_token() {
+    let options = Options {
+        timeout: Some(u64::MAX),
+        min_interval: u64::MAX,
+        max_interval: 0,
+        max_failures: 0,
+    };
+    let (mut machine, _) = Machine::start("v", options, START);
+    let rendering = answer(200, None, r#"{"status":"RENDERING_VIDEO","progress":0.4}"#);
+    machine.step(rendering, START + 5);
+    assert_eq!(Machine::restore(&machine.snapshot()).unwrap(), machine);
+    assert!(Machine::restore(&machine.resume_token(0)).is_ok());
+}

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod cases;
+mod rust_client;
 
 use cases::{DONE, Play, RENDERING, client, end, listener, object, script, sleep};
 use wasm_bindgen_test::wasm_bindgen_test;

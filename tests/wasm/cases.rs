@@ -4,7 +4,7 @@
 
 use iacrea_video::core::json::Json;
 use iacrea_video::core::status::decode;
-use iacrea_video::web::Client;
+use iacrea_video::web::exports::Client;
 use js_sys::{Array, Function, JSON, Object, Promise, Reflect};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ pub(crate) const DONE: &str =
     r#"{"status":"DONE","url":"https://cdn.test/v.mp4","creditsTotal":"7"}"#;
 pub(crate) const RENDERING: &str = r#"{"status":"RENDERING_VIDEO","progress":40,"generatedContent":[{"id":1,"status":"success"}]}"#;
 
-fn get(object: &JsValue, key: &str) -> JsValue {
+pub(crate) fn get(object: &JsValue, key: &str) -> JsValue {
     Reflect::get(object, &key.into()).unwrap()
 }
 
@@ -43,7 +43,7 @@ pub(crate) enum Play {
 
 /// A `fetch` that plays its script, the last line again and again, and keeps what it was called with.
 pub(crate) struct Script {
-    fetch: Function,
+    pub(crate) fetch: Function,
     pub(crate) calls: Rc<RefCell<Vec<(String, JsValue)>>>,
 }
 

@@ -3,3 +3,4 @@
 #![allow(missing_docs)]
 
 mod cases;
+mod rust_client;
