@@ -27,6 +27,8 @@ struct Module {
     /// The stem of the generated files.
     name: &'static str,
     package: &'static str,
+    /// What turns the crate into a module for JavaScript, if it is not that already.
+    feature: Option<&'static str>,
     /// The file name cargo gives it.
     library: &'static str,
     /// The file name in the package.
@@ -36,12 +38,14 @@ struct Module {
 const VIDEO: Module = Module {
     name: "video",
     package: "iacrea-video",
+    feature: Some("iacrea-video/npm"),
     library: "iacrea_video.wasm",
     file: "iacrea-video.wasm",
 };
 const SIMULATOR: Module = Module {
     name: "simulator",
     package: "iacrea-simulator",
+    feature: None,
     library: "iacrea_simulator.wasm",
     file: "simulator.wasm",
 };
@@ -147,6 +151,13 @@ fn compile(toolchain: &Toolchain, modules: &[Module]) -> Result<()> {
     cargo.arg("--lib");
     for module in modules {
         cargo.args(["--package", module.package]);
+        cargo.args(
+            module
+                .feature
+                .map(|feature| ["--features", feature])
+                .iter()
+                .flatten(),
+        );
     }
     run_program(&mut cargo, "see the compiler's messages above")
 }
