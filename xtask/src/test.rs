@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use wasm_bindgen_cli_support::Bindgen;
 
 use crate::browser::{self, Browser, WebKit};
 use crate::node::{self, NodePackage};
@@ -39,7 +40,7 @@ struct Section {
     run: fn(&Machine) -> Result<()>,
 }
 
-const SECTIONS: [Section; 15] = [
+const SECTIONS: [Section; 17] = [
     Section {
         name: "format",
         title: "cargo fmt",
@@ -59,6 +60,11 @@ const SECTIONS: [Section; 15] = [
         name: "docs",
         title: "rustdoc on the host",
         run: docs,
+    },
+    Section {
+        name: "crate",
+        title: "the crate as crates.io would get it",
+        run: published_crate,
     },
     Section {
         name: "build",
@@ -114,6 +120,11 @@ const SECTIONS: [Section; 15] = [
         name: "wasm-browser",
         title: "the crate as wasm in Chromium: window, dedicated and service worker",
         run: wasm_in_browser,
+    },
+    Section {
+        name: "examples",
+        title: "the Rust wasm app in Chromium",
+        run: examples,
     },
 ];
 
@@ -219,11 +230,38 @@ fn lint(_: &Machine) -> Result<()> {
 
 fn lint_wasm(machine: &Machine) -> Result<()> {
     let toolchain = machine.toolchain()?;
-    let mut clippy = toolchain.clippy()?;
-    clippy
-        .args(WASM_PACKAGES)
-        .args(["--lib", "--", "-D", "warnings"]);
-    run_program(&mut clippy, SEE_ABOVE)
+    let libraries = [&WASM_PACKAGES[..], &["--lib"]].concat();
+    // With what the npm package is made of, then as Rust programs get it, with a program and the tests.
+    let exported = [&libraries[..], &["--features", "iacrea-video/npm"]].concat();
+    let app = ["--package", "iacrea-video-wasm-app"];
+    let plain = [&libraries[..], &app].concat();
+    let tests = vec!["--package", "iacrea-video-tests", "--tests"];
+    for selection in [exported, plain, tests] {
+        let mut clippy = toolchain.clippy()?;
+        clippy.args(selection).args(["--", "-D", "warnings"]);
+        run_program(&mut clippy, SEE_ABOVE)?;
+    }
+    Ok(())
+}
+
+/// Packs the crate and compiles what was packed, apart from the workspace, for the host and for wasm32.
+/// Of what would be missing from it cargo only warns, so here a warning is a failure.
+fn published_crate(machine: &Machine) -> Result<()> {
+    const PACK: [&str; 4] = ["--package", "iacrea-video", "--allow-dirty", "--quiet"];
+    let mut pack = cargo("package");
+    let packed = pack.args(PACK).output();
+    let packed = packed.context("cannot start `cargo package`")?;
+    if !packed.status.success() || !packed.stderr.is_empty() {
+        let said = String::from_utf8_lossy(&packed.stderr);
+        bail!("`cargo package` is to have nothing to say, but says: {said}");
+    }
+    let toolchain = machine.toolchain()?;
+    for features in ["", "npm"] {
+        let mut pack = toolchain.cargo("package", Purpose::Check)?;
+        pack.args(PACK).args(["--features", features]);
+        run_program(&mut pack, SEE_ABOVE)?;
+    }
+    Ok(())
 }
 
 fn docs(_: &Machine) -> Result<()> {
@@ -238,7 +276,10 @@ fn docs_wasm(machine: &Machine) -> Result<()> {
     doc.args(WASM_PACKAGES)
         .args(["--lib", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings");
-    run_program(&mut doc, SEE_ABOVE)
+    run_program(&mut doc, SEE_ABOVE)?;
+    // What is written there for wasm32 compiles; it has no host to run in.
+    let mut examples = wasm_tests(machine, "iacrea-video")?;
+    run_program(examples.arg("--doc"), SEE_ABOVE)
 }
 
 const WASM_PACKAGES: [&str; 4] = ["--package", "iacrea-video", "--package", "iacrea-simulator"];
@@ -252,19 +293,16 @@ fn native(_: &Machine) -> Result<()> {
 
 fn wasm_in_node(machine: &Machine) -> Result<()> {
     node::require()?;
-    run_program(&mut wasm_tests(machine, &["wasm_node"])?, SEE_ABOVE)
+    let mut test = wasm_tests(machine, "iacrea-video-tests")?;
+    run_program(test.args(["--test", "wasm_node"]), SEE_ABOVE)
 }
 
 fn wasm_in_browser(machine: &Machine) -> Result<()> {
     let browser = Browser::find()?;
-    let mut test = wasm_tests(
-        machine,
-        &[
-            "wasm_browser",
-            "wasm_dedicated_worker",
-            "wasm_service_worker",
-        ],
-    )?;
+    let mut test = wasm_tests(machine, "iacrea-video-tests")?;
+    test.args(["--test", "wasm_browser"])
+        .args(["--test", "wasm_dedicated_worker"])
+        .args(["--test", "wasm_service_worker"]);
     test.env("CHROMEDRIVER", &browser.driver)
         .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", browser.capabilities()?)
         .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
@@ -272,15 +310,14 @@ fn wasm_in_browser(machine: &Machine) -> Result<()> {
     run_program(&mut test, SEE_ABOVE)
 }
 
-/// `cargo test` for wasm32 with this program as the runner.
-fn wasm_tests(machine: &Machine, tests: &[&str]) -> Result<Command> {
+/// `cargo test` of one package for wasm32, with this program as the runner.
+fn wasm_tests(machine: &Machine, package: &str) -> Result<Command> {
     let runner = serde_json::json!([machine.program, "wasm-test-runner"]);
     let mut command = machine.toolchain()?.cargo("test", Purpose::Check)?;
     command
         .arg("--config")
         .arg(format!("target.wasm32-unknown-unknown.runner={runner}"))
-        .args(["--package", "iacrea-video"])
-        .args(tests.iter().flat_map(|test| ["--test", test]));
+        .args(["--package", package]);
     Ok(command)
 }
 
@@ -296,6 +333,7 @@ fn types(_: &Machine) -> Result<()> {
     for project in [
         "../tests/types",
         "../tests/edge",
+        "../tests/examples",
         "../tests/package",
         "../tests/browser",
         "../tests/engines",
@@ -362,6 +400,35 @@ fn in_engines(machine: &Machine) -> Result<()> {
         .env("SIMULATOR_BIN", simulator)
         .env("XTASK_BIN", &machine.program)
         .env("SCREENSHOTS", workspace::root().join("tests/screenshots"));
+    run_program(&mut tests, SEE_ABOVE)
+}
+
+/// Builds the app as `wasm-pack build --target web` does, then uses it.
+fn examples(machine: &Machine) -> Result<()> {
+    let browser = Browser::find()?;
+    let toolchain = machine.toolchain()?;
+    let mut build = toolchain.cargo("build", Purpose::Check)?;
+    build.args(["--package", "iacrea-video-wasm-app"]);
+    run_program(&mut build, SEE_ABOVE)?;
+    let app = workspace::state_dir()?.join("wasm-app");
+    Bindgen::new()
+        .input_path(
+            toolchain
+                .artifacts(Purpose::Check)
+                .join("iacrea_video_wasm_app.wasm"),
+        )
+        .web(true)?
+        .omit_default_module_path(false)
+        .typescript(false)
+        .generate(&app)
+        .context("wasm-bindgen cannot read the app")?;
+    let switches = serde_json::json!(Browser::switches());
+    let mut tests = node_tests("examples")?;
+    tests
+        .env("CHROME", browser.chrome)
+        .env("CHROME_ARGS", switches.to_string())
+        .env("SIMULATOR_BIN", simulator()?)
+        .env("WASM_APP", app);
     run_program(&mut tests, SEE_ABOVE)
 }
 
