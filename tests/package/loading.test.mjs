@@ -127,7 +127,7 @@ function isInternal(failure) {
 }
 
 for (const [place, play] of Object.entries({ Node: inNode, Chromium: inChromium })) {
-  describe(`the package in ${place}`, { timeout: 240_000 }, () => {
+  describe(`the package in ${place}`, { concurrency: 4, timeout: 240_000 }, () => {
     it("costs nothing to import, nor does a client until it is used", async () => {
       const condition = place === "Node" ? "default" : "module";
       const files = entries(condition);
