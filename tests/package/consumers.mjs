@@ -26,6 +26,7 @@ import { KEY, url as simulator } from "./simulator.mjs";
  * @property {readonly string[]} [build] a command
  * @property {string} [bundle] the folder that comes of it, whose bytes are counted
  * @property {(task: Task) => Promise<any>} [run] gives what the consumer says of the video
+ * @property {boolean} [shares] whether something on the way may answer from an earlier answer
  * @property {readonly string[]} [test] instead: a command that runs the consumer's own tests, which bring a simulator
  *
  * @typedef {object} Consumer
@@ -183,7 +184,7 @@ const nextProxy = fileURLToPath(new URL("../../examples/proxy/next-route.js", im
 /** The route of the examples, at the place that they name. @param {import("./tarball.mjs").Installed} installed */
 async function prepareNext({ dir, place }) {
   if (existsSync(nextProxy)) {
-    const place = join(dir, "app/api/video-editor/generate/[...path]/route.js");
+    const place = join(dir, "app/api/video-editor/generate/video/[...id]/route.js");
     await mkdir(dirname(place), { recursive: true });
     await cp(nextProxy, place);
   }
@@ -201,7 +202,7 @@ export const consumers = [
       { name: "Next 16, a route handler", family: "framework", quick: true, run: served(nextServer, route("/node")) },
       { name: "Next 16, an edge route", family: "framework", quick: true, run: served(nextServer, route("/edge")) },
       ...(existsSync(nextProxy)
-        ? [/** @type {Way} */ ({ name: "Next 16, the proxy of the examples", family: "framework", quick: true, run: served(nextServer, pageWithRoute) })]
+        ? [/** @type {Way} */ ({ name: "Next 16, the proxy of the examples", family: "framework", quick: true, shares: true, run: served(nextServer, pageWithRoute) })]
         : []),
       { name: "Next 16 dev server, a client component", family: "dev server", run: served(nextDevServer, pageElsewhere) },
       { name: "Next 16 dev server, an edge route", family: "dev server", run: served(nextDevServer, route("/edge")) },

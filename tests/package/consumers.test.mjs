@@ -59,7 +59,8 @@ async function gets(way, installed) {
   assert.deepEqual(result.updates.at(-1), { status: "DONE", overall: 1 });
   const log = await logOf(id);
   assert.equal(log.key, true, "each request had the key");
-  assert.equal(log.requests.length, result.requests);
+  if (way.shares) assert.ok(log.requests.length > 0 && log.requests.length <= result.requests);
+  else assert.equal(log.requests.length, result.requests);
 }
 
 describe("a consumer gets its video", { concurrency: 2, timeout: 900_000 }, () => {
