@@ -150,17 +150,6 @@ export class ModuleClient {
   }
 }
 
-/** The client of an entry that shares its types with the default one. @internal */
-export function clientOf(loader: Loader<Module>): new (options?: ClientOptions) => ModuleClient {
-  return class extends ModuleClient {
-    static override readonly name: string = "VideoClient";
-
-    constructor(options: ClientOptions = {}) {
-      super(loader, options);
-    }
-  };
-}
-
 /** A copy, so that what the caller does to the object later changes nothing. The core checks the numbers and the token. */
 function checkedPoll(options: PollOptions): PollOptions {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");

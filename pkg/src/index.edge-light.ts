@@ -1,9 +1,20 @@
 /** The default entry under the condition "edge-light" (Next's and Vercel's edge runtime): as in a Worker, but asked for by `?module`. */
 
 import module from "./iacrea-video.wasm?module";
-import { clientOf, type Module } from "./client.js";
+import { ModuleClient, type Module } from "./client.js";
 import { createGlue } from "./generated/video.glue.js";
-import { precompiled } from "./instantiate.js";
+import { precompiled, type Loader } from "./instantiate.js";
+import type { ClientOptions } from "./types.js";
 
 export { VideoError } from "./error.js";
-export const VideoClient = /* @__PURE__ */ clientOf(/* @__PURE__ */ precompiled<Module>(createGlue, module));
+
+let loader: Loader<Module> | undefined;
+
+/** As in `index.ts`, whose types it has. */
+export class VideoClient extends ModuleClient {
+  static override readonly name: string = "VideoClient";
+
+  constructor(options: ClientOptions = {}) {
+    super((loader ??= precompiled<Module>(createGlue, module)), options);
+  }
+}

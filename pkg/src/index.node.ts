@@ -1,9 +1,20 @@
 /** The default entry as CommonJS: Node and Jest read the module from its file, so that the package carries no second inlined copy. */
 
-import { clientOf, type Module } from "./client.js";
+import { ModuleClient, type Module } from "./client.js";
 import { compileFile } from "./file.node.js";
 import { createGlue } from "./generated/video.glue.js";
-import { lazy } from "./instantiate.js";
+import { lazy, type Loader } from "./instantiate.js";
+import type { ClientOptions } from "./types.js";
 
 export { VideoError } from "./error.js";
-export const VideoClient = /* @__PURE__ */ clientOf(/* @__PURE__ */ lazy<Module>(createGlue, () => compileFile("iacrea-video.wasm")));
+
+let loader: Loader<Module> | undefined;
+
+/** As in `index.ts`, whose types it has. */
+export class VideoClient extends ModuleClient {
+  static override readonly name: string = "VideoClient";
+
+  constructor(options: ClientOptions = {}) {
+    super((loader ??= lazy<Module>(createGlue, () => compileFile("iacrea-video.wasm"))), options);
+  }
+}

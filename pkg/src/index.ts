@@ -4,7 +4,7 @@ import { ModuleClient, type Module } from "./client.js";
 import { createGlue } from "./generated/video.glue.js";
 import inlined from "./generated/video.wasm.js";
 import { compileInlined } from "./inlined.js";
-import { lazy } from "./instantiate.js";
+import { lazy, type Loader } from "./instantiate.js";
 import type { ClientOptions } from "./types.js";
 
 export { VideoError } from "./error.js";
@@ -14,7 +14,8 @@ export type {
   VideoPoller, VideoStatus, VideoUpdate,
 } from "./types.js";
 
-const loader = /* @__PURE__ */ lazy<Module>(createGlue, () => compileInlined(inlined));
+/** Made with the first client: a call up here would keep all of this in bundles that use none of it. */
+let loader: Loader<Module> | undefined;
 
 /** Waits for videos of one account. */
 export class VideoClient extends ModuleClient {
@@ -23,6 +24,6 @@ export class VideoClient extends ModuleClient {
 
   /** Throws a `VideoError` "invalid_argument" for options that cannot work. Nothing is loaded or sent before the first call. */
   constructor(options: ClientOptions = {}) {
-    super(loader, options);
+    super((loader ??= lazy<Module>(createGlue, () => compileInlined(inlined))), options);
   }
 }

@@ -2,11 +2,11 @@
 
 import module from "./simulator.wasm?module";
 import { createGlue } from "./generated/simulator.glue.js";
-import { precompiled } from "./instantiate.js";
-import { simulate, type SimulatorOptions } from "./simulate.js";
+import { precompiled, type Loader } from "./instantiate.js";
+import { simulate, type Module, type SimulatorOptions } from "./simulate.js";
 
 export { scenarioCatalogue, simulatorScenarios } from "./simulate.js";
 
-const loader = /* @__PURE__ */ precompiled(createGlue, module);
+let loader: Loader<Module> | undefined;
 
-export const createSimulator = (options?: SimulatorOptions) => simulate(loader, options);
+export const createSimulator = (options?: SimulatorOptions) => simulate((loader ??= precompiled(createGlue, module)), options);

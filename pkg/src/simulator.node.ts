@@ -2,11 +2,11 @@
 
 import { compileFile } from "./file.node.js";
 import { createGlue } from "./generated/simulator.glue.js";
-import { lazy } from "./instantiate.js";
-import { simulate, type SimulatorOptions } from "./simulate.js";
+import { lazy, type Loader } from "./instantiate.js";
+import { simulate, type Module, type SimulatorOptions } from "./simulate.js";
 
 export { scenarioCatalogue, simulatorScenarios } from "./simulate.js";
 
-const loader = /* @__PURE__ */ lazy(createGlue, () => compileFile("simulator.wasm"));
+let loader: Loader<Module> | undefined;
 
-export const createSimulator = (options?: SimulatorOptions) => simulate(loader, options);
+export const createSimulator = (options?: SimulatorOptions) => simulate((loader ??= lazy(createGlue, () => compileFile("simulator.wasm"))), options);

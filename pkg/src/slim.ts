@@ -44,8 +44,8 @@ export class VideoClient extends ModuleClient {
   }
 }
 
-const byAddress = /* @__PURE__ */ new Map<string, Loader<Module>>();
-const byObject = /* @__PURE__ */ new WeakMap<object, Loader<Module>>();
+const byAddress = new Map<string, Loader<Module>>();
+const byObject = new WeakMap<object, Loader<Module>>();
 
 function loaderFor(source: unknown): Loader<Module> {
   if (source instanceof URL) source = source.href;
