@@ -6,7 +6,7 @@
  */
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -30,6 +30,8 @@ const NODE_PACKAGE =
     : `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
 
 const scratch = await mkdtemp(join(tmpdir(), "iacrea-video-consumers-"));
+// Also of a run that is broken off, or whose tests never began.
+process.once("exit", () => process.env.KEEP || rmSync(scratch, { recursive: true, force: true, maxRetries: 3 }));
 /** The file that npm installs from. */
 export const tarball = process.env.PACKAGE_TARBALL ? resolve(process.env.PACKAGE_TARBALL) : await pack();
 /** The folder of the package, as a page without any tool gets it. */

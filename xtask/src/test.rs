@@ -451,7 +451,11 @@ fn node_tests(folder: &str) -> Result<Command> {
     // What hangs has failed; older versions cannot be told.
     if node::require()? >= (20, 11) {
         // The limit is each file's, and one of them installs all consumers.
-        let limit = if folder == "package" { 1_800_000 } else { 300_000 };
+        let limit = if folder == "package" {
+            1_800_000
+        } else {
+            300_000
+        };
         tests.arg(format!("--test-timeout={limit}"));
     }
     tests
