@@ -39,7 +39,8 @@ export const webkit = {
 
 /** A display on the first free number, which it picks itself. */
 async function startDisplay() {
-  const args = ["-displayfd", "3", "-screen", "0", "1600x4800x24", "-nolisten", "tcp"];
+  // By default it starts anew whenever its last client leaves, and shuts out a browser that comes just then.
+  const args = ["-displayfd", "3", "-screen", "0", "1600x4800x24", "-nolisten", "tcp", "-noreset"];
   const child = spawn(required("XVFB"), args, { stdio: ["ignore", "ignore", "ignore", "pipe"] });
   const end = ending(child);
   const numbers = /** @type {import("node:stream").Readable} */ (child.stdio[3]);
@@ -66,7 +67,9 @@ async function startDriver(display, colorScheme) {
    * @param {unknown} [body]
    */
   const call = async (method, path, body) => {
-    const answer = fetch(`http://127.0.0.1:${port}${path}`, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    // Longer than any script of a test: a browser that died at its start is waited for without end.
+    const signal = AbortSignal.timeout(150_000);
+    const answer = fetch(`http://127.0.0.1:${port}${path}`, { method, signal, ...(body !== undefined && { body: JSON.stringify(body) }) });
     const response = await Promise.race([answer, ended]);
     const { value } = /** @type {{ value: any }} */ (await response.json());
     assert.ok(response.ok, `${method} ${path}: ${JSON.stringify(value)}`);
