@@ -71,18 +71,18 @@ export function takeIn(session, update) {
     }
   });
 
-  if (before?.status !== update.status) {
-    const regenerating = isRegenerating(session);
-    const words = phaseWords(update, regenerating);
-    const said = "message" in update && update.message ? `: “${update.message}”` : "";
-    happenings.push({ kind: kindOf(update, regenerating), text: `${words}${said} (${update.status})`, aloud: true });
-  }
-
   if (update.retrying !== undefined && before?.retrying !== update.retrying) {
     const text = `A request failed (${update.retrying}), asking again by itself`;
     happenings.push({ kind: "failure", text, aloud: true });
   } else if (update.retrying === undefined && before?.retrying !== undefined) {
     happenings.push({ kind: "phase", text: "The server answers again", aloud: true });
+  }
+
+  if (before?.status !== update.status) {
+    const regenerating = isRegenerating(session);
+    const words = phaseWords(update, regenerating);
+    const said = "message" in update && update.message ? `: “${update.message}”` : "";
+    happenings.push({ kind: kindOf(update, regenerating), text: `${words}${said} (${update.status})`, aloud: true });
   }
   return happenings;
 }

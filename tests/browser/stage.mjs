@@ -109,6 +109,16 @@ export function shown(page) {
 }
 
 /**
+ * The statuses that the page has told of, in their order. Its log has each; what is drawn may skip one that another
+ * follows within a frame.
+ * @param {import("playwright-core").Page} page
+ */
+export async function told(page) {
+  const log = (await page.locator("#log").textContent()) ?? "";
+  return [...log.matchAll(/\(([A-Z_]+)\)/g)].map(([, status]) => status ?? "").reverse();
+}
+
+/**
  * Starts a scenario by the page's own controls.
  * @param {import("playwright-core").Page} page
  * @param {string} scenario
