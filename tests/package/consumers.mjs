@@ -157,7 +157,7 @@ function esbuild(name, family, format, entry, html) {
     name,
     family,
     quick: true,
-    build: ["esbuild", `shared/${entry}.js`, "--bundle", "--minify", `--format=${format}`, `--outdir=${folder}`],
+    build: ["esbuild", `common/${entry}.js`, "--bundle", "--minify", `--format=${format}`, `--outdir=${folder}`],
     bundle: folder,
     run: page([folder, "."], html),
   };
@@ -170,8 +170,8 @@ function nodeConsumer(major, quick) {
     scaffold: "node",
     node: major,
     ways: [
-      { name: `Node ${major}, import`, family: "Node", quick, run: program("node", "shared/program.mjs") },
-      { name: `Node ${major}, require`, family: "Node", quick, run: program("node", "shared/program.cjs") },
+      { name: `Node ${major}, import`, family: "Node", quick, run: program("node", "common/program.mjs") },
+      { name: `Node ${major}, require`, family: "Node", quick, run: program("node", "common/program.cjs") },
       { name: `Node ${major}, slim`, family: "Node", quick, run: program("node", "slim.mjs") },
     ],
   };
@@ -235,7 +235,7 @@ export const consumers = [
   {
     name: "webpack-5",
     ways: [
-      webpack("shared/page.js", "webpack 5", "bundler"),
+      webpack("common/page.js", "webpack 5", "bundler"),
       webpack("worker.js", "webpack 5, a dedicated worker", "worker"),
       webpack("slim.js", "webpack 5, slim with new URL", "bundler"),
     ],
@@ -247,7 +247,7 @@ export const consumers = [
         name: "Rollup 4",
         family: "bundler",
         quick: true,
-        build: ["rollup", "shared/page.js", "--plugin", "node-resolve", "--format", "es", "--dir", "dist"],
+        build: ["rollup", "common/page.js", "--plugin", "node-resolve", "--format", "es", "--dir", "dist"],
         bundle: "dist",
         run: page(["dist", "."]),
       },
@@ -284,13 +284,13 @@ export const consumers = [
     name: "bun",
     bin: `@oven/bun-${process.platform === "win32" ? "windows" : process.platform}-${process.arch === "arm64" ? "aarch64" : process.arch}/bin`,
     ways: [
-      { name: "Bun", family: "other runtime", quick: true, run: program("bun", "shared/program.mjs") },
-      { name: "Bun, require", family: "other runtime", quick: true, run: program("bun", "shared/program.cjs") },
+      { name: "Bun", family: "other runtime", quick: true, run: program("bun", "common/program.mjs") },
+      { name: "Bun, require", family: "other runtime", quick: true, run: program("bun", "common/program.cjs") },
       {
         name: "bun build for browsers",
         family: "bundler",
         quick: true,
-        build: ["bun", "build", "shared/page.js", "--target", "browser", "--outdir", "dist/browser"],
+        build: ["bun", "build", "common/page.js", "--target", "browser", "--outdir", "dist/browser"],
         bundle: "dist/browser",
         run: page(["dist/browser", "."]),
       },
@@ -298,7 +298,7 @@ export const consumers = [
         name: "bun build for Bun",
         family: "bundler",
         quick: true,
-        build: ["bun", "build", "shared/program.mjs", "--target", "bun", "--outdir", "dist/bun"],
+        build: ["bun", "build", "common/program.mjs", "--target", "bun", "--outdir", "dist/bun"],
         bundle: "dist/bun",
         run: program("bun", "dist/bun/program.js"),
       },
@@ -310,7 +310,7 @@ export const consumers = [
       {
         name: "Deno",
         family: "other runtime",
-        run: program("deno", "run", "--no-lock", "--allow-net=127.0.0.1", "--allow-env=API_BASE,VIDEO_ID,IACREA_API_KEY", "shared/program.mjs"),
+        run: program("deno", "run", "--no-lock", "--allow-net=127.0.0.1", "--allow-env=API_BASE,VIDEO_ID,IACREA_API_KEY", "common/program.mjs"),
       },
     ],
   },

@@ -76,7 +76,7 @@ export async function install(name, { scaffold, node, bin = ".bin" } = {}) {
   for (const from of [scaffold, name]) {
     if (from && existsSync(join(consumers, from))) await cp(join(consumers, from), dir, { recursive: true });
   }
-  await cp(join(consumers, "shared"), join(dir, "shared"), { recursive: true });
+  await cp(join(consumers, "common"), join(dir, "common"), { recursive: true });
   const manifest = JSON.parse(await readFile(join(dir, "package.json"), "utf8"));
   manifest.dependencies = { ...manifest.dependencies, "iacrea-video": `file:${tarball}` };
   const own = Number(process.versions.node.split(".")[0]);

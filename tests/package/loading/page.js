@@ -1,6 +1,6 @@
 // Plays one scenario in a page. Nothing is inline, so that a Content-Security-Policy can be tried on it.
 
-import { show } from "../consumers/shared/show.js";
+import { show } from "../consumers/common/show.js";
 import { scenarios } from "./scenarios.js";
 
 const query = new URLSearchParams(location.search);

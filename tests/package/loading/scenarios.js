@@ -1,7 +1,7 @@
 // What can befall the module on its way, as scenarios that run alike in a page and in Node. Each imports
 // the package itself, after the counting of calls has begun.
 
-import { watch } from "../consumers/shared/watch.js";
+import { watch } from "../consumers/common/watch.js";
 
 /** What a call comes to. */
 async function outcome(work) {

@@ -1,6 +1,6 @@
 // A pretend browser without Response: its user's fetch answers with plain objects.
 const { VideoClient, VideoError } = require("iacrea-video");
-const { watch } = require("./shared/watch.cjs");
+const { watch } = require("./common/watch.cjs");
 
 function answering(...bodies) {
   return async () => {

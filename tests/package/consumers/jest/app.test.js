@@ -1,7 +1,7 @@
 const { VideoClient, VideoError } = require("iacrea-video");
 const { createSimulator } = require("iacrea-video/simulator");
 
-const { watch } = require("./shared/watch.cjs");
+const { watch } = require("./common/watch.cjs");
 
 test("a video is waited for", async () => {
   const simulator = createSimulator({ speed: 300 });

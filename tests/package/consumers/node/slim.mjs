@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { VideoClient } from "iacrea-video/slim";
-import { watch } from "./shared/watch.js";
+import { watch } from "./common/watch.js";
 
 const wasm = await readFile(new URL(import.meta.resolve("iacrea-video/iacrea-video.wasm")));
 const { API_BASE, VIDEO_ID, IACREA_API_KEY } = process.env;

@@ -1,7 +1,7 @@
 import { VideoClient, VideoError } from "iacrea-video";
 import { createSimulator } from "iacrea-video/simulator";
 import { expect, test } from "vitest";
-import { watch } from "./shared/watch.js";
+import { watch } from "./common/watch.js";
 
 test("a video is waited for", async () => {
   const simulator = createSimulator({ speed: 300 });

@@ -1,4 +1,4 @@
-import { askWorker } from "./shared/ask-worker.js";
-import { show } from "./shared/show.js";
+import { askWorker } from "./common/ask-worker.js";
+import { show } from "./common/show.js";
 
-show((task) => askWorker(new Worker(new URL("./shared/worker.js", import.meta.url)), task));
+show((task) => askWorker(new Worker(new URL("./common/worker.js", import.meta.url)), task));

@@ -24,12 +24,12 @@ function unbundled() {
   const contents = `
     import { VideoClient } from "./${entry}";
     import { handler } from "./handler.js";
-    import { watch } from "./shared/watch.js";
+    import { watch } from "./common/watch.js";
     export default handler(VideoClient, watch);`;
   return [
     { type: "ESModule", path: join(root, "unbundled.js"), contents },
     { type: "ESModule", path: join(root, "handler.js") },
-    { type: "ESModule", path: join(root, "shared/watch.js") },
+    { type: "ESModule", path: join(root, "common/watch.js") },
     ...modulesIn(dirname(entry)),
   ];
 }

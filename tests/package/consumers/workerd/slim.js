@@ -1,7 +1,7 @@
 import { VideoClient } from "iacrea-video/slim";
 import wasm from "iacrea-video/iacrea-video.wasm";
 import { handler } from "./handler.js";
-import { watch } from "./shared/watch.js";
+import { watch } from "./common/watch.js";
 
 class SlimClient extends VideoClient {
   constructor(options) {

@@ -1,5 +1,5 @@
 import { VideoClient } from "iacrea-video";
 import { handler } from "./handler.js";
-import { watch } from "./shared/watch.js";
+import { watch } from "./common/watch.js";
 
 export default handler(VideoClient, watch);

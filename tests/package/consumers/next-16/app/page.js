@@ -2,8 +2,8 @@
 
 import { VideoClient } from "iacrea-video";
 import { useEffect, useRef } from "react";
-import { show } from "../shared/show.js";
-import { watch } from "../shared/watch.js";
+import { show } from "../common/show.js";
+import { watch } from "../common/watch.js";
 
 export default function Page() {
   const shown = useRef(false);

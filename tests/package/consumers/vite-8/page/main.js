@@ -1,1 +1,1 @@
-import "../shared/page.js";
+import "../common/page.js";

@@ -1,5 +1,5 @@
 import { VideoClient } from "iacrea-video";
-import { watch } from "../../shared/watch.js";
+import { watch } from "../../common/watch.js";
 
 export const dynamic = "force-dynamic";
 export const runtime = "edge";
