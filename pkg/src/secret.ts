@@ -1,7 +1,7 @@
 /**
  * How the key is kept out of what the API says: an answer that repeats it must not carry it to a caller.
- * The rule is the client's own (src/web/secret.rs): JSON can write any letter of the key as an escape,
- * so JSON is searched in the one spelling that `JSON.stringify` has.
+ * The rule is the client's own (src/core/secret.rs): the key is found in every spelling that some layer
+ * between two programs undoes without being asked. What was JSON stays JSON.
  */
 
 /** What stands in the place of the key. */
@@ -11,20 +11,27 @@ const SHORTEST = 8;
 
 /** Whether the key can be told from innocent words, and is in this text. */
 export function holdsKey(text: string, key: string): boolean {
-  return key.length >= SHORTEST && text.includes(key);
+  return withoutKey(text, key) !== text;
 }
 
-/** A body without the key; the same text if it is not there. */
+/** A text without the key; the same if it is not there. */
 export function withoutKey(text: string, key: string): string {
-  if (key.length < SHORTEST) return text;
-  const escaped = JSON.stringify(key).slice(1, -1);
-  let written: string;
-  try {
-    const json: unknown = JSON.parse(text);
-    if (!text.includes("\\") && !text.includes(key)) return text;
-    written = JSON.stringify(json);
-  } catch {
-    return text.replaceAll(key, BLOT).replaceAll(escaped, BLOT);
-  }
-  return written.includes(escaped) ? written.replaceAll(escaped, BLOT) : text;
+  return key.length < SHORTEST ? text : text.replace(new RegExp([...key].map(spellings).join(""), "g"), BLOT);
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { "&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos" };
+
+/**
+ * One letter, as it is or in the escapes of JSON (within any quotes), percent encoding or HTML. The repetitions
+ * are bounded, or a body of backslashes would be looked through in the square of its length.
+ */
+function spellings(letter: string): string {
+  const code = letter.charCodeAt(0);
+  const hex = (digits: number) => code.toString(16).padStart(digits, "0").replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
+  const plain = letter.replace(/[^\w\s]/, "\\$&");
+  const bytes = [...new TextEncoder().encode(letter)].map((byte) => `%(?:25){0,7}(?:${byte.toString(16)}|${byte.toString(16).toUpperCase()})`);
+  return (
+    `(?:\\\\{1,8}(?:u${hex(4)}|x${hex(2)}|${plain})|${bytes.join("")}|&(?:#0{0,4}${code}|#[xX]0{0,4}${hex(1)}|${ENTITIES[letter] ?? "-"});|` +
+    `${plain}${letter === " " ? "|\\+" : code > 127 ? "|\ufffd" : ""})`
+  );
 }

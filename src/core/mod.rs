@@ -10,6 +10,7 @@ pub mod machine;
 pub mod options;
 mod percent;
 pub mod progress;
+pub mod secret;
 mod snapshot;
 pub mod status;
 

@@ -7,12 +7,12 @@
 use super::driver;
 use super::fetch::{Reply, Transport};
 use super::poll::{Poll, PollOptions};
-use super::secret::Secret;
 use super::value::get;
 use crate::core::endpoint::{DEFAULT_BASE_URL, Endpoint, KEY_HEADER, Kind};
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::machine::{Update, check_id};
 use crate::core::progress::Progress;
+use crate::core::secret::Secret;
 use crate::core::status::VideoStatus;
 use js_sys::Function;
 use std::cell::Cell;
@@ -114,7 +114,7 @@ impl ClientBuilder {
                 headers: headers.into(),
                 credentials: self.credentials.map_or(JsValue::UNDEFINED, JsValue::from),
                 fetch: self.fetch,
-                secret: key.map(Secret::new),
+                secret: key.as_deref().map(Secret::new),
                 // Rounded up, so that nothing above 0 becomes "at once".
                 timeout: u64::try_from(self.request_timeout.as_nanos().div_ceil(1_000_000))
                     .unwrap_or(u64::MAX),

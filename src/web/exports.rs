@@ -4,10 +4,10 @@
 use super::convert::{failure_to_js, raw_options, status_to_js, update_to_js};
 use super::driver::{self, Notice};
 use super::fetch::{Reply, Transport};
-use super::secret::Secret;
 use super::value::{get, get_function};
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::machine::check_id;
+use crate::core::secret::Secret;
 use futures_util::future::{AbortHandle, Abortable};
 use js_sys::{Function, Promise};
 use std::cell::Cell;
@@ -35,7 +35,10 @@ impl Client {
                 headers: get(config, "headers"),
                 credentials: get(config, "credentials"),
                 fetch: get_function(config, "fetch"),
-                secret: get(config, "apiKey").as_string().map(Secret::new),
+                secret: get(config, "apiKey")
+                    .as_string()
+                    .as_deref()
+                    .map(Secret::new),
                 timeout: number("requestTimeoutMs") as u64,
                 max_bytes: number("maxResponseBytes") as usize,
                 words: Cell::new(None),

@@ -1,13 +1,13 @@
 //! One request through the host's `fetch`: with the key, within its limits of time and size, and
 //! never behind a redirect. What comes back is an answer or nothing; what it means is the core's business.
 
-use super::secret::Secret;
 use super::timer::is_offline;
 use super::value::{get, get_function, set};
 use crate::core::Millis;
 use crate::core::answer::{Answer, Response};
 use crate::core::error::Failure;
 use crate::core::machine::Event;
+use crate::core::secret::Secret;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{ArrayBuffer, Function, JSON, Promise, Uint8Array};
@@ -136,13 +136,11 @@ impl Transport {
         if oversized {
             controller.abort();
         }
-        let (text, json) = match &self.secret {
-            Some(secret) => secret.parse(text),
-            None => {
-                let json = JSON::parse(&text).ok();
-                (text, json)
-            }
+        let text = match &self.secret {
+            Some(secret) => secret.blot_body(&text, !oversized),
+            None => text.as_str().into(),
         };
+        let json = JSON::parse(&text).ok();
         let answer = Answer::read(
             Response {
                 http_status,
@@ -162,7 +160,7 @@ impl Transport {
     /// A failure to be shown: also a short key stays out of it.
     pub(super) fn shown(&self, failure: Failure) -> Failure {
         let blot = |detail: String| match &self.secret {
-            Some(secret) => secret.blot(&detail),
+            Some(secret) => secret.blot(&detail).into_owned(),
             None => detail,
         };
         Failure {

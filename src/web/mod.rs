@@ -31,7 +31,6 @@ mod driver;
 pub mod exports;
 mod fetch;
 mod poll;
-mod secret;
 mod timer;
 mod value;
 

@@ -15,6 +15,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use iacrea_video::core::secret::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ureq::Agent;
 use url::{Host, Url};
@@ -138,25 +139,29 @@ impl Upstream {
                 "the service's answer broke off or is too long",
             );
         };
+        let secret = Secret::new(&String::from_utf8_lossy(self.key.as_bytes()));
         let kept = [header::CONTENT_TYPE, header::RETRY_AFTER];
         let headers: HeaderMap = kept
             .into_iter()
             .filter_map(|name: HeaderName| {
-                Some((name.clone(), answer.headers().get(name)?.clone()))
+                let value = answer.headers().get(&name)?;
+                let text = value.to_str().ok()?;
+                // One that repeats the key is left out.
+                (secret.blot_body(text, true) == text).then(|| (name, value.clone()))
             })
             .collect();
-        let body = blotted(body, self.key.to_str().unwrap_or_default());
-        (status, headers, Body::from(body)).into_response()
+        (status, headers, Body::from(blotted(body, &secret))).into_response()
     }
 }
 
 /// A service that repeats the key in its answer must not carry it into the page.
-fn blotted(body: Vec<u8>, key: &str) -> Vec<u8> {
+fn blotted(body: Vec<u8>, secret: &Secret) -> Vec<u8> {
     let text = String::from_utf8_lossy(&body);
-    if text.contains(key) {
-        return text.replace(key, "***").into_bytes();
+    let clean = secret.blot_body(&text, true);
+    if clean == text {
+        return body;
     }
-    body
+    clean.into_owned().into_bytes()
 }
 
 /// The routes, below `/live`.
@@ -341,6 +346,23 @@ mod tests {
                 .unwrap()
                 .starts_with("get /api-root/api/video-editor/generate/video/auto/one ")
         );
+    }
+
+    #[test]
+    fn a_service_that_repeats_the_key_does_not_bring_it_into_the_page() {
+        for (head, body) in [
+            ("content-type: text/secret-key", "{}"),
+            ("retry-after: secret-key", "{}"),
+            ("x-other: secret-key", "<p>secret-key</p>"),
+            ("x-other: x", r#"{"a":"\u0073ecret-key"}"#),
+            ("x-other: x", "/?key=secret%2Dkey"),
+        ] {
+            let scene = Scene::new(answer(&format!("200 secret-key\r\n{head}"), body));
+            let answer = scene.ask("GET", &format!("{VIDEO}one"), "");
+            for spelling in ["secret-key", "u0073ecret", "secret%2Dkey"] {
+                assert!(!answer.contains(spelling), "{answer}");
+            }
+        }
     }
 
     #[test]

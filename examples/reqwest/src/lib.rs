@@ -11,6 +11,7 @@ use iacrea_video::core::answer::{Answer, Response};
 use iacrea_video::core::endpoint::{Endpoint, KEY_HEADER, Kind};
 use iacrea_video::core::error::Failure;
 use iacrea_video::core::machine::{Command, Event, Machine, Step, Update};
+use iacrea_video::core::secret::Secret;
 use iacrea_video::core::status::VideoStatus;
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -23,7 +24,7 @@ const MAX_RESPONSE_BYTES: usize = 1_048_576;
 pub struct Carrier {
     http: reqwest::Client,
     endpoint: Endpoint,
-    key: Option<String>,
+    secret: Option<Secret>,
     /// The machine's clock.
     pub clock: Clock,
 }
@@ -48,7 +49,7 @@ impl Carrier {
         Ok(Self {
             http,
             endpoint,
-            key,
+            secret: key.as_deref().map(Secret::new),
             clock: Clock(unix_time(), Instant::now()),
         })
     }
@@ -105,12 +106,12 @@ impl Carrier {
             }
             bytes.extend_from_slice(&chunk);
         }
-        let mut body =
-            String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes));
-        if let Some(key) = &self.key {
-            // A server that repeats the key must not carry it into an error or a log.
-            body = body.replace(key, "***").into();
-        }
+        let body = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes));
+        // A server that repeats the key must not carry it into an error or a log.
+        let body = match &self.secret {
+            Some(secret) => secret.blot_body(&body, !oversized),
+            None => body.as_ref().into(),
+        };
         let json: Option<serde_json::Value> = serde_json::from_str(&body).ok();
         let response = Response {
             http_status: status.as_u16(),
