@@ -1,0 +1,175 @@
+// @ts-check
+/**
+ * The programs that are given a key: the demo server with a real service behind it, and the example in Rust. What
+ * they print and what they serve holds none of it. XTASK_BIN and REQWEST_BIN name them.
+ */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { createVideo, scenarios, url as simulator } from "../node/simulator.mjs";
+import { echoes, startEchoes } from "./echoes.mjs";
+import { Evidence, KEY } from "./evidence.mjs";
+
+const CALL = "/api/video-editor/generate/video";
+const { XTASK_BIN, REQWEST_BIN } = process.env;
+assert.ok(XTASK_BIN && REQWEST_BIN, "run these tests with `cargo xtask test --only secrets`");
+
+/** None may outlive this process. @type {Set<import("node:child_process").ChildProcess>} */
+const alive = new Set();
+process.once("exit", () => alive.forEach((child) => child.kill("SIGKILL")));
+
+/**
+ * A program that is as talkative as it can be, with a key in its environment.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {Record<string, string>} environment
+ */
+function start(command, args, environment) {
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, IACREA_API_KEY: KEY, RUST_BACKTRACE: "full", RUST_LOG: "trace", ...environment },
+  });
+  alive.add(child);
+  const said = { out: "", err: "" };
+  child.stdout.on("data", (data) => (said.out += data));
+  child.stderr.on("data", (data) => (said.err += data));
+  const ended = once(child, "close").then(([code]) => {
+    alive.delete(child);
+    return { code, said: `${said.out}\n${said.err}` };
+  });
+  return { child, ended };
+}
+
+describe("the demo server with a key", { timeout: 120_000 }, () => {
+  /** @param {string} base @param {(address: string) => Promise<void>} use */
+  async function serving(base, use) {
+    const { child, ended } = start(XTASK_BIN ?? "", ["demo", "--no-build", "--port", "0"], { IACREA_BASE_URL: base });
+    const [address] = await Promise.race([once(createInterface(child.stdout), "line"), ended.then(({ said }) => assert.fail(said))]);
+    try {
+      await use(address.replace(/\/$/, ""));
+    } finally {
+      child.kill("SIGTERM");
+    }
+    return (await ended).said;
+  }
+
+  /** Headers and body, so far as they come. @param {string} url @param {RequestInit} [init] */
+  async function ask(url, init) {
+    try {
+      const answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(1_000), ...init });
+      return `${answer.status} ${answer.statusText} ${JSON.stringify([...answer.headers])} ${await answer.text()}`;
+    } catch (error) {
+      return `nothing: ${error}`;
+    }
+  }
+
+  it("serves and prints none of it, in no scenario", async () => {
+    const evidence = new Evidence();
+    const catalogue = await scenarios();
+    const log = await serving(simulator, async (address) => {
+      const answers = await Promise.all(
+        catalogue.map(async ({ name }) => {
+          const id = await createVideo(/** @type {any} */ ({ scenario: name, speed: 1_000, seed: 7, apiKey: KEY }));
+          const asked = [await ask(`${address}/live${CALL}/${id}`), await ask(`${address}/live${CALL}/auto/${id}`)];
+          evidence.add(`the answers in ${name}`, asked.join("\n"));
+          return asked[0] ?? "";
+        }),
+      );
+      assert.ok(answers.filter((answer) => answer.startsWith("200")).length > 40, "the key opens them");
+      const pages = fileURLToPath(new URL("../../www/dist", import.meta.url));
+      const files = /** @type {string[]} */ (readdirSync(pages, { recursive: true })).filter((file) => /\.(html|js|css|svg)$/.test(file));
+      assert.ok(files.includes("index.html"));
+      for (const path of ["", ...files, "live/", "sim/simulator/scenarios", "sim/simulator/other-origin", "nowhere", "%00"]) {
+        evidence.add(`the page ${path}`, await ask(`${address}/${path}`));
+      }
+      for (const method of ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]) {
+        evidence.add(method, await ask(`${address}/live${CALL}/v`, { method }));
+      }
+    });
+    assert.match(log, /Real videos: http:\/\/127\.0\.0\.1:\d+ with IACREA_API_KEY/);
+    evidence.add("its log", log);
+    evidence.isClean();
+  });
+
+  it("gives nothing back of a service that repeats it", async (test) => {
+    const evidence = new Evidence();
+    const server = await startEchoes(test);
+    const log = await serving(`${server.url}/below/`, async (address) => {
+      await Promise.all([...echoes.keys()].map(async (name) => evidence.add(`the answer to ${name}`, await ask(`${address}/live${CALL}/${name}`))));
+    });
+    assert.ok(server.arrivals.length === echoes.size && server.arrivals.every(({ key }) => key === KEY));
+    assert.deepEqual(server.elsewhere, [], "nothing follows a redirect");
+    assert.ok(evidence.mentions("no account for ***"), "what is around the key comes through");
+    evidence.add("its log", log);
+    evidence.isClean();
+  });
+
+  it("that cannot start does not say why in words of it", async () => {
+    const evidence = new Evidence();
+    for (const environment of [
+      { IACREA_API_KEY: `${KEY}\u0007.` },
+      { IACREA_BASE_URL: KEY },
+      { IACREA_BASE_URL: `https://user:${encodeURIComponent(KEY)}@example.com` },
+      { IACREA_BASE_URL: `https://example.com/?key=${KEY}` },
+      { IACREA_BASE_URL: `http://${encodeURIComponent(KEY)}/` },
+    ]) {
+      const { code, said } = await start(XTASK_BIN, ["demo", "--no-build", "--port", "0"], environment).ended;
+      assert.equal(code, 1, said);
+      assert.match(said, /IACREA_/);
+      evidence.add("a refusal", said);
+    }
+    evidence.isClean();
+  });
+});
+
+describe("the example in Rust with a key", { timeout: 120_000 }, () => {
+  it("prints none of it, however its video ends", async (test) => {
+    const evidence = new Evidence();
+    const server = await startEchoes(test);
+    // The others are asked again and again, at the pace of real videos.
+    const atOnce = [...echoes].filter(([name, { status = 200 }]) => (status >= 300 && status < 429) || /^200-(done|failed)/.test(name));
+    const names = atOnce.map(([name]) => name);
+    assert.ok(names.length > 40);
+    const run = async () => {
+      for (let name = names.shift(); name !== undefined; name = names.shift()) {
+        const { code, said } = await start(REQWEST_BIN, [name], { IACREA_BASE_URL: server.url }).ended;
+        assert.equal(code, name.startsWith("200-done") ? 0 : 1, said);
+        evidence.add(`the words of ${name}`, said);
+      }
+    };
+    await Promise.all([run(), run(), run()]);
+    const stopped = ["500-words.0", "500-words.5", "200-page.3", "200-broken-json.3", "200-unknown.0", "retry-after", "half-and-too-long", "half-and-cut"];
+    await Promise.all(
+      stopped.map(async (name) => {
+        const before = server.arrivals.length;
+        const { child, ended } = start(REQWEST_BIN, [name], { IACREA_BASE_URL: server.url });
+        while (!server.arrivals.slice(before).some(({ path }) => path.endsWith(`/${name}`))) await sleep(20);
+        await sleep(500);
+        child.kill("SIGINT");
+        const { said } = await ended;
+        assert.match(said, /--resume/, `${name}: ${said}`);
+        evidence.add(`the words of ${name}`, said);
+      }),
+    );
+    assert.ok(server.arrivals.every(({ key }) => key === KEY));
+    assert.deepEqual(server.elsewhere, [], "nothing follows a redirect");
+    assert.ok(evidence.mentions("no account for ***"), "what is around the key comes through");
+    evidence.isClean();
+  });
+
+  it("prints none of it when it cannot start", async () => {
+    const evidence = new Evidence();
+    for (const environment of [{ IACREA_API_KEY: `${KEY}\u0007` }, { IACREA_API_KEY: `${KEY}\u20ac` }, { IACREA_BASE_URL: "http://example.com" }, { IACREA_BASE_URL: `https://example.com/?${KEY}` }]) {
+      const { code, said } = await start(REQWEST_BIN, ["v"], environment).ended;
+      assert.equal(code, 1, said);
+      evidence.add("a refusal", said);
+    }
+    evidence.isClean();
+  });
+});
