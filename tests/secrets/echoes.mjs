@@ -5,7 +5,7 @@
  */
 
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, request as ask } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { KEY, WRITINGS } from "./evidence.mjs";
@@ -113,6 +113,27 @@ export async function startEchoes(test) {
     else response.end();
   });
   return { url, other, arrivals, elsewhere };
+}
+
+/**
+ * A server with all its faults, behind an origin that pages of others may ask.
+ * @param {{ after: (act: () => void) => void }} test or whatever else ends
+ * @param {string} upstream
+ */
+export function startFront(test, upstream) {
+  return listen(test, (request, response) => {
+    if (request.method === "OPTIONS") return void response.writeHead(204, CORS).end();
+    const outgoing = ask(new URL(request.url ?? "/", upstream), { method: request.method ?? "GET", headers: request.headers, agent: false });
+    const reset = () => void request.socket.resetAndDestroy();
+    outgoing.once("error", reset);
+    outgoing.once("response", (answer) => {
+      response.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...CORS });
+      response.flushHeaders();
+      answer.once("error", reset).once("aborted", reset).pipe(response);
+    });
+    response.once("close", () => outgoing.destroy());
+    request.pipe(outgoing);
+  });
 }
 
 /** @param {{ after: (act: () => void) => void }} test @param {import("node:http").RequestListener} listener */

@@ -29,6 +29,7 @@ process.once("exit", () => alive.forEach((child) => child.kill("SIGKILL")));
  * @param {string} command
  * @param {string[]} args
  * @param {Record<string, string>} environment
+ * @returns {{ child: import("node:child_process").ChildProcessByStdio<null, import("node:stream").Readable, import("node:stream").Readable>, ended: Promise<{ code: number | null, said: string }> }}
  */
 function start(command, args, environment) {
   const child = spawn(command, args, {
@@ -112,13 +113,13 @@ describe("the demo server with a key", { timeout: 120_000 }, () => {
 
   it("that cannot start does not say why in words of it", async () => {
     const evidence = new Evidence();
-    for (const environment of [
+    for (const environment of /** @type {Record<string, string>[]} */ ([
       { IACREA_API_KEY: `${KEY}\u0007.` },
       { IACREA_BASE_URL: KEY },
       { IACREA_BASE_URL: `https://user:${encodeURIComponent(KEY)}@example.com` },
       { IACREA_BASE_URL: `https://example.com/?key=${KEY}` },
       { IACREA_BASE_URL: `http://${encodeURIComponent(KEY)}/` },
-    ]) {
+    ])) {
       const { code, said } = await start(XTASK_BIN, ["demo", "--no-build", "--port", "0"], environment).ended;
       assert.equal(code, 1, said);
       assert.match(said, /IACREA_/);
@@ -165,7 +166,12 @@ describe("the example in Rust with a key", { timeout: 120_000 }, () => {
 
   it("prints none of it when it cannot start", async () => {
     const evidence = new Evidence();
-    for (const environment of [{ IACREA_API_KEY: `${KEY}\u0007` }, { IACREA_API_KEY: `${KEY}\u20ac` }, { IACREA_BASE_URL: "http://example.com" }, { IACREA_BASE_URL: `https://example.com/?${KEY}` }]) {
+    for (const environment of /** @type {Record<string, string>[]} */ ([
+      { IACREA_API_KEY: `${KEY}\u0007` },
+      { IACREA_API_KEY: `${KEY}\u20ac` },
+      { IACREA_BASE_URL: "http://example.com" },
+      { IACREA_BASE_URL: `https://example.com/?${KEY}` },
+    ])) {
       const { code, said } = await start(REQWEST_BIN, ["v"], environment).ended;
       assert.equal(code, 1, said);
       evidence.add("a refusal", said);

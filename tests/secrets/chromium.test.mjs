@@ -1,0 +1,128 @@
+// @ts-check
+/**
+ * A page that has a key, on an origin of its own: nothing that the browser shows, keeps, logs or sends elsewhere
+ * holds it. CHROME and CHROME_ARGS say which Chromium.
+ */
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { createVideo, otherOrigin, scenarios, url as simulator } from "../node/simulator.mjs";
+import { echoes, startEchoes, startFront } from "./echoes.mjs";
+import { Evidence, KEY } from "./evidence.mjs";
+
+const LIMITS = { requestTimeoutMs: 600, maxResponseBytes: 100_000 };
+const PACE = { minIntervalMs: 10, maxIntervalMs: 20, maxConsecutiveFailures: 3, timeoutMs: 1_500 };
+const { CHROME, CHROME_ARGS } = process.env;
+assert.ok(CHROME && CHROME_ARGS, "run these tests with `cargo xtask test --only secrets`");
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const dist = fileURLToPath(new URL(".", process.env.PACKAGE_ENTRY ?? new URL("../../pkg/dist/index.js", import.meta.url)));
+const types = { ".html": "text/html", ".js": "text/javascript" };
+
+describe("a page with a key", { timeout: 120_000 }, () => {
+  /** @type {import("playwright-core").Browser} */
+  let browser;
+  /** All that the page's own origin was asked. @type {string[]} */
+  const own = [];
+  /** What the page may ask with a key: the API, wherever it is. @type {Set<string>} */
+  const apis = new Set();
+  let address = "";
+
+  const server = createServer(async (request, response) => {
+    own.push(`${request.method} ${request.url} ${JSON.stringify(request.rawHeaders)}`);
+    const path = new URL(request.url ?? "/", "http://localhost").pathname;
+    try {
+      const file = path.startsWith("/dist/") ? join(dist, path.slice(6)) : join(here, path === "/" ? "page.html" : path.slice(1));
+      const body = await readFile(file);
+      response.writeHead(200, { "content-type": types[/** @type {keyof typeof types} */ (extname(file))] ?? "text/plain" });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+
+  before(async () => {
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+    address = `http://127.0.0.1:${port}/`;
+    browser = await chromium.launch({ executablePath: CHROME, args: JSON.parse(CHROME_ARGS) });
+  });
+  after(async () => {
+    await browser?.close();
+    server.closeAllConnections();
+    server.close();
+  });
+
+  /**
+   * Polls in a page of its own; all that can be seen of it from within and from outside.
+   * @param {string} baseUrl
+   * @param {string[]} ids
+   */
+  async function look(baseUrl, ids) {
+    const evidence = new Evidence();
+    apis.add(new URL(baseUrl).origin);
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    let withKey = 0;
+    page.on("console", (message) => {
+      // The browser's own words about an answer quote what the server wrote beside its code.
+      if (message.location().url.endsWith("/reason")) return;
+      evidence.add("the console", `${message.text()} ${JSON.stringify(message.location())}`);
+    });
+    page.on("pageerror", (error) => evidence.add("an error of the page", error));
+    page.on("framenavigated", (frame) => evidence.add("an address of the page", frame.url()));
+    context.on("request", (request) => {
+      // It tells of where a redirect points to, though nothing is sent there.
+      if (request.redirectedFrom()) return;
+      const { origin } = new URL(request.url());
+      const headers = { ...request.headers() };
+      if (apis.has(origin)) {
+        if (headers["x-api-key"] === KEY) withKey += 1;
+        // There it is meant to be, and nowhere else in the request.
+        delete headers["x-api-key"];
+      }
+      evidence.add("a request", JSON.stringify([request.method(), request.url(), headers, request.postData()]));
+    });
+    await page.goto(address);
+    await page.waitForFunction("'run' in globalThis");
+    const order = { apiKey: KEY, baseUrl, ids, pace: PACE, limits: LIMITS };
+    /** @type {string[]} */
+    const ends = await page.evaluate((given) => /** @type {any} */ (globalThis).run(given), order);
+    evidence.add("seen in the page", await page.evaluate("seen()"));
+    evidence.add("the page", await page.content());
+    evidence.add("what it keeps", JSON.stringify(await context.storageState()));
+    evidence.add("its address", page.url());
+    await context.close();
+    for (const request of own) evidence.add("what its origin was asked", request);
+    return { evidence, ends, withKey };
+  }
+
+  it("shows none of it in any scenario, and sends it to no other origin", async (test) => {
+    const catalogue = await scenarios();
+    const ids = await Promise.all(catalogue.map(({ name }) => createVideo(/** @type {any} */ ({ scenario: name, speed: 1_000, seed: 7, apiKey: KEY }))));
+    const { evidence, ends, withKey } = await look(await startFront(test, simulator), ids);
+    assert.ok(withKey > ids.length && ends.filter((end) => end === "done").length > 40, `${withKey} requests: ${ends}`);
+    assert.ok(!ends.includes("internal"), `${ends}`);
+    const { requests } = /** @type {{ requests: unknown[] }} */ (/** @type {unknown} */ (await otherOrigin()));
+    evidence.add("what the other origin was sent", requests);
+    evidence.isClean();
+  });
+
+  it("shows none of it where the server repeats it", async (test) => {
+    const api = await startEchoes(test);
+    const names = [...echoes.keys()];
+    const { evidence, ends, withKey } = await look(api.url, names);
+    assert.ok(withKey >= names.length && !ends.includes("internal"), `${withKey} requests: ${ends}`);
+    assert.deepEqual(api.elsewhere, [], "nothing follows a redirect");
+    assert.ok(evidence.mentions("no account for ***"), "what is around the key comes through");
+    assert.ok(evidence.mentions("of a listener"));
+    evidence.isClean();
+  });
+});
