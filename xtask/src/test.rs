@@ -40,7 +40,7 @@ struct Section {
     run: fn(&Machine) -> Result<()>,
 }
 
-const SECTIONS: [Section; 17] = [
+const SECTIONS: [Section; 18] = [
     Section {
         name: "format",
         title: "cargo fmt",
@@ -100,6 +100,11 @@ const SECTIONS: [Section; 17] = [
         name: "engines",
         title: "the page in Firefox and WebKitGTK",
         run: in_engines,
+    },
+    Section {
+        name: "secrets",
+        title: "the key, in all that can be seen",
+        run: secrets,
     },
     Section {
         name: "lint-wasm",
@@ -337,6 +342,7 @@ fn types(_: &Machine) -> Result<()> {
         "../tests/package",
         "../tests/browser",
         "../tests/engines",
+        "../tests/secrets",
         "../www",
     ] {
         let mut tsc = tools.tool("tsc");
@@ -403,6 +409,18 @@ fn in_engines(machine: &Machine) -> Result<()> {
     run_program(&mut tests, SEE_ABOVE)
 }
 
+fn secrets(machine: &Machine) -> Result<()> {
+    let browser = Browser::find()?;
+    let simulator = simulator()?;
+    let example = executable("iacrea-video-reqwest", &[])?;
+    let mut tests = node_tests("secrets")?;
+    chromium(&mut tests, &browser)
+        .env("SIMULATOR_BIN", simulator)
+        .env("XTASK_BIN", &machine.program)
+        .env("REQWEST_BIN", example);
+    run_program(&mut tests, SEE_ABOVE)
+}
+
 /// Builds the app as `wasm-pack build --target web` does, then uses it.
 fn examples(machine: &Machine) -> Result<()> {
     let browser = Browser::find()?;
@@ -466,12 +484,16 @@ fn node_tests(folder: &str) -> Result<Command> {
     Ok(tests)
 }
 
-/// Builds the pretend server; cargo says where it put it. This program is named too, so that both
-/// share their dependencies instead of compiling them with two sets of features.
+/// Builds the pretend server. This program is named too, so that both share their dependencies
+/// instead of compiling them with two sets of features.
 fn simulator() -> Result<PathBuf> {
+    executable("iacrea-simulator", &["--package", "xtask"])
+}
+
+/// Builds the program of a package of that name; cargo says where it put it.
+fn executable(name: &str, along: &[&str]) -> Result<PathBuf> {
     let mut build = cargo("build");
-    build.args(["--package", "xtask", "--package", "iacrea-simulator"]);
-    build.args([
+    build.args(["--package", name]).args(along).args([
         "--bins",
         "--all-features",
         "--message-format=json-render-diagnostics",
@@ -480,7 +502,7 @@ fn simulator() -> Result<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message.pointer("/target/name") == Some(&"iacrea-simulator".into()))
+        .filter(|message| message.pointer("/target/name") == Some(&name.into()))
         .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-        .context("cargo built no iacrea-simulator")
+        .with_context(|| format!("cargo built no {name}"))
 }
