@@ -17,8 +17,13 @@ import { echoes, startEchoes } from "./echoes.mjs";
 import { Evidence, KEY } from "./evidence.mjs";
 
 const CALL = "/api/video-editor/generate/video";
-const { XTASK_BIN, REQWEST_BIN } = process.env;
-assert.ok(XTASK_BIN && REQWEST_BIN, "run these tests with `cargo xtask test --only secrets`");
+const DEMO = required("XTASK_BIN");
+const EXAMPLE = required("REQWEST_BIN");
+
+/** @param {string} name @returns {string} */
+function required(name) {
+  return process.env[name] ?? assert.fail(`${name} is not set: run these tests with \`cargo xtask test --only secrets\``);
+}
 
 /** None may outlive this process. @type {Set<import("node:child_process").ChildProcess>} */
 const alive = new Set();
@@ -50,7 +55,7 @@ function start(command, args, environment) {
 describe("the demo server with a key", { timeout: 120_000 }, () => {
   /** @param {string} base @param {(address: string) => Promise<void>} use */
   async function serving(base, use) {
-    const { child, ended } = start(XTASK_BIN ?? "", ["demo", "--no-build", "--port", "0"], { IACREA_BASE_URL: base });
+    const { child, ended } = start(DEMO, ["demo", "--no-build", "--port", "0"], { IACREA_BASE_URL: base });
     const [address] = await Promise.race([once(createInterface(child.stdout), "line"), ended.then(({ said }) => assert.fail(said))]);
     try {
       await use(address.replace(/\/$/, ""));
@@ -120,7 +125,7 @@ describe("the demo server with a key", { timeout: 120_000 }, () => {
       { IACREA_BASE_URL: `https://example.com/?key=${KEY}` },
       { IACREA_BASE_URL: `http://${encodeURIComponent(KEY)}/` },
     ])) {
-      const { code, said } = await start(XTASK_BIN, ["demo", "--no-build", "--port", "0"], environment).ended;
+      const { code, said } = await start(DEMO, ["demo", "--no-build", "--port", "0"], environment).ended;
       assert.equal(code, 1, said);
       assert.match(said, /IACREA_/);
       evidence.add("a refusal", said);
@@ -139,7 +144,7 @@ describe("the example in Rust with a key", { timeout: 120_000 }, () => {
     assert.ok(names.length > 40);
     const run = async () => {
       for (let name = names.shift(); name !== undefined; name = names.shift()) {
-        const { code, said } = await start(REQWEST_BIN, [name], { IACREA_BASE_URL: server.url }).ended;
+        const { code, said } = await start(EXAMPLE, [name], { IACREA_BASE_URL: server.url }).ended;
         assert.equal(code, name.startsWith("200-done") ? 0 : 1, said);
         evidence.add(`the words of ${name}`, said);
       }
@@ -149,7 +154,7 @@ describe("the example in Rust with a key", { timeout: 120_000 }, () => {
     await Promise.all(
       stopped.map(async (name) => {
         const before = server.arrivals.length;
-        const { child, ended } = start(REQWEST_BIN, [name], { IACREA_BASE_URL: server.url });
+        const { child, ended } = start(EXAMPLE, [name], { IACREA_BASE_URL: server.url });
         while (!server.arrivals.slice(before).some(({ path }) => path.endsWith(`/${name}`))) await sleep(20);
         await sleep(500);
         child.kill("SIGINT");
@@ -172,7 +177,7 @@ describe("the example in Rust with a key", { timeout: 120_000 }, () => {
       { IACREA_BASE_URL: "http://example.com" },
       { IACREA_BASE_URL: `https://example.com/?${KEY}` },
     ])) {
-      const { code, said } = await start(REQWEST_BIN, ["v"], environment).ended;
+      const { code, said } = await start(EXAMPLE, ["v"], environment).ended;
       assert.equal(code, 1, said);
       evidence.add("a refusal", said);
     }
