@@ -67,12 +67,18 @@ impl Reply {
     }
 }
 
-/// Fetch rejected, or what it gave is no response: whatever its type and text, there is no answer.
-struct NoAnswer;
+/// Why there is no answer.
+#[derive(Clone, Copy)]
+enum NoAnswer {
+    /// Fetch rejected, or what it gave is no response: its type and text say nothing.
+    Broken,
+    /// The time of the request is over.
+    Late,
+}
 
 impl From<JsValue> for NoAnswer {
     fn from(_: JsValue) -> Self {
-        NoAnswer
+        NoAnswer::Broken
     }
 }
 
@@ -86,21 +92,25 @@ impl Transport {
     /// Asks once how far the video is. One limit of time covers headers and body; `controller`
     /// aborts either.
     pub(super) async fn ask(&self, id: &str, controller: &AbortController) -> Reply {
-        let limit = TimeoutFuture::new(self.timeout.min(i32::MAX as Millis) as u32);
-        let exchange = pin!(self.exchange(id, controller));
-        match select(exchange, limit).await {
-            Either::Left((Ok(reply), _)) => reply,
-            Either::Left((Err(NoAnswer), _)) => Reply::Nothing {
+        let mut limit = TimeoutFuture::new(self.timeout.min(i32::MAX as Millis) as u32);
+        match self.exchange(id, controller, &mut limit).await {
+            Ok(reply) => reply,
+            Err(NoAnswer::Broken) => Reply::Nothing {
                 offline: is_offline(),
             },
-            Either::Right(_) => {
+            Err(NoAnswer::Late) => {
                 controller.abort();
                 Reply::Nothing { offline: false }
             }
         }
     }
 
-    async fn exchange(&self, id: &str, controller: &AbortController) -> Result<Reply, NoAnswer> {
+    async fn exchange(
+        &self,
+        id: &str,
+        controller: &AbortController,
+        limit: &mut TimeoutFuture,
+    ) -> Result<Reply, NoAnswer> {
         let url = [
             &self.endpoint,
             &String::from(js_sys::encode_uri_component(id)),
@@ -112,13 +122,16 @@ impl Transport {
             Some(fetch) => fetch.call2(&JsValue::UNDEFINED, &url.as_str().into(), &init),
             None => global_fetch(&url, &init),
         }?;
-        let response = JsFuture::from(Promise::resolve(&called)).await?;
+        let response = within(limit, async {
+            Ok(JsFuture::from(Promise::resolve(&called)).await?)
+        })
+        .await?;
         let is_redirect =
             get(&response, "type") == "opaqueredirect" || get(&response, "redirected") == true;
         let http_status = if is_redirect {
             0
         } else {
-            get(&response, "status").as_f64().ok_or(NoAnswer)? as u16
+            get(&response, "status").as_f64().ok_or(NoAnswer::Broken)? as u16
         };
         let headers = get(&response, "headers").unchecked_into::<Headers>();
         let retry_after = headers.get("retry-after").unwrap_or_default();
@@ -126,9 +139,12 @@ impl Transport {
             controller.abort();
             Body::default()
         } else {
-            match self.read(&response).await {
-                // The code of an error says enough, also where its words do not come through.
-                Err(NoAnswer) if !(200..=299).contains(&http_status) => Body::default(),
+            match within(limit, self.read(&response)).await {
+                // The code of an error says enough, also where its words do not come through, or not in time.
+                Err(_) if !(200..=299).contains(&http_status) => {
+                    controller.abort();
+                    Body::default()
+                }
                 body => body?,
             }
         };
@@ -203,14 +219,14 @@ impl Transport {
     async fn read(&self, response: &JsValue) -> Result<Body, NoAnswer> {
         let call = |object: &JsValue, method: &str| -> Result<JsValue, NoAnswer> {
             Ok(get_function(object, method)
-                .ok_or(NoAnswer)?
+                .ok_or(NoAnswer::Broken)?
                 .call0(object)?)
         };
         let stream = get(response, "body");
         if get_function(&stream, "getReader").is_none() {
             // A response of some other make, or one without a body.
             let text = JsFuture::from(Promise::resolve(&call(response, "text")?)).await?;
-            let text = text.as_string().ok_or(NoAnswer)?;
+            let text = text.as_string().ok_or(NoAnswer::Broken)?;
             let oversized = text.len() > self.max_bytes;
             return Ok(Body { text, oversized });
         }
@@ -223,7 +239,7 @@ impl Transport {
             }
             let value = get(&part, "value");
             if !ArrayBuffer::is_view(&value) {
-                return Err(NoAnswer);
+                return Err(NoAnswer::Broken);
             }
             // Not a cast: in pretend browsers, bytes come from another realm.
             let chunk = Uint8Array::new(&value);
@@ -241,5 +257,16 @@ impl Transport {
         let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes))
             .into_owned();
         Ok(Body { text, oversized })
+    }
+}
+
+/// What comes of one part of a request, if its time is not over before.
+async fn within<T>(
+    limit: &mut TimeoutFuture,
+    part: impl Future<Output = Result<T, NoAnswer>>,
+) -> Result<T, NoAnswer> {
+    match select(pin!(part), limit).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => Err(NoAnswer::Late),
     }
 }

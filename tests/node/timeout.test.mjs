@@ -173,6 +173,19 @@ describe("requestTimeoutMs", { concurrency: true, timeout: 30_000 }, () => {
     await within(1_500, failure(own.getStatus("any"), "network"));
   });
 
+  it("that ends within the words of an error leaves its code, and what it asks for", async (test) => {
+    const refusing = await scriptedServer(test, () => ({ fault: "stall", status: 404, body: "no such video" }));
+    const error = await failure(new VideoClient({ baseUrl: refusing.url, requestTimeoutMs: 200 }).waitForVideo("any"), "not_found");
+    assert.deepEqual([error.httpStatus, error.detail], [404, undefined]);
+    await (
+      await refusing.arrived(1)
+    ).left;
+    const busy = await scriptedServer(test, () => ({ fault: "stall", status: 503, body: "busy", headers: { "retry-after": "60" } }));
+    const settled = new VideoClient({ baseUrl: busy.url, requestTimeoutMs: 200 }).waitForVideo("any", { ...QUICK, timeoutMs: 30_000 });
+    await within(5_000, failure(settled, "timeout"));
+    assert.deepEqual([refusing.arrivals.length, busy.arrivals.length], [1, 1]);
+  });
+
   for (const [name, requestTimeoutMs] of Object.entries(AGES)) {
     it(`of ${name} does not fire`, async () => {
       const id = await createVideo({ latencyMs: 60_000 });
