@@ -50,7 +50,8 @@ export async function startWorkerd({ modules, compatibilityDate, environment }) 
     copyFileSync(file, join(folder, name));
   }
   writeFileSync(join(folder, "visitor.js"), VISITOR);
-  const list = Object.keys(modules).map((name) => `(name = ${quoted(name)}, esModule = embed ${quoted(name)})`);
+  const kindOf = (/** @type {string} */ name) => (name.endsWith(".wasm") ? "wasm" : "esModule");
+  const list = Object.keys(modules).map((name) => `(name = ${quoted(name)}, ${kindOf(name)} = embed ${quoted(name)})`);
   const bindings = Object.entries(environment).map(([name, text]) => `(name = ${quoted(name)}, text = ${quoted(text)})`);
   writeFileSync(
     join(folder, "config.capnp"),
@@ -127,6 +128,7 @@ export function closure(folder, name) {
   const add = (/** @type {string} */ file) => {
     if (file in files) return;
     files[file] = join(folder, file);
+    if (file.endsWith(".wasm")) return;
     const text = readFileSync(join(folder, file), "utf8");
     for (const [, imported] of text.matchAll(/(?:\bfrom|\bimport)\s*"(\.[^"]+)"/g)) {
       if (imported) add(join(dirname(file), imported));

@@ -21,6 +21,7 @@ import { mkdirSync } from "node:fs";
  * @property {number} height
  *
  * @typedef {object} Page
+ * @property {string} version of the engine, as whoever drives it is told
  * @property {(expression: string) => Promise<any>} run evaluates, awaits, and gives back what JSON can carry
  * @property {(size: Size) => Promise<void>} resize as near to it as the engine's window gets
  * @property {() => Promise<void>} reload

@@ -15,6 +15,7 @@ export const firefox = {
       headless: true,
       extraPrefsFirefox: { "layout.css.prefers-color-scheme.content-override": colorScheme === "dark" ? 0 : 1 },
     });
+    const version = (await browser.version()).replace(/^\D+/, "");
     return {
       async open(url, size = WIDE) {
         const context = await browser.createBrowserContext();
@@ -29,6 +30,7 @@ export const firefox = {
         await page.goto(url, { waitUntil: "domcontentloaded" });
         return {
           complaints,
+          version,
           run: (expression) => page.evaluate(expression),
           resize: (to) => page.setViewport(to),
           reload: async () => void (await page.reload({ waitUntil: "domcontentloaded" })),

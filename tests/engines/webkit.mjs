@@ -94,7 +94,7 @@ async function startDriver(display, colorScheme) {
  */
 async function open(call, url, size) {
   let isOpen = true;
-  const { sessionId } = await call("POST", "/session", {
+  const { sessionId, capabilities } = await call("POST", "/session", {
     capabilities: {
       alwaysMatch: {
         pageLoadStrategy: "eager",
@@ -107,6 +107,7 @@ async function open(call, url, size) {
   /** @type {import("./engine.mjs").Page} */
   const page = {
     complaints: [],
+    version: String(capabilities.browserVersion),
     async run(expression) {
       const script = `const done = arguments[0];
         (async () => ${expression})().then((value) => done({ value }), (error) => done({ error: String(error) }));`;
