@@ -8,7 +8,6 @@ use super::value::{get, get_function};
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::machine::check_id;
 use crate::core::secret::Secret;
-use futures_util::future::{AbortHandle, Abortable};
 use js_sys::{Function, Promise};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -46,19 +45,13 @@ impl Client {
         }
     }
 
-    /// One request. Resolves with a `VideoStatus`, rejects with what becomes a `VideoError`; or with
-    /// nothing at once, when `controller` aborts.
+    /// One request. Resolves with a `VideoStatus`, rejects with what becomes a `VideoError`; at once when
+    /// `controller` aborts.
     #[wasm_bindgen(js_name = getStatus)]
     pub fn get_status(&self, id: &JsValue, controller: AbortController) -> Promise {
         let inner = Rc::clone(&self.inner);
         let id = video_id(id);
-        // Not every `fetch` heeds its signal, and a request that nobody waits for must leave no timer.
-        let (abandon, registration) = AbortHandle::new_pair();
-        let abandon = Closure::once_into_js(move || abandon.abort());
-        controller
-            .signal()
-            .set_onabort(Some(abandon.unchecked_ref()));
-        let asked = async move {
+        future_to_promise(async move {
             let failed = |failure| failure_to_js(&inner.transport.shown(failure));
             let id = id.map_err(failed)?;
             match inner.transport.ask(&id, &controller).await {
@@ -67,11 +60,6 @@ impl Client {
                 }
                 Reply::Nothing { .. } => Err(failed(Failure::new(ErrorCode::Network))),
             }
-        };
-        future_to_promise(async move {
-            Abortable::new(asked, registration)
-                .await
-                .unwrap_or_else(|_| Err(JsValue::UNDEFINED))
         })
     }
 

@@ -2,7 +2,7 @@
 //! never behind a redirect. What comes back is an answer or nothing; what it means is the core's business.
 
 use super::timer::is_offline;
-use super::value::{get, get_function, set};
+use super::value::{get, get_function, parse_json, set};
 use crate::core::Millis;
 use crate::core::answer::{Answer, Response};
 use crate::core::error::Failure;
@@ -10,11 +10,11 @@ use crate::core::machine::Event;
 use crate::core::secret::Secret;
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{ArrayBuffer, Function, JSON, Promise, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Function, Promise, Uint8Array};
 use std::cell::Cell;
 use std::pin::pin;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Headers, Request, RequestCache, RequestInit, RequestRedirect};
 
 #[wasm_bindgen]
@@ -82,6 +82,40 @@ impl From<JsValue> for NoAnswer {
     }
 }
 
+/// What a request waits for, until it is aborted. Not every promise settles: a `fetch` may heed no
+/// signal, a stream may stall for ever. js-sys keeps what waits for a promise until the promise
+/// settles, so it waits for one that does.
+struct Patience<'a> {
+    controller: &'a AbortController,
+    /// Resolves when the request is aborted.
+    aborted: Promise,
+}
+
+impl<'a> Patience<'a> {
+    fn with(controller: &'a AbortController) -> Self {
+        let aborted = Promise::new(&mut |resolve, _| {
+            let signal = controller.signal();
+            if let Some(listen) = get_function(&signal, "addEventListener") {
+                let _ = listen.call2(&signal, &"abort".into(), &resolve);
+            }
+        });
+        Self {
+            controller,
+            aborted,
+        }
+    }
+
+    /// What `promise`, or whatever else it is, comes to.
+    async fn settled(&self, promise: &JsValue) -> Result<JsValue, NoAnswer> {
+        let first = Promise::race(&Array::of2(promise, &self.aborted));
+        let value = JsFuture::from(first).await?;
+        if self.controller.signal().aborted() {
+            return Err(NoAnswer::Broken);
+        }
+        Ok(value)
+    }
+}
+
 #[derive(Default)]
 struct Body {
     text: String,
@@ -122,10 +156,8 @@ impl Transport {
             Some(fetch) => fetch.call2(&JsValue::UNDEFINED, &url.as_str().into(), &init),
             None => global_fetch(&url, &init),
         }?;
-        let response = within(limit, async {
-            Ok(JsFuture::from(Promise::resolve(&called)).await?)
-        })
-        .await?;
+        let patience = Patience::with(controller);
+        let response = within(limit, patience.settled(&called)).await?;
         let is_redirect =
             get(&response, "type") == "opaqueredirect" || get(&response, "redirected") == true;
         let http_status = if is_redirect {
@@ -139,7 +171,7 @@ impl Transport {
             controller.abort();
             Body::default()
         } else {
-            match within(limit, self.read(&response)).await {
+            match within(limit, self.read(&response, &patience)).await {
                 // The code of an error says enough, also where its words do not come through, or not in time.
                 Err(_) if !(200..=299).contains(&http_status) => {
                     controller.abort();
@@ -156,7 +188,7 @@ impl Transport {
             Some(secret) => secret.blot_body(&text, !oversized),
             None => text.as_str().into(),
         };
-        let json = JSON::parse(&text).ok();
+        let json = parse_json(&text).await;
         let answer = Answer::read(
             Response {
                 http_status,
@@ -216,7 +248,7 @@ impl Transport {
     }
 
     /// Reads the body up to the limit and no further.
-    async fn read(&self, response: &JsValue) -> Result<Body, NoAnswer> {
+    async fn read(&self, response: &JsValue, patience: &Patience<'_>) -> Result<Body, NoAnswer> {
         let call = |object: &JsValue, method: &str| -> Result<JsValue, NoAnswer> {
             Ok(get_function(object, method)
                 .ok_or(NoAnswer::Broken)?
@@ -225,7 +257,7 @@ impl Transport {
         let stream = get(response, "body");
         if get_function(&stream, "getReader").is_none() {
             // A response of some other make, or one without a body.
-            let text = JsFuture::from(Promise::resolve(&call(response, "text")?)).await?;
+            let text = patience.settled(&call(response, "text")?).await?;
             let text = text.as_string().ok_or(NoAnswer::Broken)?;
             let oversized = text.len() > self.max_bytes;
             return Ok(Body { text, oversized });
@@ -233,7 +265,7 @@ impl Transport {
         let reader = call(&stream, "getReader")?;
         let mut bytes = Vec::new();
         let oversized = loop {
-            let part = JsFuture::from(Promise::resolve(&call(&reader, "read")?)).await?;
+            let part = patience.settled(&call(&reader, "read")?).await?;
             if get(&part, "done") == true {
                 break false;
             }
@@ -246,9 +278,8 @@ impl Transport {
             if chunk.length() as usize > self.max_bytes.saturating_sub(bytes.len()) {
                 // The stream may not belong to the request that is aborted next.
                 if let Ok(cancelled) = call(&reader, "cancel") {
-                    spawn_local(async move {
-                        let _ = JsFuture::from(Promise::resolve(&cancelled)).await;
-                    });
+                    // Whatever comes of it is nobody's unhandled rejection.
+                    let _ = Promise::race(&Array::of2(&JsValue::UNDEFINED, &cancelled));
                 }
                 break true;
             }

@@ -1,17 +1,31 @@
 //! JavaScript values as they come: members of objects of any make, and parsed JSON behind the core's
-//! own decoder. Nothing here may throw, whatever an object's getters do.
+//! own decoder. Nothing here may throw, whatever an object's getters do; nor do what is known to throw,
+//! for each exception that crosses into Rust costs a slot of wasm-bindgen's table for good (the one
+//! made for the value that the call did not return).
 
 use crate::core::json::Json;
-use js_sys::{Array, Function, Object, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 /// A property, or `undefined` where there is none or reading it throws.
 pub(super) fn get(object: &JsValue, key: &str) -> JsValue {
+    if !object.is_object() && !object.is_function() {
+        return JsValue::UNDEFINED;
+    }
     Reflect::get(object, &key.into()).unwrap_or_default()
 }
 
 pub(super) fn get_function(object: &JsValue, key: &str) -> Option<Function> {
     get(object, key).dyn_into().ok()
+}
+
+/// A text as JSON, if it is any. The host parses it within a promise: there, an exception is a value.
+pub(super) async fn parse_json(text: &str) -> Option<JsValue> {
+    let text = Promise::resolve(&JsValue::from_str(text));
+    let parse = get(&get(&js_sys::global(), "JSON"), "parse");
+    let parsed = get_function(&text, "then")?.call1(&text, &parse).ok()?;
+    JsFuture::from(Promise::resolve(&parsed)).await.ok()
 }
 
 /// Sets a property of an object that was just made here.
