@@ -360,7 +360,7 @@ describe("the handler", () => {
     const body = '{ "status":"DONE",  "url": "https://cdn.example/short12-longer12" }';
     const fetch = async () => new Response(body);
     assert.equal(await (await proxy({ apiKey: "short12", fetch })(request())).text(), body);
-    assert.equal(await (await proxy({ apiKey: "longer12", fetch })(request())).text(), '{"status":"DONE","url":"https://cdn.example/short12-***"}');
+    assert.equal(await (await proxy({ apiKey: "longer12", fetch })(request())).text(), body.replace("longer12", "***"));
     assert.equal(await (await proxy({ apiKey: "another-key", fetch })(request())).text(), body);
   });
 });
