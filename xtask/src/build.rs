@@ -146,6 +146,23 @@ fn optimised(module: &Module) -> Result<PathBuf> {
     Ok(workspace::state_dir()?.join(format!("{}.wasm", module.name)))
 }
 
+/// The bytes that users get.
+pub(crate) fn shipped() -> Result<PathBuf> {
+    optimised(&VIDEO)
+}
+
+/// The module that [`shipped`] is made of by stripping and optimising it, with the names of its functions.
+pub(crate) fn named(toolchain: &Toolchain) -> Result<walrus::Module> {
+    let compiled = toolchain.artifacts(Purpose::Ship).join(VIDEO.library);
+    let mut output = Bindgen::new()
+        .input_path(&compiled)
+        .bundler(true)?
+        .demangle(false)
+        .generate_output()
+        .with_context(|| format!("wasm-bindgen cannot read {}", compiled.display()))?;
+    Ok(std::mem::take(output.wasm_mut()))
+}
+
 fn compile(toolchain: &Toolchain, modules: &[Module]) -> Result<()> {
     let mut cargo = toolchain.cargo("build", Purpose::Ship)?;
     cargo.arg("--lib");

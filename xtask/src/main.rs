@@ -13,6 +13,7 @@ mod node;
 mod process;
 mod target;
 mod test;
+mod traps;
 mod workspace;
 
 use std::ffi::OsString;
@@ -37,6 +38,8 @@ enum Task {
     Test(test::Arguments),
     /// Build, then serve the demo page on this machine
     Demo(demo::Arguments),
+    /// List where the shipped module could trap, and why none of it happens
+    Traps,
     /// Run one test module, as cargo asks for it
     #[command(hide = true, disable_help_flag = true)]
     WasmTestRunner {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Build(arguments) => build::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
+        Task::Traps => build::all().and_then(|toolchain| traps::check(&toolchain)),
         Task::WasmTestRunner { arguments } => {
             let program = OsString::from("wasm-bindgen-test-runner");
             run_cli_with_args([program].into_iter().chain(arguments))
