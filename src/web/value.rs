@@ -22,10 +22,14 @@ pub(super) fn get_function(object: &JsValue, key: &str) -> Option<Function> {
 
 /// A text as JSON, if it is any. The host parses it within a promise: there, an exception is a value.
 pub(super) async fn parse_json(text: &str) -> Option<JsValue> {
-    let text = Promise::resolve(&JsValue::from_str(text));
+    let mut start = None;
+    let begun = Promise::new(&mut |resolve, _| start = Some(resolve));
     let parse = get(&get(&js_sys::global(), "JSON"), "parse");
-    let parsed = get_function(&text, "then")?.call1(&text, &parse).ok()?;
-    JsFuture::from(Promise::resolve(&parsed)).await.ok()
+    let parsed = get_function(&begun, "then")?.call1(&begun, &parse).ok()?;
+    let parsed = JsFuture::from(Promise::resolve(&parsed));
+    // Not before somebody waits for it: should the module trap in between, nobody would take the exception.
+    start?.call1(&JsValue::UNDEFINED, &text.into()).ok()?;
+    parsed.await.ok()
 }
 
 /// Sets a property of an object that was just made here.
