@@ -58,10 +58,11 @@ export function openLedger() {
   };
 
   const Registry = FinalizationRegistry;
-  globalThis.FinalizationRegistry = class extends Registry {
+  /** @extends {Registry<any>} */
+  class Counting extends Registry {
     /** @param {(held: any) => void} cleanup */
     constructor(cleanup) {
-      super((held) => {
+      super((/** @type {any} */ held) => {
         finalizers -= 1;
         cleanup(held);
       });
@@ -77,7 +78,8 @@ export function openLedger() {
       if (was) finalizers -= 1;
       return was;
     }
-  };
+  }
+  globalThis.FinalizationRegistry = /** @type {any} */ (Counting);
 
   const instantiate = WebAssembly.instantiate;
   WebAssembly.instantiate = /** @type {any} */ (
@@ -151,7 +153,7 @@ export function answers() {
   return {
     figures,
     /** @type {typeof globalThis.fetch} */
-    async fetch(input) {
+    async fetch(/** @type {any} */ input) {
       const id = String(input).split("/").at(-1) ?? "";
       figures.requests += 1;
       figures.most = Math.max(figures.most, (inFlight += 1));

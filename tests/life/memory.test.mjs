@@ -1,17 +1,14 @@
 // @ts-check
-// Memory over a long life, in a Node process of its own: polls that have ended, in whichever way, leave nothing. Of what
-// is measured, counts must be exact; bytes are held to less than any leak of one object for each poll.
+// Memory over a long life, in a Node process of its own: polls that have ended, in whichever way, leave nothing.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { entry } from "../node/package.mjs";
 import { program } from "../node/processes.mjs";
+import { AT_ONCE, IN_A_ROW, leavesNothing, MANY, print } from "./figures.mjs";
 import { client, createVideo, KEY, url } from "../node/simulator.mjs";
 
 const LOAD = new URL("load.js", import.meta.url).href;
-const ALL = process.env.ALL === "1";
-export const IN_A_ROW = ALL ? 10_000 : 2_000;
-export const AT_ONCE = ALL ? 5_000 : 1_000;
 
 /** Runs `work` three times over and prints what is there before and after each. */
 const MEASURE = `
@@ -54,36 +51,6 @@ async function measured(work, parts, more = {}) {
   return JSON.parse(lines[0] ?? "");
 }
 
-/** @param {any[]} figures */
-export function print(/** @type {import("node:test").TestContext} */ test, figures) {
-  for (const { heap, pages, slots, length, timers, listeners, finalizers, alive, asked, ends } of figures) {
-    test.diagnostic(
-      `heap ${(heap / 1024).toFixed(0)} KiB, ${pages} wasm pages, ${slots} values in a table of ${length}; left: ${timers} timers of ${asked.timers}, ` +
-        `${listeners} listeners of ${asked.listeners}, ${finalizers} finalizers, ${alive} pollers; ${JSON.stringify(ends)}`,
-    );
-  }
-}
-
-/**
- * @param {any[]} figures
- * @param {number} each polls in each of the last two parts
- * @param {number} finalizers, those of the clients that are still there
- * @param {{ timers: number, listeners: number }} [host] what the host's own fetch keeps
- */
-export function leavesNothing([, first, last], each, finalizers, host = { timers: 0, listeners: 0 }) {
-  for (const part of [first, last]) {
-    assert.equal(part.timers, host.timers, "timers");
-    assert.equal(part.listeners, host.listeners, "listeners");
-    assert.equal(part.alive, 0, "pollers");
-    assert.ok(part.finalizers <= finalizers, `${part.finalizers} finalizers`);
-  }
-  assert.equal(last.pages, first.pages, "wasm pages");
-  assert.equal(last.slots, first.slots, "values in the module's table");
-  assert.equal(last.length, first.length, "the length of the module's table");
-  const grown = last.heap - first.heap;
-  assert.ok(grown < 200_000 + 40 * each, `the heap grew by ${grown} bytes over ${each} polls`);
-}
-
 describe("polls leave nothing behind in Node", { timeout: 240_000 }, () => {
   it(`${IN_A_ROW} in a row, ending in every way there is`, async (test) => {
     const half = IN_A_ROW / 2;
@@ -104,9 +71,9 @@ describe("polls leave nothing behind in Node", { timeout: 240_000 }, () => {
     const wishes = [{ scenario: "quick", speed: 600 }, { scenario: "not-found" }, { scenario: "server-error-for-ever" }];
     const ids = await Promise.all(wishes.map((wish) => createVideo(wish)));
     await client().waitForVideo(ids[0] ?? "");
-    const each = ALL ? 500 : 90;
+    const each = MANY ? 500 : 90;
     const figures = await measured("overHttp", [each, each, each], { ids });
     print(test, figures);
-    leavesNothing(figures, each, 8, figures[0]);
+    leavesNothing(figures, each, 8, { timers: 8, listeners: 8 });
   });
 });

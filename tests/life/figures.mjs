@@ -1,0 +1,41 @@
+// @ts-check
+// How many polls a life has here, and what its figures must show, the same in Node and in Chromium. Counts must be
+// exact; bytes are held to less than any leak of one object for each poll.
+
+import assert from "node:assert/strict";
+
+/** Whether there is time for the full counts. */
+export const MANY = process.env.ALL === "1";
+export const IN_A_ROW = MANY ? 10_000 : 2_000;
+export const AT_ONCE = MANY ? 5_000 : 1_000;
+
+/** @param {import("node:test").TestContext} test @param {any[]} figures */
+export function print(test, figures) {
+  for (const { heap, pages, slots, length, timers, listeners, finalizers, alive, asked, ends } of figures) {
+    test.diagnostic(
+      `heap ${(heap / 1024).toFixed(0)} KiB, ${pages} wasm pages, ${slots} values in a table of ${length}; left: ${timers} timers of ${asked.timers}, ` +
+        `${listeners} listeners of ${asked.listeners}, ${finalizers} finalizers, ${alive} pollers; ${JSON.stringify(ends)}`,
+    );
+  }
+}
+
+/**
+ * @param {any[]} figures
+ * @param {number} each polls in each of the last two parts
+ * @param {number} finalizers those of the clients that are still there
+ * @param {{ timers: number, listeners: number }} [host] what the host's own fetch may keep
+ */
+export function leavesNothing([, first, last], each, finalizers, host = { timers: 0, listeners: 0 }) {
+  for (const part of [first, last]) {
+    assert.ok(part.timers <= host.timers, `${part.timers} timers`);
+    assert.ok(part.listeners <= host.listeners, `${part.listeners} listeners`);
+    assert.equal(part.alive, 0, "pollers");
+    assert.ok(part.finalizers <= finalizers, `${part.finalizers} finalizers`);
+  }
+  assert.ok(last.pages <= first.pages, `${last.pages} wasm pages after ${first.pages}`);
+  assert.equal(last.slots, first.slots, "values in the module's table");
+  assert.ok(last.length <= first.length, `a table of ${last.length} after ${first.length}`);
+  const grown = last.heap - first.heap;
+  assert.ok(grown < 200_000 + 40 * each, `the heap grew by ${grown} bytes over ${each} polls`);
+}
+
