@@ -243,6 +243,7 @@ fn show(address: &str) {
     };
     let _ = opener
         .arg(address)
+        .env_remove(crate::process::KEY)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

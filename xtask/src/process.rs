@@ -9,11 +9,15 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+/// The key of the demo's real service is for this program alone, not for compilers, npm packages and
+/// whatever else it starts.
+pub(crate) const KEY: &str = "IACREA_API_KEY";
+
 /// Runs `command` to its end with its output passed through; `cure` completes the message when it
 /// fails or is not installed.
 pub(crate) fn run(command: &mut Command, cure: &str) -> Result<()> {
     let name = describe(command);
-    let status = match command.status() {
+    let status = match command.env_remove(KEY).status() {
         Ok(status) => status,
         Err(error) if error.kind() == ErrorKind::NotFound => bail!("`{name}` not found: {cure}"),
         Err(error) => bail!("cannot start `{name}`: {error}"),
@@ -28,6 +32,7 @@ pub(crate) fn run(command: &mut Command, cure: &str) -> Result<()> {
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let name = describe(command);
     let output = command
+        .env_remove(KEY)
         .output()
         .with_context(|| format!("cannot start `{name}`"))?;
     if !output.status.success() {
@@ -85,5 +90,19 @@ fn describe(command: &Command) -> String {
             format!("{name} {argument}")
         }
         _ => name,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_other_program_is_given_the_key() {
+        let mut node = Command::new("node");
+        node.args(["--print", "process.env.IACREA_API_KEY + process.env.OTHER"]);
+        node.env(KEY, "sk-live").env("OTHER", "-passed");
+        assert_eq!(output(&mut node).unwrap(), "undefined-passed");
     }
 }
