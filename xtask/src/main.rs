@@ -11,6 +11,7 @@ mod glue;
 mod live;
 mod node;
 mod process;
+mod supply;
 mod target;
 mod test;
 mod traps;

@@ -16,7 +16,7 @@ use crate::browser::{self, Browser, WebKit};
 use crate::node::{self, NodePackage};
 use crate::process::{self, cargo, run as run_program};
 use crate::target::{Purpose, Toolchain};
-use crate::{budget, build, workspace};
+use crate::{budget, build, supply, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -40,7 +40,7 @@ struct Section {
     run: fn(&Machine) -> Result<()>,
 }
 
-const SECTIONS: [Section; 18] = [
+const SECTIONS: [Section; 19] = [
     Section {
         name: "format",
         title: "cargo fmt",
@@ -55,6 +55,11 @@ const SECTIONS: [Section; 18] = [
         name: "native",
         title: "native tests, in virtual time",
         run: native,
+    },
+    Section {
+        name: "supply",
+        title: "what comes from others",
+        run: supply,
     },
     Section {
         name: "docs",
@@ -267,6 +272,10 @@ fn published_crate(machine: &Machine) -> Result<()> {
         run_program(&mut pack, SEE_ABOVE)?;
     }
     Ok(())
+}
+
+fn supply(machine: &Machine) -> Result<()> {
+    supply::check(machine.all)
 }
 
 fn docs(_: &Machine) -> Result<()> {
