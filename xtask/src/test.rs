@@ -16,7 +16,7 @@ use crate::browser::{self, Browser, WebKit};
 use crate::node::{self, NodePackage};
 use crate::process::{self, cargo, run as run_program};
 use crate::target::{Purpose, Toolchain};
-use crate::{budget, build, supply, workspace};
+use crate::{budget, build, supply, traps, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -40,7 +40,7 @@ struct Section {
     run: fn(&Machine) -> Result<()>,
 }
 
-const SECTIONS: [Section; 19] = [
+const SECTIONS: [Section; 20] = [
     Section {
         name: "format",
         title: "cargo fmt",
@@ -85,6 +85,11 @@ const SECTIONS: [Section; 19] = [
         name: "node",
         title: "the package in Node against the simulator",
         run: in_node,
+    },
+    Section {
+        name: "life",
+        title: "sleep, memory and traps, in Chromium and in Node",
+        run: over_a_life,
     },
     Section {
         name: "edge",
@@ -352,6 +357,7 @@ fn types(_: &Machine) -> Result<()> {
         "../tests/browser",
         "../tests/engines",
         "../tests/secrets",
+        "../tests/life",
         "../www",
     ] {
         let mut tsc = tools.tool("tsc");
@@ -364,6 +370,22 @@ fn in_node(_: &Machine) -> Result<()> {
     let simulator = simulator()?;
     let mut tests = node_tests("node")?;
     run_program(tests.env("SIMULATOR_BIN", simulator), SEE_ABOVE)
+}
+
+fn over_a_life(machine: &Machine) -> Result<()> {
+    traps::check(machine.toolchain()?)?;
+    let fused = workspace::state_dir()?.join("fused.wasm");
+    traps::fused(&fused)?;
+    let browser = Browser::find()?;
+    let simulator = simulator()?;
+    let mut tests = node_tests("life")?;
+    chromium(&mut tests, &browser)
+        .env("SIMULATOR_BIN", simulator)
+        .env("FUSED_WASM", fused);
+    if machine.all {
+        tests.env("ALL", "1");
+    }
+    run_program(&mut tests, SEE_ABOVE)
 }
 
 fn on_the_edge(_: &Machine) -> Result<()> {
