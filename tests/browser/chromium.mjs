@@ -22,6 +22,7 @@ export const chromium = {
         });
         await page.goto(url, { waitUntil: "domcontentloaded" });
         return {
+          version: browser.version(),
           complaints,
           run: (expression) => page.evaluate(expression),
           resize: (to) => page.setViewportSize(to),
