@@ -117,6 +117,14 @@ pub(super) struct Job {
     pub(super) jitter: Jitter,
 }
 
+impl Job {
+    /// A video that was finished, or given up, has to be heard of anew.
+    fn reopen(&mut self) {
+        self.progress = self.progress.reopened();
+        self.last = self.last.take().filter(|last| !last.status.is_final());
+    }
+}
+
 pub(super) type Told = (u64, u32, Option<ErrorCode>);
 
 impl Machine {
@@ -174,21 +182,24 @@ impl Machine {
         machine.options = options.check(&machine.options)?;
         // The clock of the place where the token was written may have been ahead.
         machine.started = machine.started.min(now);
-        if let (Some(deadline), Some(timeout)) = (machine.deadline, machine.options.timeout) {
-            machine.deadline = Some(deadline.min(now.saturating_add(timeout)));
-        }
+        let allowance = machine
+            .options
+            .timeout
+            .map(|timeout| now.saturating_add(timeout));
+        machine.deadline = match (machine.deadline, allowance) {
+            (Some(deadline), Some(allowed)) => Some(deadline.min(allowed)),
+            // A poll that waits for ever takes the limit of who goes on with it.
+            (deadline, allowed) => deadline.or(allowed),
+        };
         if matches!(machine.phase, Phase::Done | Phase::Failed(_)) {
             // That poll was over; who goes on after it starts a new allowance.
-            machine.deadline = machine
-                .options
-                .timeout
-                .map(|timeout| now.saturating_add(timeout));
+            machine.deadline = allowance;
             machine.job.failures = 0;
+            machine.job.reopen();
         }
         machine.told = None;
-        let overdue = machine.deadline.is_some_and(|deadline| deadline <= now);
-        let step = if !overdue && machine.job.not_before > now {
-            machine.sleep_until(machine.job.not_before)
+        let step = if !machine.is_overdue(now) && machine.job.not_before > now {
+            machine.rest(machine.job.not_before, now)
         } else {
             machine.ask(now)
         };
@@ -343,13 +354,14 @@ impl Machine {
         let job = &mut self.job;
         job.failures = job.failures.saturating_add(1);
         job.retrying = Some(failure.code);
+        // Kept also where this poll ends: the server asked it of whoever goes on.
+        job.not_before = retry_after
+            .and_then(|text| cadence::not_before(text, now))
+            .unwrap_or(0);
         if self.options.max_failures != u32::MAX && job.failures >= self.options.max_failures {
             return self.end(failure, now);
         }
         let backoff = cadence::backoff(job.failures, &self.options, &mut job.jitter);
-        job.not_before = retry_after
-            .and_then(|text| cadence::not_before(text, now))
-            .unwrap_or(0);
         if self
             .deadline
             .is_some_and(|deadline| job.not_before >= deadline)
@@ -363,6 +375,20 @@ impl Machine {
             );
         }
         self.go_on(now.saturating_add(backoff).max(self.job.not_before), now)
+    }
+
+    /// Sleeps until `next`, telling what is new; unless the server wants to be left alone for longer
+    /// than there is time.
+    fn rest(&mut self, next: Millis, now: Millis) -> Step {
+        let not_before = self.job.not_before;
+        if not_before > now && self.is_overdue(not_before) {
+            return self.end(Failure::new(ErrorCode::Timeout), now);
+        }
+        let step = self.sleep_until(next);
+        Step {
+            update: self.news(now),
+            ..step
+        }
     }
 
     /// Sleeps until `next`, telling what is new; unless time is over.

@@ -93,6 +93,16 @@ impl Progress {
         self.end?.checked_sub(now).filter(|left| *left > 0)
     }
 
+    /// The same, short of the end: a whole job is one whose video is at hand.
+    pub(super) fn reopened(&self) -> Progress {
+        let overall = self.overall.min(WHOLE - 1);
+        Progress {
+            overall,
+            first: self.first.map(|(at, reached)| (at, reached.min(overall))),
+            ..self.clone()
+        }
+    }
+
     /// Takes over what another poll of the same video has learnt.
     pub(super) fn absorb(&mut self, other: &Progress) {
         let overall = self.overall.max(other.overall);

@@ -93,37 +93,29 @@ impl Machine {
         out.time((job.not_before > 0).then_some(job.not_before));
         out.number(Some(job.jitter.state().into()));
         out.number(Some(if token { 0 } else { job.fingerprint }));
-        out.word(match job.progress.scale {
+        // A token does not carry the finished video.
+        let progress = if token {
+            job.progress.reopened()
+        } else {
+            job.progress.clone()
+        };
+        out.word(match progress.scale {
             Scale::Unproven => "u",
             Scale::Fraction => "f",
             Scale::Percent => "p",
         });
-        // A whole job is one that is DONE, and a token does not carry the finished video.
-        let overall = if token {
-            job.progress.overall.min(WHOLE - 1)
-        } else {
-            job.progress.overall
-        };
-        out.number(Some(overall.into()));
-        out.time(job.progress.first.map(|(at, _)| at));
-        out.number(
-            job.progress
-                .first
-                .map(|(_, reached)| reached.min(overall).into()),
-        );
-        out.time(job.progress.end);
+        out.number(Some(progress.overall.into()));
+        out.time(progress.first.map(|(at, _)| at));
+        out.number(progress.first.map(|(_, reached)| reached.into()));
+        out.time(progress.end);
         match &job.last {
-            Some(last) if !(token && is_final(&last.status)) => out.video(last, length),
+            Some(last) if !(token && last.status.is_final()) => out.video(last, length),
             _ => out.word("-"),
         }
         let checksum = fingerprint(&out.text);
         out.number(Some(checksum));
         out.text
     }
-}
-
-fn is_final(status: &Status) -> bool {
-    matches!(status, Status::Done { .. } | Status::Error { .. })
 }
 
 struct Writer {

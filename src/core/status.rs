@@ -136,6 +136,11 @@ impl Status {
         "UNRECOGNIZED",
     ];
 
+    /// Whether nothing follows.
+    pub(super) const fn is_final(&self) -> bool {
+        matches!(self, Status::Done { .. } | Status::Error { .. })
+    }
+
     /// The public name.
     pub const fn name(&self) -> &'static str {
         match self {

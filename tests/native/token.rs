@@ -172,6 +172,73 @@ fn a_poll_that_had_ended_gets_a_new_allowance() {
 }
 
 #[test]
+fn who_goes_on_from_a_snapshot_of_a_finished_video_hears_of_it_anew() {
+    let done = answer(200, None, r#"{"status":"DONE","url":"https://c.test/v"}"#);
+    let (mut machine, _) = Machine::start(ID, Options::default(), START);
+    machine.step(done.clone(), START + 9);
+    for text in [machine.snapshot(), machine.resume_token(0)] {
+        let (mut resumed, _) = Machine::resume(&text, ID, raw(), START + 99).unwrap();
+        assert!(resumed.current(START + 99).is_none(), "{text}");
+        let pending = answer(200, None, r#"{"status":"PENDING"}"#);
+        let update = resumed.step(pending, START + 199).update.unwrap();
+        assert!(update.overall < 1.0, "the whole job is one that is done");
+        assert_eq!(Machine::restore(&resumed.snapshot()).unwrap(), resumed);
+        resumed.step(Event::Wake, START + 9_000);
+        let update = resumed.step(done.clone(), START + 9_100).update.unwrap();
+        assert_eq!(update.overall, 1.0);
+    }
+}
+
+#[test]
+fn a_limit_given_at_the_resume_holds_for_a_poll_that_had_none() {
+    let patient = Options {
+        timeout: None,
+        ..Options::default()
+    };
+    let (machine, _) = Machine::start(ID, patient, START);
+    let limited = RawOptions {
+        timeout_ms: Some(60_000.0),
+        ..raw()
+    };
+    let token = machine.resume_token(0);
+    let (_, step) = Machine::resume(&token, ID, limited, START + 9).unwrap();
+    let give_up_at = Some(START + 60_009);
+    assert_eq!(step.command, Command::Fetch { give_up_at });
+    let (_, step) = Machine::resume(&token, ID, raw(), START + 9).unwrap();
+    assert_eq!(step.command, Command::Fetch { give_up_at: None });
+}
+
+#[test]
+fn who_goes_on_keeps_to_the_floor_that_the_server_set_at_the_end() {
+    let options = Options {
+        max_failures: 1,
+        ..Options::default()
+    };
+    let (mut machine, _) = Machine::start(ID, options, START);
+    let step = machine.step(answer(429, Some("60"), ""), START);
+    assert!(matches!(step.command, Command::Failed(_)));
+    let token = machine.resume_token(0);
+    let (_, step) = Machine::resume(&token, ID, raw(), START + 9).unwrap();
+    let until = START + 60_000;
+    assert_eq!(step.command, Command::Sleep { until });
+    // Where there is no time to wait so long, there is nothing to wait for.
+    for (ms, waits) in [(59_991.0, false), (59_992.0, true)] {
+        let limited = RawOptions {
+            timeout_ms: Some(ms),
+            ..raw()
+        };
+        let (_, step) = Machine::resume(&token, ID, limited, START + 9).unwrap();
+        match step.command {
+            Command::Sleep { .. } => assert!(waits),
+            Command::Failed(failure) => {
+                assert_eq!((failure.code, waits), (ErrorCode::Timeout, false))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn options_given_at_the_resume_win_and_are_checked() {
     let token = in_life(ID, 1).resume_token(0);
     let quick = RawOptions {
