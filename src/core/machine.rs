@@ -209,7 +209,12 @@ impl Machine {
     /// Starts a poll beside one of the same video that is under way: it takes over what that one
     /// knows and waits for the same next answer, with a deadline and options of its own.
     pub fn join(&mut self, other: &Machine, now: Millis) -> Step {
-        let requests = other.job.requests.max(self.job.requests.saturating_sub(1));
+        // The question that it was about to ask is not its own any more.
+        let own = u32::from(self.phase == Phase::Asking);
+        let requests = other
+            .job
+            .requests
+            .max(self.job.requests.saturating_sub(own));
         let mut progress = self.job.progress.clone();
         progress.absorb(&other.job.progress);
         self.job = Job {
@@ -218,29 +223,36 @@ impl Machine {
             failures: 0,
             ..other.job.clone()
         };
-        if self.is_overdue(now) {
-            return self.ask(now);
-        }
         match other.phase {
+            Phase::Sleeping { .. } if self.is_overdue(now) && self.job.not_before <= now => {
+                self.ask(now)
+            }
             Phase::Sleeping { until } => {
                 // Its own pace may be the tighter one, unless the server is in trouble.
                 let own = match &self.job.last {
                     Some(video) if self.job.retrying.is_none() => {
-                        self.job.asked_at.saturating_add(cadence::pause(
+                        Some(self.job.asked_at.saturating_add(cadence::pause(
                             video,
                             &self.job.progress,
                             &self.options,
                             &mut self.job.jitter,
                             now,
-                        ))
+                        )))
                     }
-                    _ => until,
+                    _ => None,
                 };
-                let step = self.sleep_until(until.min(own).max(self.job.not_before).max(now));
-                Step {
-                    update: self.news(now),
-                    ..step
-                }
+                // One that sleeps until its own end is not going to ask then.
+                let next = match (own, other.deadline == Some(until)) {
+                    (Some(own), false) => until.min(own),
+                    (Some(own), true) => own,
+                    (None, false) => until,
+                    (None, true) => now.saturating_add(cadence::backoff(
+                        other.job.failures.max(1),
+                        &self.options,
+                        &mut self.job.jitter,
+                    )),
+                };
+                self.rest(next.max(self.job.not_before).max(now), now)
             }
             _ => Step {
                 command: self.fetch(now),

@@ -3,7 +3,7 @@
 use super::world::{START, answer, sleeps_until};
 use iacrea_video::core::error::ErrorCode;
 use iacrea_video::core::machine::{Command, Event, Machine, Step, check_id};
-use iacrea_video::core::options::Options;
+use iacrea_video::core::options::{Options, RawOptions};
 
 const PENDING: &str = r#"{"status":"PENDING"}"#;
 const DONE: &str = r#"{"status":"DONE","url":"https://cdn.test/v.mp4"}"#;
@@ -426,6 +426,90 @@ fn one_that_joins_keeps_to_the_servers_floor() {
         sleeps_until(&second.join(&first, START + 1)),
         START + 30_000
     );
+}
+
+#[test]
+fn one_that_joins_does_not_take_another_ones_end_for_its_next_question() {
+    let brief = || Options {
+        timeout: Some(600),
+        ..Options::default()
+    };
+    for (event, least) in [(Event::NetworkError, 2_050), (ok(PENDING), 2_000)] {
+        let (mut first, _) = start(brief());
+        assert_eq!(sleeps_until(&first.step(event, START)), START + 600);
+        let (mut second, _) = Machine::start("v", Options::default(), START + 50);
+        let until = sleeps_until(&second.join(&first, START + 50));
+        assert!(until >= START + least, "{until}");
+    }
+}
+
+#[test]
+fn one_that_joins_ends_at_once_where_the_servers_floor_is_beyond_its_deadline() {
+    let mut first = machine();
+    first.step(answer(429, Some("30"), ""), START);
+    for (timeout, waits) in [(29_999, false), (30_000, true)] {
+        let options = Options {
+            timeout: Some(timeout),
+            ..Options::default()
+        };
+        let (mut second, _) = Machine::start("v", options, START + 1);
+        let step = second.join(&first, START + 1);
+        match &step.command {
+            Command::Sleep { until } => assert_eq!((*until, waits), (START + 30_000, true)),
+            _ => assert_eq!((failure(&step), waits), (ErrorCode::Timeout, false)),
+        }
+    }
+    // Nor may one whose deadline had passed put its last question then.
+    let token = machine().resume_token(0);
+    let later = START + 1_200_000;
+    let (mut other, _) = Machine::start("v", Options::default(), later);
+    other.step(answer(503, Some("30"), ""), later);
+    let (mut overdue, _) = Machine::resume(&token, "v", RawOptions::default(), later).unwrap();
+    assert_eq!(failure(&overdue.join(&other, later)), ErrorCode::Timeout);
+}
+
+#[test]
+fn one_that_joins_too_late_asks_once_more_or_waits_for_the_answer_under_way() {
+    let token = machine().resume_token(0);
+    let later = START + 1_200_000;
+    let resume = || {
+        Machine::resume(&token, "v", RawOptions::default(), later)
+            .unwrap()
+            .0
+    };
+    let (mut other, _) = Machine::start("v", Options::default(), later);
+    let mut overdue = resume();
+    let step = overdue.join(&other, later);
+    assert_eq!(step.command, Command::Fetch { give_up_at: None });
+    let update = overdue.step(ok(PENDING), later).update.unwrap();
+    assert_eq!(update.requests, 1, "it has asked nothing itself");
+    other.step(ok(PENDING), later);
+    let mut overdue = resume();
+    let step = overdue.join(&other, later);
+    assert_eq!(step.command, Command::Fetch { give_up_at: None });
+    assert_eq!(
+        failure(&overdue.step(ok(PENDING), later)),
+        ErrorCode::Timeout
+    );
+}
+
+#[test]
+fn one_that_joins_remembers_how_often_it_had_asked() {
+    let mut before = machine();
+    before.step(ok(PENDING), START);
+    for _ in 0..3 {
+        before.step(Event::Wake, START);
+        before.step(answer(429, Some("5"), ""), START);
+    }
+    let token = before.resume_token(0);
+    let mut other = machine();
+    other.step(ok(PENDING), START);
+    for now in [START, START + 5_000] {
+        let resumed = Machine::resume(&token, "v", RawOptions::default(), now);
+        let (mut joined, _) = resumed.unwrap();
+        let update = joined.join(&other, now).update.unwrap();
+        assert_eq!(update.requests, before.current(now).unwrap().requests);
+    }
 }
 
 #[test]
