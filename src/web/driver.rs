@@ -3,7 +3,7 @@
 //! about videos, and it ends with the last poll that leaves.
 
 use super::fetch::{Reply, Transport};
-use super::timer::{Clock, Hints, alarm};
+use super::timer::{Clock, Hint, Hints, alarm};
 use crate::core::Millis;
 use crate::core::error::Failure;
 use crate::core::machine::{Command, Event, Machine, Step, Update};
@@ -177,12 +177,15 @@ impl Client {
         let mut loops = self.loops.borrow_mut();
         if loops.is_empty() {
             let client = Rc::downgrade(self);
-            *self.hints.borrow_mut() = Some(Hints::listen(move || {
+            *self.hints.borrow_mut() = Some(Hints::listen(move |hint| {
                 let Some(client) = client.upgrade() else {
                     return;
                 };
                 let loops = client.loops.borrow().clone();
                 for running in loops {
+                    if hint == Hint::Thawed {
+                        running.give_up_request();
+                    }
                     running.hasten(Event::Nudge);
                 }
             }));
@@ -369,6 +372,15 @@ impl Loop {
         });
     }
 
+    /// The request under way will come to nothing, which is nobody's failure.
+    fn give_up_request(self: &Rc<Self>) {
+        let abandoned = self.recall(&mut self.state.borrow_mut());
+        if let Some(controller) = abandoned {
+            controller.abort();
+            self.turn(|waiter, now| Some(waiter.machine.step(Event::Offline, now)));
+        }
+    }
+
     fn arrived(self: &Rc<Self>, reply: Reply) {
         self.client.request_ended();
         let (event, raw) = reply.event();
@@ -386,13 +398,23 @@ impl Loop {
     fn end(self: &Rc<Self>, state: &mut State) -> Option<AbortController> {
         state.alarm = None;
         self.client.forget(self);
-        match std::mem::replace(&mut state.request, Request::None) {
+        let abandoned = self.recall(state);
+        state.request = Request::None;
+        abandoned
+    }
+
+    /// Takes back the request that is in flight, if one is. Returns what is to be aborted.
+    fn recall(&self, state: &mut State) -> Option<AbortController> {
+        match std::mem::take(&mut state.request) {
             Request::InFlight(controller, task) => {
                 task.abort();
                 self.client.request_ended();
                 Some(controller)
             }
-            Request::None | Request::Queued => None,
+            other => {
+                state.request = other;
+                None
+            }
         }
     }
 }

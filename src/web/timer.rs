@@ -50,22 +50,35 @@ pub(super) fn is_offline() -> bool {
     get(&get(&js_sys::global(), "navigator"), "onLine") == false
 }
 
+/// What a browser has told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hint {
+    /// The tab or the network is back.
+    Back,
+    /// The page was frozen and is no more. Chromium may lose a body that was on its way then: whoever
+    /// waits for it waits in vain.
+    Thawed,
+}
+
 /// Listens, where there is a browser around, for the tab coming back to the front or out of the
-/// back/forward cache, and for the network coming back. Dropping it stops listening.
+/// back/forward cache, for the page being thawed, and for the network coming back. Dropping it stops
+/// listening.
 #[must_use = "dropping it stops listening"]
 pub(super) struct Hints {
     listening: Vec<(JsValue, &'static str)>,
-    listener: Closure<dyn FnMut()>,
+    listener: Closure<dyn FnMut(JsValue)>,
 }
 
 impl Hints {
-    pub(super) fn listen(mut act: impl FnMut() + 'static) -> Self {
+    pub(super) fn listen(mut act: impl FnMut(Hint) + 'static) -> Self {
         let global: JsValue = js_sys::global().into();
         let document = get(&global, "document");
         let shown = document.clone();
-        let listener = Closure::new(move || {
-            if get(&shown, "visibilityState") != "hidden" {
-                act();
+        let listener = Closure::new(move |event: JsValue| {
+            if get(&event, "type") == "resume" {
+                act(Hint::Thawed);
+            } else if get(&shown, "visibilityState") != "hidden" {
+                act(Hint::Back);
             }
         });
         let mut hints = Self {
@@ -79,6 +92,7 @@ impl Hints {
         {
             for (target, event) in [
                 (&document, "visibilitychange"),
+                (&document, "resume"),
                 (&global, "pageshow"),
                 (&global, "online"),
             ] {
