@@ -40,7 +40,7 @@ struct Section {
     run: fn(&Machine) -> Result<()>,
 }
 
-const SECTIONS: [Section; 20] = [
+const SECTIONS: [Section; 21] = [
     Section {
         name: "format",
         title: "cargo fmt",
@@ -115,6 +115,11 @@ const SECTIONS: [Section; 20] = [
         name: "secrets",
         title: "the key, in all that can be seen",
         run: secrets,
+    },
+    Section {
+        name: "hostile",
+        title: "the package before a server that does everything wrong, in each engine",
+        run: before_a_hostile_server,
     },
     Section {
         name: "lint-wasm",
@@ -358,6 +363,7 @@ fn types(_: &Machine) -> Result<()> {
         "../tests/engines",
         "../tests/secrets",
         "../tests/life",
+        "../tests/hostile",
         "../www",
     ] {
         let mut tsc = tools.tool("tsc");
@@ -425,18 +431,32 @@ fn in_browser(machine: &Machine) -> Result<()> {
 }
 
 fn in_engines(machine: &Machine) -> Result<()> {
+    let mut tests = node_tests("engines")?;
+    other_engines(&mut tests)?
+        .env("SIMULATOR_BIN", simulator()?)
+        .env("XTASK_BIN", &machine.program)
+        .env("SCREENSHOTS", workspace::root().join("tests/screenshots"));
+    run_program(&mut tests, SEE_ABOVE)
+}
+
+/// Tells Node tests where Firefox and WebKitGTK are.
+fn other_engines(tests: &mut Command) -> Result<&mut Command> {
     let firefox = browser::firefox()?;
     let webkit = WebKit::find()?;
-    let simulator = simulator()?;
-    let mut tests = node_tests("engines")?;
-    tests
+    Ok(tests
         .env("FIREFOX", firefox)
         .env("WEBKIT_DRIVER", webkit.driver)
         .env("WEBKIT_BROWSER", webkit.browser)
-        .env("XVFB", webkit.xvfb)
-        .env("SIMULATOR_BIN", simulator)
-        .env("XTASK_BIN", &machine.program)
-        .env("SCREENSHOTS", workspace::root().join("tests/screenshots"));
+        .env("XVFB", webkit.xvfb))
+}
+
+fn before_a_hostile_server(machine: &Machine) -> Result<()> {
+    let browser = Browser::find()?;
+    let mut tests = node_tests("hostile")?;
+    chromium(&mut tests, &browser);
+    if machine.all {
+        other_engines(&mut tests)?.env("ALL", "1");
+    }
     run_program(&mut tests, SEE_ABOVE)
 }
 

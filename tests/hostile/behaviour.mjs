@@ -1,0 +1,123 @@
+// @ts-check
+/**
+ * The table in docs/behaviour.md: written from what was measured, and read back to be compared with. Outcomes and
+ * numbers of requests are promises; times, versions and bytes are what one machine saw, and are never compared.
+ */
+
+import { readFile, writeFile } from "node:fs/promises";
+
+export const FILE = new URL("../../docs/behaviour.md", import.meta.url);
+export const COLUMNS = ["Node", "Chromium", "Firefox", "WebKitGTK", "workerd"];
+const TIME = / · [^|·]+$/;
+
+/** @typedef {import("./situations.mjs").Situation} Situation */
+/** @typedef {import("./play.js").Told} Told */
+
+/**
+ * @typedef {object} Run what one engine did
+ * @property {string} version
+ * @property {Map<string, Told>} told by the situation's name
+ * @property {Map<string, { taken: number, grown: number | undefined }>} sizes of what is big
+ *
+ * @typedef {object} Latency
+ * @property {string} engine
+ * @property {string} what
+ * @property {readonly number[]} late in ms, sorted
+ */
+
+/** What is promised of a cell: how it ended, after how many requests. @param {Situation} situation @param {Told} told */
+export function promiseOf({ ends }, { outcome, calls }) {
+  const within = ends.map(range).find((one) => one.outcome === outcome && one.least <= calls && calls <= one.most);
+  const count = within && within.least < within.most ? `${within.least} to ${within.most}` : String(calls);
+  return `${/^\w+$/.test(outcome) ? `\`${outcome}\`` : outcome}, ${count}`;
+}
+
+/** "timeout 2-5" @param {string} end */
+export function range(end) {
+  const [, outcome = "", least = "", most = least] = /^(.*) (\d+)(?:-(\d+))?$/.exec(end) ?? [];
+  return { outcome, least: Number(least), most: Number(most) };
+}
+
+/** @param {number} ms */
+function time(ms) {
+  if (ms < 10) return "< 10 ms";
+  if (ms < 995) return `${Number(ms.toPrecision(2))} ms`;
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
+
+/** What the file promises: by the row's title, by the engine. */
+export async function promises() {
+  const text = await readFile(FILE, "utf8").catch(() => "");
+  /** @type {Map<string, Map<string, string>>} */
+  const rows = new Map();
+  let group = "";
+  for (const line of text.split("\n")) {
+    group = /^## (.*)$/.exec(line)?.[1] ?? group;
+    const cells = line.split(/(?<!\\)\|/).map((cell) => cell.trim());
+    if (cells.length !== COLUMNS.length + 3 || !TIME.test(cells[2] ?? "")) continue;
+    rows.set(`${group}: ${cells[1]}`, new Map(COLUMNS.map((name, at) => [name, (cells[at + 2] ?? "").replace(TIME, "")])));
+  }
+  return rows;
+}
+
+/** @param {readonly Situation[]} all @param {Map<string, Run>} runs @param {readonly Latency[]} latencies */
+export async function write(all, runs, latencies) {
+  const row = (/** @type {readonly string[]} */ cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  const table = (/** @type {readonly string[]} */ head, /** @type {readonly string[][]} */ rows) => [row(head), `|${"---|".repeat(head.length)}`, ...rows.map(row), ""];
+  const lines = [
+    "# How it behaves",
+    "",
+    "What becomes of a poll when the server, the network or the machine turns against it. Each row was played by a server whose every byte is chosen (`tests/hostile`), against the packed package in five engines, and this page was written by those tests:",
+    "",
+    "```sh",
+    "cargo xtask test --all --only hostile                      # plays it again and compares with this page",
+    "UPDATE_BEHAVIOUR=1 cargo xtask test --all --only hostile   # writes this page",
+    "```",
+    "",
+    "`cargo xtask test` plays Node, Chromium and workerd each time. It fails where an outcome or a number of requests is another than here; times are of one machine, and are not compared.",
+    "",
+    `Played by ${COLUMNS.map((name) => runs.get(name)?.version).join(", ")}.`,
+    "",
+    "A cell says how the poll ended (`done`, or the code of the `VideoError` that it rejected with), how many requests the package sent, and how long that took from the call to the end. The polls here pause 10 to 20 ms and give up after three failures in a row; by default it is 2 to 5 s and ten. So `network, 3` is a failure that was tried again, and would not have ended a poll had it passed: each such row is also played with a sound server from the second request on, and then ends with the video.",
+    "",
+    "Held in every cell: nothing is sent after the end, and no update comes; `overall` never falls; the key is in `x-api-key` of each request to the server that was named, and nowhere else, neither in another place of a request, nor at another origin, nor in an error, an update, a token or a console.",
+    "",
+    "Three things are the engines' own. Firefox repeats a request by itself, up to nine times, when its connection breaks off before an answer. WebKitGTK hands on no refusal and no redirect before it has read its whole body, and preloads what a `Link` header names, without the key. And each takes some broken answers for sound ones (a status line that is none, HTTP/0.9, a chunk too few) which the others refuse: the package is not told.",
+    "",
+  ];
+  for (const group of new Set(all.map((one) => one.group))) {
+    lines.push(`## ${group}`, "");
+    const rows = all.filter((one) => one.group === group).map((situation) => [
+      situation.title,
+      ...COLUMNS.map((name) => {
+        const told = runs.get(name)?.told.get(situation.name);
+        return told ? `${promiseOf(situation, told)} · ${time(told.ms)}` : "";
+      }),
+    ]);
+    lines.push(...table(["", ...COLUMNS], rows));
+  }
+  const megabytes = (/** @type {number} */ bytes) => (bytes < 100_000 ? "< 0.1" : (bytes / 1e6).toFixed(1));
+  lines.push("## What is taken of what is too large", "");
+  lines.push("Megabytes that one request takes from the server before it is ended, sockets' buffers and all, and by how much all processes of the engine grow meanwhile, over three requests.", "");
+  lines.push(
+    ...table(["", ...COLUMNS], all.filter((one) => one.big).map((situation) => [
+      situation.title,
+      ...COLUMNS.map((name) => {
+        const size = runs.get(name)?.sizes.get(situation.name);
+        return size ? `${megabytes(size.taken)}; ${size.grown === undefined ? "?" : (size.grown / 1e6).toFixed(0)}` : "";
+      }),
+    ])),
+  );
+  lines.push("## How soon it ends", "");
+  lines.push("Milliseconds from the abort, or from the deadline, until the promise has rejected.", "");
+  lines.push(
+    ...table(["", "", "samples", "median", "99th percentile", "most"], latencies.map(({ engine, what, late }) => [engine, what, String(late.length), ...summary(late).map((ms) => ms.toFixed(1))])),
+  );
+  await writeFile(FILE, `${lines.join("\n").trimEnd()}\n`);
+}
+
+/** Median, 99th percentile and most. @param {readonly number[]} sorted */
+export function summary(sorted) {
+  const at = (/** @type {number} */ share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+  return [at(0.5), at(0.99), at(1)];
+}
