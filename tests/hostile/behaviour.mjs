@@ -74,7 +74,7 @@ export async function write(all, runs, latencies) {
     "UPDATE_BEHAVIOUR=1 cargo xtask test --all --only hostile   # writes this page",
     "```",
     "",
-    "`cargo xtask test` plays Node, Chromium and workerd each time. It fails where an outcome or a number of requests is another than here; times are of one machine, and are not compared.",
+    "It fails where an outcome or a number of requests is another than here; times are of one machine, and are not compared.",
     "",
     `Played by ${COLUMNS.map((name) => runs.get(name)?.version).join(", ")}.`,
     "",
@@ -82,7 +82,7 @@ export async function write(all, runs, latencies) {
     "",
     "Held in every cell: nothing is sent after the end, and no update comes; `overall` never falls; the key is in `x-api-key` of each request to the server that was named, and nowhere else, neither in another place of a request, nor at another origin, nor in an error, an update, a token or a console.",
     "",
-    "Three things are the engines' own. Firefox repeats a request by itself, up to nine times, when its connection breaks off before an answer. WebKitGTK hands on no refusal and no redirect before it has read its whole body, and preloads what a `Link` header names, without the key. And each takes some broken answers for sound ones (a status line that is none, HTTP/0.9, a chunk too few) which the others refuse: the package is not told.",
+    "Some things are the engines' own, and nothing tells the package of them. Firefox repeats a request by itself, up to nine times, when its connection breaks off before an answer. WebKitGTK hands on no refusal by 401 and no redirect before it has read the whole body; it unpacks and passes on a body as fast as it comes, read or not, so that what it holds depends on how soon it hears that it is to stop; and it preloads what a `Link` header names, without the key. And each takes some broken answers for sound ones (a status line that is none, HTTP/0.9, a chunk too few, an answer before the request) which others refuse.",
     "",
   ];
   for (const group of new Set(all.map((one) => one.group))) {

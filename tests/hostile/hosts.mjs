@@ -27,6 +27,7 @@ import { descendants } from "./memory.mjs";
  * @property {string} name
  * @property {string} version
  * @property {readonly number[]} pids of the programs it is made of
+ * @property {boolean} [pushes] it passes a body on within itself as fast as it comes, read or not
  * @property {(tasks: Task[], together: number) => Promise<Told[]>} playAll
  * @property {(choice: Choice) => Promise<{ late: number[], later: number }>} latencies
  * @property {() => string} said all that was written to a console
@@ -118,7 +119,7 @@ const starts = {
   },
 
   Firefox: (origin) => startEngine("Firefox", firefox, origin),
-  WebKitGTK: (origin) => startEngine("WebKitGTK", webkit, origin),
+  WebKitGTK: async (origin) => ({ ...(await startEngine("WebKitGTK", webkit, origin)), pushes: true }),
 };
 
 /** @param {string} name @param {import("../engines/engine.mjs").Engine} engine @param {string} origin @returns {Promise<Host>} */
