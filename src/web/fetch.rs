@@ -15,7 +15,7 @@ use std::cell::Cell;
 use std::pin::pin;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, Headers, Request, RequestCache, RequestInit, RequestRedirect};
+use web_sys::{AbortController, Request, RequestCache, RequestInit, RequestRedirect};
 
 #[wasm_bindgen]
 extern "C" {
@@ -165,8 +165,11 @@ impl Transport {
         } else {
             get(&response, "status").as_f64().ok_or(NoAnswer::Broken)? as u16
         };
-        let headers = get(&response, "headers").unchecked_into::<Headers>();
-        let retry_after = headers.get("retry-after").unwrap_or_default();
+        // A response of some other make may give anything for a header.
+        let headers = get(&response, "headers");
+        let retry_after = get_function(&headers, "get")
+            .and_then(|get| get.call1(&headers, &"retry-after".into()).ok())
+            .and_then(|value| value.as_string());
         let body = if is_redirect {
             controller.abort();
             Body::default()
