@@ -6,10 +6,10 @@
 import { checkedBase, endpointOf } from "./address.js";
 import { LOADING_MS, within } from "./deadline.js";
 import { dispose } from "./dispose.js";
-import { asVideoError, invalidArgument, type VideoError } from "./error.js";
+import { asVideoError, invalidArgument, readable, type VideoError } from "./error.js";
 import type { Instance, Loader } from "./instantiate.js";
 import { Poller, type PollHandle, type PollListener } from "./poller.js";
-import { Signals } from "./signals.js";
+import { abortionOf, Signals } from "./signals.js";
 import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, VideoPoller, VideoStatus } from "./types.js";
 
 /** What the module exports. @internal */
@@ -35,7 +35,7 @@ export class ModuleClient {
   /** @internal */
   constructor(loader: Loader<Module>, options: ClientOptions) {
     this.#loader = loader;
-    this.#config = checked(options);
+    this.#config = readable(() => checked(options));
   }
 
   /**
@@ -44,8 +44,9 @@ export class ModuleClient {
    */
   getStatus(id: string, options: { signal?: AbortSignal } = {}): Promise<VideoStatus> {
     return new Promise((resolve, reject) => {
-      const { signal } = checkedPoll(options); // what is thrown in here rejects
-      if (signal?.aborted) return reject(signal.reason);
+      const { signal } = readable(() => checkedPoll(options)); // what is thrown in here rejects
+      const abortion = signal && abortionOf(signal);
+      if (abortion) return reject(abortion.reason);
       const controller = new AbortController();
       const unhooks: (() => void)[] = [];
       const settle = (act: () => void) => {
@@ -54,13 +55,13 @@ export class ModuleClient {
       };
       const fail = (thrown: unknown) => settle(() => reject(asVideoError(thrown)));
       if (signal) {
-        unhooks.push(this.#signals.onAbort(signal, () => settle(() => {
-          reject(signal.reason);
+        unhooks.push(this.#signals.onAbort(signal, (reason) => settle(() => {
+          reject(reason);
           controller.abort();
         })));
       }
       this.#connect().then(async ({ instance: { crash }, client }) => {
-        if (signal?.aborted) return;
+        if (controller.signal.aborted) return;
         crash.check();
         unhooks.push(crash.listen(fail));
         const status = await client.getStatus(id, controller);
@@ -84,9 +85,12 @@ export class ModuleClient {
 
   /** Waits for many videos, with few requests in flight. Settles like `Promise.allSettled`, in the order of `ids`. */
   async waitForVideos(ids: Iterable<string>, options: PollManyOptions = {}): Promise<PromiseSettledResult<DoneUpdate>[]> {
-    if (typeof ids?.[Symbol.iterator] !== "function") throw invalidArgument("ids must be iterable");
-    const shared = checkedPoll(options);
-    const { concurrency = 6 } = options;
+    if (typeof readable(() => ids?.[Symbol.iterator]) !== "function") throw invalidArgument("ids must be iterable");
+    const shared = readable(() => checkedPoll(options));
+    const concurrency = readable(() => {
+      const { concurrency = 6 } = options;
+      return concurrency;
+    });
     let limit: { free(): void } | undefined;
     // All of them before the first poll begins: the iterable is somebody's code, and may throw.
     const polls = [...ids].map((id) =>
@@ -108,7 +112,7 @@ export class ModuleClient {
     let options: PollOptions = {};
     let refused: VideoError | undefined;
     try {
-      options = checkedPoll(given);
+      options = readable(() => checkedPoll(given));
     } catch (error) {
       refused = asVideoError(error);
     }

@@ -50,14 +50,37 @@ export function invalidArgument(what: string): VideoError {
   return new VideoError({ code: "invalid_argument", message: `invalid argument: ${what}`, retryable: false });
 }
 
-/** What loading or running the module threw, as an error of ours; one that already is ours stays as it is. @internal */
-export function asVideoError(thrown: unknown, rest: Rest = {}): VideoError {
-  if (thrown instanceof VideoError) return thrown;
-  if (isPlainError(thrown)) return new VideoError(thrown); // an argument: there is nothing to go on from
-  const message = `the WebAssembly module failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
-  return new VideoError({ code: "internal", message, retryable: true }, { ...rest, cause: thrown });
+/**
+ * What `act` reads of an object of the user's. Whatever its getters and traps throw is not passed on: it is
+ * somebody's own, and may hold anything. @internal
+ */
+export function readable<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (thrown) {
+    if (safely(() => thrown instanceof VideoError)) throw thrown;
+    throw invalidArgument("options hold something that cannot be read");
+  }
 }
 
-function isPlainError(thrown: unknown): thrown is PlainError {
-  return typeof thrown === "object" && thrown !== null && !(thrown instanceof Error) && "code" in thrown;
+/** What loading or running the module threw, as an error of ours; one that already is ours stays as it is. @internal */
+export function asVideoError(thrown: unknown, rest: Rest = {}): VideoError {
+  if (safely(() => thrown instanceof VideoError)) return thrown as VideoError;
+  if (safely(() => isPlainError(thrown))) return new VideoError(thrown as PlainError); // an argument: there is nothing to go on from
+  const words = safely(() => String((thrown as Partial<Error> | null | undefined)?.message ?? thrown)) ?? "without words";
+  return new VideoError({ code: "internal", message: `the WebAssembly module failed: ${words}`, retryable: true }, { ...rest, cause: thrown });
+}
+
+/** Not an error of the host's: some of these have a code too, and come from another realm. */
+function isPlainError(thrown: unknown): boolean {
+  return typeof (thrown as Partial<PlainError> | null | undefined)?.retryable === "boolean";
+}
+
+/** Nothing, where `act` throws: what somebody else's code throws may be an object that throws when it is looked at. */
+function safely<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch {
+    return undefined;
+  }
 }

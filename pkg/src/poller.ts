@@ -5,7 +5,7 @@
 
 import { dispose } from "./dispose.js";
 import type { Crash } from "./instantiate.js";
-import type { Signals } from "./signals.js";
+import { abortionOf, type Signals } from "./signals.js";
 import { asVideoError, VideoError, type PlainError } from "./error.js";
 import type { DoneUpdate, PollOptions, VideoPoller, VideoUpdate } from "./types.js";
 
@@ -113,8 +113,9 @@ export class Poller implements VideoPoller {
 
   async #start({ signal, onUpdate }: PollOptions, host: Host): Promise<void> {
     try {
-      if (signal?.aborted) return this.#leave(signal.reason);
-      if (signal) this.#unhooks.push(host.signals.onAbort(signal, () => this.#leave(signal.reason)));
+      const abortion = signal && abortionOf(signal);
+      if (abortion) return this.#leave(abortion.reason);
+      if (signal) this.#unhooks.push(host.signals.onAbort(signal, (reason) => this.#leave(reason)));
       if (onUpdate) this.#listeners.add(onUpdate);
       const { crash, start } = await host.connect();
       if (this.#state !== "running") return;
@@ -150,7 +151,8 @@ export class Poller implements VideoPoller {
       if (!this.#listeners.has(listener)) continue; // left meanwhile
       try {
         const returned: unknown = listener(update);
-        if (returned instanceof Promise) returned.catch(report); // an async listener throws later
+        // An async listener throws later. It may be of another realm; what only has a `then` may do more than tell.
+        if (Object.prototype.toString.call(returned) === "[object Promise]") Promise.resolve(returned).catch(report);
       } catch (error) {
         report(error);
       }
@@ -223,6 +225,10 @@ function checksum(text: string): bigint {
 
 /** Shows what a callback threw, without letting it end anything. */
 function report(error: unknown): void {
-  if (typeof reportError === "function") reportError(error);
-  else console.error(error);
+  try {
+    if (typeof reportError === "function") reportError(error);
+    else console.error(error);
+  } catch {
+    // What was thrown throws when it is looked at.
+  }
 }

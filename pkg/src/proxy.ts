@@ -4,7 +4,7 @@
  */
 
 import { checkedBase, endpointOf } from "./address.js";
-import { invalidArgument } from "./error.js";
+import { invalidArgument, readable } from "./error.js";
 import { Sharing, type KeepAlive } from "./sharing.js";
 import { ask, refusal, type Answer } from "./upstream.js";
 import { isVideoId } from "./video-id.js";
@@ -44,7 +44,7 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/;
  * @internal
  */
 export function videoProxy(options: ProxyOptions, keepAlive: KeepAlive = () => {}): (request: Request) => Promise<Response> {
-  const { apiKey, endpoints, origins, authorize, shareMs, fetch } = checked(options);
+  const { apiKey, endpoints, origins, authorize, shareMs, fetch } = readable(() => checked(options));
   const sharing = new Sharing(shareMs, keepAlive);
 
   const handle = async (request: Request): Promise<Answer | Response> => {
@@ -76,7 +76,7 @@ export function videoProxy(options: ProxyOptions, keepAlive: KeepAlive = () => {
       return responseOf(answer, request, origins);
     } catch (error) {
       // Nothing that has to do with the key comes by here: what is called with it does not throw.
-      console.error("iacrea-video: the proxy failed; is it called with a Request?", error);
+      log("the proxy failed; is it called with a Request?", error);
       return new Response('{"error":"the proxy failed"}', { status: 500, headers: { "content-type": "application/json" } });
     }
   };
@@ -101,8 +101,16 @@ async function call<T>(name: string, hook: () => T | Promise<T>): Promise<{ read
   try {
     return { result: await hook() };
   } catch (error) {
-    console.error(`iacrea-video: the ${name} hook of the proxy threw`, error);
+    log(`the ${name} hook of the proxy threw`, error);
     return undefined;
+  }
+}
+
+function log(what: string, error: unknown): void {
+  try {
+    console.error(`iacrea-video: ${what}`, error);
+  } catch {
+    // What was thrown throws when it is looked at.
   }
 }
 
@@ -153,12 +161,14 @@ function checked(options: ProxyOptions) {
   if (typeof shareMs !== "number" || !(shareMs >= 0 && shareMs < Infinity)) {
     throw invalidArgument("shareMs must be a number, 0 or more");
   }
-  if (!Array.isArray(allowedOrigins) || !allowedOrigins.every(isOrigin)) {
+  // A copy, so that it cannot change after the look at it.
+  const origins = Array.isArray(allowedOrigins) ? new Set<string>(allowedOrigins) : undefined;
+  if (!origins || ![...origins].every(isOrigin)) {
     throw invalidArgument('allowedOrigins must be a list of exact origins, like "https://example.com"');
   }
   const base = checkedBase(baseUrl, { withKey: true });
   const endpoints = { video: endpointOf(base, "video"), auto: endpointOf(base, "auto") };
-  return { apiKey, endpoints, origins: new Set<string>(allowedOrigins), authorize, shareMs, fetch };
+  return { apiKey, endpoints, origins, authorize, shareMs, fetch };
 }
 
 /** "null" is the origin of whoever hides theirs. */

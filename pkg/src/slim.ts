@@ -2,7 +2,7 @@
 
 import { ModuleClient, type Module } from "./client.js";
 import { LOADING_MS } from "./deadline.js";
-import { invalidArgument } from "./error.js";
+import { invalidArgument, readable } from "./error.js";
 import { createGlue } from "./generated/video.glue.js";
 import { lazy, precompiled, type Loader } from "./instantiate.js";
 import type { ClientOptions } from "./types.js";
@@ -40,7 +40,7 @@ export class VideoClient extends ModuleClient {
 
   /** Throws a `VideoError` "invalid_argument" for options that cannot work. Nothing is loaded or sent before the first call. */
   constructor(options: SlimClientOptions) {
-    super(loaderFor((options as Partial<SlimClientOptions> | undefined)?.wasm), options);
+    super(readable(() => loaderFor((options as Partial<SlimClientOptions> | undefined)?.wasm)), options);
   }
 }
 
