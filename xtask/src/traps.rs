@@ -356,13 +356,17 @@ pub(crate) fn fused(to: &Path) -> Result<()> {
     let shipped = build::shipped()?;
     let bytes = fs::read(&shipped).with_context(|| format!("cannot read {}", shipped.display()))?;
     let mut module = Module::from_buffer(&bytes)?;
+    light(&mut module);
+    module.emit_wasm_file(to)
+}
+
+fn light(module: &mut Module) {
     let zero = ConstExpr::Value(Value::I32(0));
     let fuse = module.globals.add_local(ValType::I32, true, false, zero);
     module.exports.add("fuse", fuse);
     for (_, function) in module.funcs.iter_local_mut() {
         burn(function, fuse);
     }
-    module.emit_wasm_file(to)
 }
 
 fn burn(function: &mut LocalFunction, fuse: GlobalId) {
@@ -381,4 +385,85 @@ fn burn(function: &mut LocalFunction, fuse: GlobalId) {
             },
             |_| {},
         );
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use walrus::{FunctionBuilder, ModuleConfig};
+
+    fn is_explained(function: &str, cause: &str) -> bool {
+        REASONS.iter().any(|reason| reason.covers(function, cause))
+    }
+
+    #[test]
+    fn a_panic_of_our_own_has_no_reason() {
+        for cause in [
+            "core::option::unwrap_failed",
+            "core::result::unwrap_failed",
+            "core::panicking::panic_bounds_check",
+            "core::panicking::panic_const::panic_const_div_by_zero",
+        ] {
+            assert!(
+                !is_explained("iacrea_video::core::machine::Machine::step", cause),
+                "{cause}"
+            );
+            assert!(
+                !is_explained("iacrea_video::core::progress::Progress::observe", cause),
+                "{cause}"
+            );
+        }
+        assert!(!is_explained(
+            "iacrea_video::core::progress::Progress::observe",
+            "trap"
+        ));
+    }
+
+    #[test]
+    fn what_an_export_reaches_is_found_and_what_follows_a_panic_is_not() {
+        let mut module = Module::with_config(ModuleConfig::new());
+        let mut function = |name: &str, build: &dyn Fn(&mut walrus::InstrSeqBuilder)| {
+            let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
+            builder.name(name.to_owned());
+            build(&mut builder.func_body());
+            builder.finish(vec![], &mut module.funcs)
+        };
+        let hook = function("hook", &|body| {
+            body.unreachable();
+        });
+        let panic = function("panic", &|body| {
+            body.call(hook).unreachable();
+        });
+        let inner = function("inner", &|body| {
+            body.block(None, |block| {
+                let end = block.id();
+                block.i32_const(1).br_if(end).call(panic).unreachable();
+            });
+        });
+        let outer = function("outer", &|body| {
+            body.call(inner);
+        });
+        function("unused", &|body| {
+            body.call(panic);
+        });
+        module.exports.add("outer", outer);
+        let found: Vec<_> = places(&module).into_iter().collect();
+        assert_eq!(found, [("inner".to_owned(), "panic".to_owned())]);
+    }
+
+    #[test]
+    fn a_fuse_comes_before_everything_else_in_a_function() {
+        let mut module = Module::with_config(ModuleConfig::new());
+        let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
+        builder.func_body().i32_const(7).drop();
+        let id = builder.finish(vec![], &mut module.funcs);
+        light(&mut module);
+        let FunctionKind::Local(function) = &module.funcs.get(id).kind else {
+            panic!("it is a local function");
+        };
+        let first = function.block(function.entry_block()).instrs.first();
+        assert!(matches!(first, Some((Instr::GlobalGet(_), _))));
+        assert!(module.exports.iter().any(|export| export.name == "fuse"));
+    }
 }
