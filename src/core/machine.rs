@@ -175,7 +175,7 @@ impl Machine {
         options: RawOptions,
         now: Millis,
     ) -> Result<(Self, Step), Failure> {
-        let mut machine = Self::restore(token)?;
+        let mut machine = Self::restore_any(token)?;
         if machine.id != id {
             return Err(Failure::invalid("resumeToken is of another video"));
         }

@@ -47,8 +47,20 @@ impl Machine {
     /// Reads a snapshot or a token back, to step on from it.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`]: what is damaged or of another version is refused whole.
+    /// [`ErrorCode::InvalidArgument`]: what is damaged or of another version is refused whole. So is
+    /// the token of a poll that was done: the video is not in it, and is asked for anew by
+    /// [`Machine::resume`].
     pub fn restore(text: &str) -> Result<Self, Failure> {
+        let machine = Self::restore_any(text)?;
+        if machine.phase == Phase::Done && machine.job.last.is_none() {
+            return Err(Failure::invalid(
+                "the resumeToken of a finished video must be resumed, not restored",
+            ));
+        }
+        Ok(machine)
+    }
+
+    pub(super) fn restore_any(text: &str) -> Result<Self, Failure> {
         read(text).ok_or_else(|| {
             Failure::invalid("the snapshot or resumeToken is damaged or not of this version")
         })
@@ -90,7 +102,8 @@ impl Machine {
         out.time(Some(job.asked_at));
         out.number(Some(job.failures.into()));
         out.code(job.retrying);
-        out.time((job.not_before > 0).then_some(job.not_before));
+        // A floor that has passed by then is none.
+        out.time(Some(job.not_before).filter(|at| out.shifted(*at) > 0));
         out.number(Some(job.jitter.state().into()));
         out.number(Some(if token { 0 } else { job.fingerprint }));
         // A token does not carry the finished video.
@@ -135,7 +148,11 @@ impl Writer {
 
     /// A point in time, as Unix time.
     fn time(&mut self, at: Option<Millis>) {
-        self.number(at.map(|at| at.saturating_add_signed(self.ahead.saturating_neg())));
+        self.number(at.map(|at| self.shifted(at)));
+    }
+
+    fn shifted(&self, at: Millis) -> Millis {
+        at.saturating_add_signed(self.ahead.saturating_neg())
     }
 
     /// Every bit of it; formatting a float as decimals would cost the module several kilobytes.
@@ -244,7 +261,12 @@ fn read(text: &str) -> Option<Machine> {
         fields: guarded.split(SEPARATOR),
     };
     match fields.next()? {
-        VERSION => read_begun(fields),
+        // What is not as it would be written is not from here, whatever its checksum.
+        VERSION => read_begun(fields).filter(|machine| {
+            [Length::Snapshot, Length::Token]
+                .iter()
+                .any(|length| machine.write(*length, 0) == text)
+        }),
         NOT_BEGUN => read_not_begun(fields),
         _ => None,
     }
@@ -298,13 +320,14 @@ fn read_begun(mut fields: Reader<'_>) -> Option<Machine> {
     };
     let end = fields.optional_number()?;
     let last = fields.video()?;
-    let whole = matches!(&last, Some(video) if matches!(video.status, Status::Done { .. }));
+    let is_over = matches!(phase, Phase::Done | Phase::Failed(_));
+    let is_final = last.as_ref().is_some_and(|video| video.status.is_final());
+    let is_whole = matches!(&last, Some(video) if matches!(video.status, Status::Done { .. }));
     let sound = fields.next().is_none()
-        && options.min_interval <= options.max_interval
-        && options.max_failures >= 1
+        && options == options.clone().sound()
         && first.is_none_or(|(_, reached)| reached <= overall)
-        && whole == (overall == WHOLE)
-        && !(phase == Phase::Done && deadline.is_some_and(|d| d < started));
+        && is_whole == (overall == WHOLE)
+        && (is_over || !is_final);
     let progress = Progress {
         scale,
         overall,

@@ -10,6 +10,7 @@
 )]
 
 mod catalogue;
+mod damage;
 mod poll;
 mod token;
 mod types;

@@ -1,0 +1,190 @@
+//! Snapshots and tokens of polls in every state that random servers bring about: each is the machine,
+//! and none that was touched is read. A checksum is no secret, so what carries a right one around a
+//! wrong text is refused as well, or else is a poll like any other.
+
+use super::world::{START, answer};
+use iacrea_video::core::machine::{Command, Event, Machine};
+use iacrea_video::core::options::{Options, RawOptions};
+
+const DONE: &str = r#"{"status":"DONE","url":"https://c.test/v"}"#;
+
+/// Closes a text as the core does: with its FNV-1a.
+pub(crate) fn sealed(text: &str) -> String {
+    let checksum = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{text},{checksum}")
+}
+
+/// The fields of a snapshot, without the checksum.
+fn fields(text: &str) -> Vec<String> {
+    let (guarded, _) = text.rsplit_once(',').unwrap();
+    guarded.split(',').map(str::to_owned).collect()
+}
+
+/// A text is read back as what it says, or it is refused.
+pub(crate) fn audit(text: &str) {
+    let Ok(machine) = Machine::restore(text) else {
+        return;
+    };
+    let begun = text.starts_with("iv1,");
+    assert!(
+        !begun || machine.snapshot() == text || machine.resume_token(0) == text,
+        "{text} is read as {}",
+        machine.snapshot()
+    );
+    let again = Machine::restore(&machine.snapshot()).expect("a snapshot of it is read back");
+    assert_eq!(again.snapshot(), machine.snapshot());
+}
+
+/// Each end of the range, and what writes a number in another way.
+const ODD: [&str; 16] = [
+    "",
+    "0",
+    "1",
+    "+5",
+    "007",
+    "-1",
+    "-0",
+    " 5",
+    "5 ",
+    "1e3",
+    "0x10",
+    "4294967295",
+    "4294967296",
+    "18446744073709551615",
+    "18446744073709551616",
+    "%35",
+];
+
+#[test]
+fn a_field_that_is_changed_under_a_right_checksum_is_refused_or_harmless() {
+    let (mut machine, _) = Machine::start("v,é", Options::default(), START);
+    let mut texts = vec![machine.snapshot()];
+    for (event, at) in [
+        (
+            answer(
+                200,
+                None,
+                r#"{"status":"RENDERING_VIDEO","progress":40,"creditsTotal":5,"generatedContent":[{"id":"a","status":"success"},{"status":"error","text":"x y"}]}"#,
+            ),
+            10,
+        ),
+        (Event::Wake, 3_000),
+        (answer(429, Some("7"), "slow"), 3_100),
+        (Event::Wake, 20_000),
+        (answer(200, None, DONE), 20_001),
+    ] {
+        machine.step(event, START + at);
+        texts.extend([machine.snapshot(), machine.resume_token(0)]);
+    }
+    let mut accepted = 0;
+    for text in texts {
+        let whole = fields(&text);
+        for at in 0..whole.len() {
+            for odd in ODD {
+                let mut changed = whole.clone();
+                changed[at] = odd.to_owned();
+                let changed = sealed(&changed.join(","));
+                audit(&changed);
+                let Ok((mut resumed, mut step)) =
+                    Machine::resume(&changed, "v,é", RawOptions::default(), START + 30_000)
+                else {
+                    continue;
+                };
+                accepted += 1;
+                // Whatever it says, going on from it ends with the video and never in a panic.
+                let mut now = START + 30_000;
+                for event in [
+                    answer(200, None, r#"{"status":"RENDERING_VIDEO","progress":41}"#),
+                    answer(503, Some("1"), ""),
+                    Event::Nudge,
+                    Event::Offline,
+                    Event::Wake,
+                ] {
+                    now += 1_000;
+                    step = resumed.step(event, now);
+                    let _ = resumed.current(now);
+                    let _ = resumed.resume_token(i64::MIN);
+                    let _ = resumed.resume_token(i64::MAX);
+                }
+                let is_over = matches!(step.command, Command::Failed(_));
+                let step = resumed.step(answer(200, None, DONE), now);
+                assert!(is_over || step.command == Command::Done, "{changed}");
+                audit(&resumed.snapshot());
+            }
+            let mut shorter = whole.clone();
+            shorter.remove(at);
+            audit(&sealed(&shorter.join(",")));
+            let mut longer = whole.clone();
+            longer.insert(at, longer[at].clone());
+            audit(&sealed(&longer.join(",")));
+        }
+    }
+    assert!(
+        accepted > 100,
+        "{accepted}: a foreign time or count can be right"
+    );
+}
+
+#[test]
+fn there_is_one_way_to_write_a_snapshot() {
+    let (mut machine, _) = Machine::start("a b", Options::default(), START);
+    machine.step(
+        answer(200, None, r#"{"status":"PENDING","message":"é"}"#),
+        START,
+    );
+    let whole = machine.snapshot();
+    assert!(Machine::restore(&sealed(&fields(&whole).join(","))).is_ok());
+    for (from, to) in [
+        (",a%20b,", ",a b,"),
+        (",a%20b,", ",%61%20b,"),
+        (",a%20b,", ",a%+20b,"),
+        ("%C3%A9", "%c3%a9"),
+        (",2000,5000,", ",+2000,5000,"),
+        (",2000,5000,", ",02000,5000,"),
+    ] {
+        let guarded = fields(&whole).join(",");
+        assert!(guarded.contains(from), "{guarded}");
+        assert!(
+            Machine::restore(&sealed(&guarded.replacen(from, to, 1))).is_err(),
+            "{to}"
+        );
+    }
+}
+
+#[test]
+fn options_that_no_poll_can_have_are_refused_in_a_snapshot() {
+    let (machine, _) = Machine::start("v", Options::default(), START);
+    let guarded = fields(&machine.snapshot()).join(",");
+    let written = ",1200000,2000,5000,10,";
+    assert!(guarded.contains(written));
+    for options in [
+        ",1200000,5001,5000,10,",
+        ",1200000,2000,5000,0,",
+        ",1200000,2000,18446744073709551615,10,",
+        ",1200000,18446744073709551615,18446744073709551615,10,",
+        ",18446744073709551615,2000,5000,10,",
+    ] {
+        let text = sealed(&guarded.replacen(written, options, 1));
+        assert!(Machine::restore(&text).is_err(), "{options}");
+        assert!(
+            Machine::resume(&text, "v", RawOptions::default(), START).is_err(),
+            "{options}"
+        );
+    }
+}
+
+#[test]
+fn the_token_of_a_finished_video_is_resumed_and_not_stepped_on_without_it() {
+    let (mut machine, _) = Machine::start("v", Options::default(), START);
+    machine.step(answer(200, None, DONE), START);
+    let token = machine.resume_token(0);
+    assert!(Machine::restore(&token).is_err());
+    let (_, step) = Machine::resume(&token, "v", RawOptions::default(), START).unwrap();
+    assert!(matches!(step.command, Command::Fetch { .. }));
+    let mut again = Machine::restore(&machine.snapshot()).unwrap();
+    let step = again.step(Event::Wake, START);
+    assert_eq!(step.command, Command::Done);
+    assert!(step.update.is_some(), "the video is in the update");
+}
