@@ -87,7 +87,7 @@ async fn every_scenario_ends_as_it_says() {
             let endless = scenario.expect == Expect::Failed("timeout")
                 && !scenario.name.starts_with("retry-after-month");
             let options = Options {
-                timeout: Some(if endless { 1_500 } else { 1_200_000 }),
+                timeout: Some(if endless { 6_000 } else { 1_200_000 }),
                 min_interval: 10,
                 max_interval: 20,
                 ..Options::default()
