@@ -87,9 +87,9 @@ describe("pollNow", { concurrency: true, timeout: 30_000 }, () => {
     );
     const own = new VideoClient({ baseUrl: server.url });
     const other = own.poll("other", { minIntervalMs: 300, maxIntervalMs: 300 });
-    const poll = own.poll("v", { ...SLOW, timeoutMs: 150 });
+    const poll = own.poll("v", { ...SLOW, timeoutMs: 1_500 });
     await new Promise((resolve) => poll.subscribe(resolve));
-    for (const busyUntil = performance.now() + 200; performance.now() < busyUntil;);
+    for (const busyUntil = performance.now() + 1_600; performance.now() < busyUntil;);
     poll.pollNow();
     await within(2_000, failure(poll.done, "timeout"));
     assert.equal((await within(3_000, other.done)).status, "DONE");
