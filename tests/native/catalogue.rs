@@ -6,7 +6,9 @@ use iacrea_simulator::{Expect, SCENARIOS, Scenario};
 use iacrea_video::core::options::Options;
 
 /// For each scenario and each of the three ways to run it.
-const SEEDS: u64 = 48;
+fn seeds() -> u64 {
+    if super::is_quick() { 2 } else { 48 }
+}
 
 fn audit(scenario: &Scenario, seed: u64, run: &Run, options: &Options) {
     let context = format!("{} with seed {seed}: {:?}", scenario.name, run.end);
@@ -31,7 +33,7 @@ fn audit(scenario: &Scenario, seed: u64, run: &Run, options: &Options) {
 fn every_scenario_ends_as_it_should_in_time_and_within_the_pace() {
     let options = Options::default();
     for scenario in SCENARIOS {
-        for seed in 0..SEEDS {
+        for seed in 0..seeds() {
             let whole = run(scenario.name, seed, &options, |_| Cut::None);
             audit(scenario, seed, &whole, &options);
         }
@@ -42,7 +44,7 @@ fn every_scenario_ends_as_it_should_in_time_and_within_the_pace() {
 fn a_run_that_is_written_down_at_every_step_is_the_same_run() {
     let options = Options::default();
     for scenario in SCENARIOS {
-        for seed in 0..SEEDS {
+        for seed in 0..seeds() {
             let whole = run(scenario.name, seed, &options, |_| Cut::None);
             let cut = run(scenario.name, seed, &options, |_| Cut::Snapshot);
             assert_eq!(
@@ -65,7 +67,7 @@ fn a_run_that_is_written_down_at_every_step_is_the_same_run() {
 fn a_poll_may_be_cut_anywhere_and_taken_up_from_its_token() {
     let options = Options::default();
     for scenario in SCENARIOS {
-        for seed in 0..SEEDS {
+        for seed in 0..seeds() {
             let cut = run(scenario.name, seed, &options, |knife| match knife.roll(8) {
                 0 => Cut::Token(knife.roll(3_000)),
                 _ => Cut::None,

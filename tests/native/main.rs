@@ -11,7 +11,15 @@
 
 mod catalogue;
 mod damage;
+mod plan;
 mod poll;
+mod promises;
+mod shared;
 mod token;
 mod types;
 mod world;
+
+/// Asked for where the tests run very often: as many of each kind, fewer of each.
+fn is_quick() -> bool {
+    std::env::var_os("QUICK_TESTS").is_some()
+}

@@ -1,0 +1,408 @@
+//! Random servers, networks and waiters, as data that shrinks: whatever may happen to the polls of
+//! one video. It must leave nothing out for being unlikely; what is unlikely is what breaks.
+
+use super::world::START;
+use iacrea_video::core::answer::Answer;
+use iacrea_video::core::options::{Options, RawOptions};
+use proptest::collection::vec;
+use proptest::option::weighted;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::{Value, json};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// All that happens in one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) first: RawOptions,
+    pub(crate) request_timeout: u64,
+    /// What comes of the requests, by turns and for ever.
+    pub(crate) replies: Vec<Exchange>,
+    /// How long each waits for its turn among the client's requests, by turns.
+    pub(crate) queue: Vec<u64>,
+    /// How late alarms ring, by turns: tabs are hidden and machines sleep.
+    pub(crate) lateness: Vec<u64>,
+    /// What people do, and how long after what they did before.
+    pub(crate) acts: Vec<(u64, Act)>,
+    /// Of what falls on one instant, whether the server comes before the clock.
+    pub(crate) answers_first: bool,
+    /// Where a poll without a deadline is left.
+    pub(crate) steps: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Exchange {
+    pub(crate) after: u64,
+    pub(crate) what: What,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    Answer(Answered),
+    Lost,
+    Hang,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Answered {
+    pub(crate) http_status: u16,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) body: String,
+    pub(crate) oversized: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source {
+    Fresh,
+    Saved(Index),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Join(RawOptions, Source),
+    Leave(Index),
+    AskNow,
+    Nudge,
+    Offline,
+    Online,
+    Save { who: Index, ahead: i64, whole: bool },
+    Twin(Index),
+}
+
+/// The earliest time that `Retry-After` allows, read apart from the core: digits are seconds, the
+/// dates are those that [`retry_after`] writes, all else asks for nothing.
+pub(crate) fn floor(answer: &Answer, now: u64) -> Option<u64> {
+    let text = answer.retry_after.as_deref()?.trim();
+    let at = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let seconds: u64 = text.parse().unwrap_or(u64::MAX);
+        now.saturating_add(seconds.saturating_mul(1_000))
+    } else {
+        DATES
+            .iter()
+            .find(|(date, _)| *date == text)
+            .map(|(_, at)| *at)
+            .or_else(|| {
+                let date = httpdate::parse_http_date(text).ok()?;
+                Some(date.duration_since(UNIX_EPOCH).ok()?.as_millis() as u64)
+            })?
+    };
+    (at > now).then_some(at)
+}
+
+/// Dates in the forms that HTTP has beside the one that is written today.
+const DATES: [(&str, u64); 3] = [
+    ("Friday, 15-Jan-27 08:10:00 GMT", START + 600_000),
+    ("Fri Jan 15 08:10:00 2027", START + 600_000),
+    ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+];
+
+fn retry_after() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (0_u64..40).prop_map(|seconds| seconds.to_string()),
+        2 => (0_u64..5_000).prop_map(|seconds| seconds.to_string()),
+        1 => select(vec!["2592000", "18446744073709551615", "99999999999999999999999", "000", " 7 "])
+            .prop_map(str::to_owned),
+        3 => (-600_i64..1_800).prop_map(|seconds| {
+            let at = (START / 1_000).saturating_add_signed(seconds);
+            httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(at))
+        }),
+        1 => select(DATES.to_vec()).prop_map(|(date, _)| date.to_owned()),
+        1 => select(vec!["", "soon", "-5", "1.5", "٣", "+3", "0x10", "1e3", "7, 8", "Fri, 32 Jan 2027 08:00:00 GMT"])
+            .prop_map(str::to_owned),
+    ]
+}
+
+fn options() -> impl Strategy<Value = RawOptions> {
+    let milliseconds = || {
+        prop_oneof![
+            6 => (0_u32..20_000).prop_map(f64::from),
+            1 => select(vec![0.0, 0.001, 1.0, 0.5, 2_147_483_648.0, 3.2e14, 1e300, f64::MAX]),
+        ]
+    };
+    let timeout = prop_oneof![
+        6 => (1_u32..2_000_000).prop_map(f64::from),
+        2 => (1_u32..5_000).prop_map(f64::from),
+        2 => Just(f64::INFINITY),
+        1 => select(vec![0.001, 1.0, 2_147_483_648.0, 1e300, 0.0, -1.0, f64::NAN]),
+    ];
+    let failures = prop_oneof![
+        6 => (1_u32..12).prop_map(f64::from),
+        1 => select(vec![1.0, f64::INFINITY, 4_294_967_295.0, 1e18, 0.0, 1.5, f64::NAN]),
+    ];
+    (
+        weighted(0.7, timeout),
+        weighted(0.5, milliseconds()),
+        weighted(0.5, milliseconds()),
+        weighted(0.6, failures),
+    )
+        .prop_map(|(timeout_ms, min, max, max_consecutive_failures)| {
+            // Crossed bounds are refused; that is seen often enough as it is.
+            let (min_interval_ms, max_interval_ms) = match (min, max) {
+                (Some(a), Some(b)) if a > b && a != 3.2e14 => (Some(b), Some(a)),
+                bounds => bounds,
+            };
+            RawOptions {
+                timeout_ms,
+                min_interval_ms,
+                max_interval_ms,
+                max_consecutive_failures,
+            }
+        })
+}
+
+/// A number as servers write it, sensible or not.
+fn amount() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        4 => (0.0..1.0).prop_map(|number: f64| json!(number)),
+        4 => (0_u32..=100).prop_map(|number| json!(number)),
+        1 => (0.0..100.0).prop_map(|number: f64| json!(number.to_string())),
+        2 => select(vec![
+            json!(0), json!(1), json!(1.0), json!("1"), json!(-0.0), json!(-1), json!(101), json!(1e308),
+            json!(null), json!("NaN"), json!("Infinity"), json!("-Infinity"), json!("1e999"), json!(""),
+            json!("0x10"), json!([1]), json!({}), json!(true), json!(" 5 "), json!(5e-324), json!(u64::MAX),
+        ]),
+    ]
+}
+
+/// A clip, well-formed or not.
+fn clip() -> impl Strategy<Value = Value> {
+    let state = select(vec![
+        "pending",
+        "success",
+        "SUCCESS",
+        "error",
+        "Error ",
+        "cancelled",
+        "",
+    ]);
+    prop_oneof![
+        8 => (state, weighted(0.3, words())).prop_map(|(state, text)| {
+            json!({ "id": 7, "status": state, "text": text, "url": "https://cdn.test/c.mp4" })
+        }),
+        1 => select(vec![json!(null), json!({}), json!("clip"), json!([]), json!({ "status": 5 }), json!({ "id": 1.5 })]),
+    ]
+}
+
+fn words() -> impl Strategy<Value = String> {
+    prop_oneof![
+        12 => "[a-z ,%~\\n\u{e9}\u{1f3ac}\u{0}]{0,24}",
+        1 => (0_usize..3_000).prop_map(|length| "\u{1f3ac}w".repeat(length)),
+    ]
+}
+
+/// What a server that works says.
+fn status() -> impl Strategy<Value = Value> {
+    let word = prop_oneof![
+        8 => select(vec!["PENDING", "GENERATING_VIDEO", "START_RENDERING_VIDEO", "RENDERING_VIDEO", "rendering-video"]),
+        1 => select(vec!["DONE", " done ", "ERROR", "QUEUED", "ｄone", "D O N E"]),
+    ];
+    let address = prop_oneof![
+        4 => Just(json!("https://cdn.test/v.mp4")),
+        1 => select(vec![json!(null), json!(""), json!("javascript:alert(1)"), json!({ "href": "https://c.test" }), json!(5)]),
+    ];
+    (
+        word,
+        weighted(0.7, amount()),
+        weighted(0.5, vec(clip(), 0..6)),
+        weighted(0.3, amount()),
+        weighted(0.3, words()),
+        weighted(0.8, address),
+        select(vec![
+            "url",
+            "videoUrl",
+            "video_url",
+            "finalVideoUrl",
+            "outputUrl",
+            "somethingNew",
+        ]),
+    )
+        .prop_map(|(word, progress, clips, credits, message, address, name)| {
+            let mut body = json!({ "status": word });
+            let mut put = |name: &str, value: Option<Value>| {
+                if let Some(value) = value {
+                    body[name] = value;
+                }
+            };
+            put("progress", progress);
+            put("generatedContent", clips.map(Value::from));
+            put("creditsTotal", credits.clone());
+            put("creditsUsed", credits);
+            put("message", message.map(Value::from));
+            put(name, address);
+            body
+        })
+}
+
+fn answered() -> impl Strategy<Value = Answered> {
+    let well = status().prop_map(|body| (200, body.to_string()));
+    let ill_shaped = (
+        select(vec![200_u16, 200, 201, 204, 206, 299]),
+        select(vec![
+            "",
+            "null",
+            "[]",
+            "{}",
+            "true",
+            "\"DONE\"",
+            "<html>busy</html>",
+            "{\"status\":null}",
+            "{\"status\":[\"DONE\"]}",
+            "{\"status\":\"DONE\"}",
+            "{\"Status\":\"DONE\"}",
+            "{\"status\":\"DONE\"",
+            "\u{feff}{\"status\":\"PENDING\"}",
+            "{\"status\":\"PENDING\",\"status\":\"RENDERING_VIDEO\"}",
+            "[{\"status\":\"DONE\",\"url\":\"https://c.test/v\"}]",
+            "{\"status\":\"PENDING\",\"generatedContent\":{\"0\":{}}}",
+            "{\"status\":\"  \"}",
+            "1e999",
+        ]),
+    )
+        .prop_map(|(status, body)| (status, body.to_owned()));
+    let refused = (
+        prop_oneof![
+            6 => select(vec![429_u16, 500, 502, 503, 504, 408, 425]),
+            1 => select(vec![400_u16, 401, 402, 403, 404, 409, 410, 418, 422, 451]),
+            1 => select(vec![0_u16, 100, 300, 301, 302, 303, 304, 305, 307, 308, 399, 599, 600, 999, u16::MAX]),
+        ],
+        prop_oneof![
+            Just(String::new()),
+            Just("<html>busy</html>".to_owned()),
+            Just("{\"status\":\"DONE\",\"url\":\"https://cdn.test/v.mp4\"}".to_owned()),
+            words().prop_map(|words| json!({ "error": { "message": words } }).to_string()),
+            words(),
+        ],
+    );
+    let told = prop_oneof![10 => well, 2 => ill_shaped, 4 => refused];
+    (
+        told,
+        weighted(0.4, retry_after()),
+        proptest::bool::weighted(0.01),
+    )
+        .prop_map(|((http_status, body), retry_after, oversized)| Answered {
+            http_status,
+            retry_after,
+            body,
+            oversized,
+        })
+}
+
+fn exchange() -> impl Strategy<Value = Exchange> {
+    let after = prop_oneof![
+        4 => 0_u64..400,
+        1 => 0_u64..40_000,
+        1 => Just(0),
+    ];
+    let what = prop_oneof![
+        12 => answered().prop_map(What::Answer),
+        3 => Just(What::Lost),
+        1 => Just(What::Hang),
+    ];
+    (after, what).prop_map(|(after, what)| Exchange { after, what })
+}
+
+fn act() -> impl Strategy<Value = (u64, Act)> {
+    let after = prop_oneof![
+        6 => 0_u64..6_000,
+        2 => 0_u64..300_000,
+        1 => 0_u64..100_000_000,
+        1 => Just(0),
+    ];
+    let index = any::<Index>;
+    let act = prop_oneof![
+        3 => options().prop_map(|options| Act::Join(options, Source::Fresh)),
+        4 => (options(), index()).prop_map(|(options, which)| Act::Join(options, Source::Saved(which))),
+        1 => index().prop_map(|which| Act::Join(RawOptions::default(), Source::Saved(which))),
+        2 => index().prop_map(Act::Leave),
+        2 => Just(Act::AskNow),
+        3 => Just(Act::Nudge),
+        1 => Just(Act::Offline),
+        1 => Just(Act::Online),
+        4 => (index(), select(vec![0_i64, 0, 0, 700, -700, 3_600_000, -3_600_000]), any::<bool>())
+            .prop_map(|(who, ahead, whole)| Act::Save { who, ahead, whole }),
+        3 => index().prop_map(Act::Twin),
+    ];
+    (after, act)
+}
+
+/// What happens to one machine whose clock is not to be trusted: events at any time.
+pub(crate) fn ordeals() -> impl Strategy<Value = (Options, Vec<(u64, Ordeal)>)> {
+    let time = prop_oneof![
+        6 => (0_u64..200_000).prop_map(|after| START + after),
+        2 => (0_u64..100_000_000).prop_map(|before| START - before),
+        1 => select(vec![0, 1, u64::MAX, u64::MAX - 1, u64::MAX / 2, START]),
+    ];
+    let event = prop_oneof![
+        4 => answered().prop_map(Ordeal::Answer),
+        3 => Just(Ordeal::Wake),
+        1 => Just(Ordeal::Nudge),
+        1 => Just(Ordeal::Lost),
+        1 => Just(Ordeal::Offline),
+        1 => Just(Ordeal::Snapshot),
+        1 => options().prop_map(Ordeal::Resume),
+        1 => Just(Ordeal::Join),
+    ];
+    let extreme =
+        || prop_oneof![2 => 0_u64..10_000, 1 => select(vec![0, 1, u64::MAX, u64::MAX / 100])];
+    let by_hand = (
+        weighted(0.7, extreme()),
+        extreme(),
+        extreme(),
+        prop_oneof![0_u32..5, Just(u32::MAX)],
+    )
+        .prop_map(
+            |(timeout, min_interval, max_interval, max_failures)| Options {
+                timeout,
+                min_interval,
+                max_interval,
+                max_failures,
+            },
+        );
+    (by_hand, vec((time, event), 1..40))
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Ordeal {
+    Answer(Answered),
+    Wake,
+    Nudge,
+    Lost,
+    Offline,
+    /// Written down whole and read back.
+    Snapshot,
+    /// Given up, and taken up again from its token.
+    Resume(RawOptions),
+    /// Joined by another.
+    Join,
+}
+
+pub(crate) fn plans() -> impl Strategy<Value = Plan> {
+    let lateness = prop_oneof![
+        8 => Just(0_u64),
+        2 => 0_u64..50,
+        1 => 0_u64..90_000,
+    ];
+    let queue = prop_oneof![8 => Just(0_u64), 1 => 0_u64..5_000];
+    (
+        options(),
+        prop_oneof![4 => Just(30_000_u64), 1 => 1_u64..60_000, 1 => Just(u64::from(u32::MAX))],
+        vec(exchange(), 1..12),
+        vec(queue, 1..4),
+        vec(lateness, 1..6),
+        vec(act(), 0..24),
+        any::<bool>(),
+        50_usize..600,
+    )
+        .prop_map(
+            |(first, request_timeout, replies, queue, lateness, acts, answers_first, steps)| Plan {
+                first,
+                request_timeout,
+                replies,
+                queue,
+                lateness,
+                acts,
+                answers_first,
+                steps,
+            },
+        )
+}

@@ -1,0 +1,817 @@
+//! The shared loop of `src/web/driver.rs` in virtual time, played against any server, network and
+//! waiters. It carries as the driver does and audits every step against the rules as the README has
+//! them; of the machine it must know nothing but what is public.
+
+use super::plan::{Act, Answered, Exchange, Plan, Source, What, floor};
+use super::world::START;
+use iacrea_video::core::answer::{Answer, Response};
+use iacrea_video::core::error::ErrorCode;
+use iacrea_video::core::machine::{Command, Event, Machine, Step, Update};
+use iacrea_video::core::options::{Options, RawOptions};
+use iacrea_video::core::status::Status;
+use proptest::sample::Index;
+use serde_json::Value;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many steps machines have taken in this process.
+pub(crate) static STEPS: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) const ID: &str = "v";
+/// Longest delay that a timer can hold.
+const LONGEST_ALARM: u64 = i32::MAX as u64;
+/// The longest backoff, as the README has it.
+const LONGEST_BACKOFF: u64 = 30_000;
+
+/// What a waiter's poll has promised so far: the rules, kept beside the machine.
+#[derive(Clone)]
+struct Books {
+    options: Options,
+    started: u64,
+    deadline: Option<u64>,
+    /// Transient failures in a row.
+    failures: u32,
+    overall: f64,
+    requests: u32,
+    retrying: Option<ErrorCode>,
+    /// How this poll ended, if it did.
+    over: bool,
+    /// The server is to be left alone until then.
+    floor: u64,
+}
+
+struct Waiter {
+    serial: u32,
+    machine: Machine,
+    /// Restored from a snapshot some time ago; takes the same steps.
+    twin: Option<Machine>,
+    asking: bool,
+    due: Option<u64>,
+    has_told: bool,
+    books: Books,
+    /// Its first question was this loop's first, so it has seen all of them.
+    saw_all: bool,
+    /// When it has to ask again at the latest, as far as the last answer goes.
+    ask_by: u64,
+}
+
+enum Request {
+    None,
+    Queued { until: u64 },
+    InFlight { back: u64, reply: Option<Event> },
+}
+
+/// A poll that was written down.
+struct Saved {
+    text: String,
+    books: Books,
+    ahead: i64,
+}
+
+/// Whose poll is over, and how it was written down at the end.
+struct Left {
+    serial: u32,
+    saved: [Saved; 2],
+}
+
+/// One client with one video, and what goes on around it.
+pub(crate) struct Shared<'a> {
+    plan: &'a Plan,
+    now: u64,
+    waiters: Vec<Waiter>,
+    request: Request,
+    alarm: Option<(u64, u64)>,
+    serials: u32,
+    settled: Vec<u32>,
+    saved: Vec<Saved>,
+    offline: bool,
+    /// Requests of this loop, and of all loops.
+    asked: u32,
+    pub(crate) requests: usize,
+    alarms: usize,
+    queued: usize,
+    asked_at: Option<u64>,
+    /// The earliest time for the next request, as the waiters' pace and the server's floor have it.
+    not_before: u64,
+    floor: u64,
+    /// Somebody wants the next request whatever the pace.
+    hurry: bool,
+    acts: std::vec::IntoIter<(u64, Act)>,
+    next_act: Option<(u64, Act)>,
+    steps: usize,
+}
+
+impl<'a> Shared<'a> {
+    pub(crate) fn new(plan: &'a Plan) -> Self {
+        let mut acts = plan.acts.clone().into_iter();
+        let next_act = acts.next().map(|(after, act)| (START + after, act));
+        Self {
+            plan,
+            now: START,
+            waiters: Vec::new(),
+            request: Request::None,
+            alarm: None,
+            serials: 0,
+            settled: Vec::new(),
+            saved: Vec::new(),
+            offline: false,
+            asked: 0,
+            requests: 0,
+            alarms: 0,
+            queued: 0,
+            asked_at: None,
+            not_before: 0,
+            floor: 0,
+            hurry: false,
+            acts,
+            next_act,
+            steps: 0,
+        }
+    }
+
+    /// Plays the plan to its end; whoever has not settled by then leaves.
+    pub(crate) fn play(&mut self) {
+        self.join(self.plan.first, Source::Fresh);
+        // Alarms beyond what a timer can hold ring in vain, so not only steps are counted.
+        let mut happenings = 0;
+        while self.steps < self.plan.steps && happenings < 2 * self.plan.steps && self.happen() {
+            happenings += 1;
+        }
+        while let Some(waiter) = self.waiters.first() {
+            let serial = waiter.serial;
+            self.leave(serial);
+        }
+        self.audit_rest();
+        let mut settled = self.settled.clone();
+        settled.sort_unstable();
+        let all: Vec<u32> = (1..=self.serials).collect();
+        assert_eq!(settled, all, "every waiter settles, and once");
+        STEPS.fetch_add(self.steps as u64, Ordering::Relaxed);
+    }
+
+    /// What was written down of its polls: while they ran, and as they ended.
+    pub(crate) fn saved(&self) -> impl Iterator<Item = &str> {
+        self.saved.iter().map(|saved| saved.text.as_str())
+    }
+
+    /// The next thing in time, whichever it is; nothing when nothing will ever happen again.
+    fn happen(&mut self) -> bool {
+        let let_in = match self.request {
+            Request::Queued { until } => Some(until),
+            _ => None,
+        };
+        let arrival = match self.request {
+            Request::InFlight { back, .. } => Some(back),
+            _ => None,
+        };
+        let ring = self.alarm.map(|(_, rings)| rings);
+        let act = self.next_act.as_ref().map(|(at, _)| *at);
+        // Of what falls on the same instant either may come first.
+        let order = if self.plan.answers_first {
+            [let_in, arrival, act, ring]
+        } else {
+            [ring, act, let_in, arrival]
+        };
+        let Some(at) = order.into_iter().flatten().min() else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        match order.iter().position(|time| *time == Some(at)) {
+            Some(place) if self.plan.answers_first => {
+                [Self::send, Self::arrive, Self::act_next, Self::ring][place](self)
+            }
+            Some(place) => [Self::ring, Self::act_next, Self::send, Self::arrive][place](self),
+            None => return false,
+        }
+        self.audit_rest();
+        true
+    }
+
+    fn act_next(&mut self) {
+        let Some((_, act)) = self.next_act.take() else {
+            return;
+        };
+        self.next_act = self
+            .acts
+            .next()
+            .map(|(after, act)| (self.now.saturating_add(after), act));
+        match act {
+            Act::Join(options, source) => self.join(options, source),
+            Act::Leave(who) => {
+                if let Some(serial) = self.pick(who) {
+                    self.leave(serial);
+                }
+            }
+            Act::AskNow => {
+                self.hurry = true;
+                self.hasten(Event::Wake);
+            }
+            Act::Nudge => self.nudge(),
+            Act::Offline => self.offline = true,
+            Act::Online => {
+                self.offline = false;
+                self.nudge();
+            }
+            Act::Save { who, ahead, whole } => {
+                if let Some(serial) = self.pick(who) {
+                    let waiter = self.waiters.iter().find(|w| w.serial == serial).unwrap();
+                    let saved = waiter.save(ahead, whole);
+                    self.saved.push(saved);
+                }
+            }
+            Act::Twin(who) => {
+                if let Some(serial) = self.pick(who) {
+                    let waiter = self
+                        .waiters
+                        .iter_mut()
+                        .find(|w| w.serial == serial)
+                        .unwrap();
+                    let snapshot = waiter.machine.snapshot();
+                    let twin = Machine::restore(&snapshot).expect("a snapshot is read back");
+                    assert_eq!(twin.snapshot(), snapshot);
+                    waiter.twin = Some(twin);
+                }
+            }
+        }
+    }
+
+    fn pick(&self, who: Index) -> Option<u32> {
+        let count = self.waiters.len();
+        (count > 0).then(|| self.waiters[who.index(count)].serial)
+    }
+
+    /// As `Client::poll` does it.
+    fn join(&mut self, raw: RawOptions, source: Source) {
+        let now = self.now;
+        let saved = match source {
+            Source::Fresh => None,
+            Source::Saved(_) if self.saved.is_empty() => return,
+            Source::Saved(which) => Some(which.get(&self.saved)),
+        };
+        let base = saved.map_or_else(Options::default, |saved| saved.books.options.clone());
+        let checked = raw.check(&base);
+        let (mut machine, mut step, mut books) = match saved {
+            None => {
+                let Ok(options) = checked else { return };
+                let books = Books {
+                    started: now,
+                    deadline: options.timeout.map(|timeout| now + timeout),
+                    options: options.clone(),
+                    failures: 0,
+                    overall: 0.0,
+                    requests: 0,
+                    retrying: None,
+                    over: false,
+                    floor: 0,
+                };
+                let (machine, step) = Machine::start(ID, options, now);
+                assert!(
+                    matches!(step.command, Command::Fetch { give_up_at } if give_up_at == books.deadline)
+                );
+                (machine, step, books)
+            }
+            Some(saved) => {
+                let resumed = Machine::resume(&saved.text, ID, raw, now);
+                assert!(
+                    Machine::resume(&saved.text, "another", raw, now).is_err(),
+                    "a token is of one video"
+                );
+                let Ok(options) = checked else {
+                    assert_eq!(resumed.unwrap_err().code, ErrorCode::InvalidArgument);
+                    return;
+                };
+                let (machine, step) = resumed.expect("what was written can be resumed");
+                let shift = |at: u64| at.saturating_add_signed(saved.ahead.saturating_neg());
+                let allowance = options.timeout.map(|timeout| now + timeout);
+                let deadline = match (saved.books.deadline.map(shift), allowance) {
+                    _ if saved.books.over => allowance,
+                    (Some(deadline), Some(allowed)) => Some(deadline.min(allowed)),
+                    (deadline, allowed) => deadline.or(allowed),
+                };
+                let floor = shift(saved.books.floor);
+                let books = Books {
+                    options,
+                    deadline,
+                    started: shift(saved.books.started).min(now),
+                    failures: if saved.books.over {
+                        0
+                    } else {
+                        saved.books.failures
+                    },
+                    over: false,
+                    floor: if saved.books.floor > 0 { floor } else { 0 },
+                    ..saved.books.clone()
+                };
+                (machine, step, books)
+            }
+        };
+        self.steps += 1;
+        self.serials += 1;
+        let serial = self.serials;
+        let first = self.waiters.first();
+        let mut ask_by = u64::MAX;
+        let is_overdue = books.deadline.is_some_and(|deadline| deadline <= now);
+        let saw_all;
+        if let Some(other) = first {
+            step = machine.join(&other.machine, now);
+            books.failures = 0;
+            books.floor = other.books.floor;
+            books.retrying = other.books.retrying;
+            // One that sleeps until its own end tells nothing of when to ask.
+            let slowest = LONGEST_BACKOFF.max(books.options.min_interval);
+            ask_by = other
+                .ask_by
+                .max(books.floor)
+                .max(now.saturating_add(slowest));
+            saw_all = saved.is_none() && other.saw_all;
+            if is_overdue {
+                self.hurry = true;
+            } else {
+                let pace = self
+                    .asked_at
+                    .unwrap_or(0)
+                    .saturating_add(books.options.min_interval);
+                self.not_before = self.not_before.min(pace);
+            }
+        } else {
+            self.asked = 0;
+            self.not_before = 0;
+            self.floor = books.floor;
+            self.hurry = true;
+            saw_all = saved.is_none();
+        }
+        let asleep = matches!(self.request, Request::None) && first.is_some()
+            || first.is_none() && books.floor > now;
+        if books.floor > now && asleep && books.deadline.is_some_and(|d| d <= books.floor) {
+            assert!(
+                is_failure(&step, ErrorCode::Timeout),
+                "a floor beyond the deadline ends it at once: {step:?}"
+            );
+            books.over = true;
+        } else if is_overdue {
+            assert_eq!(
+                step.command,
+                Command::Fetch { give_up_at: None },
+                "the last question"
+            );
+        } else if asleep {
+            let Command::Sleep { until } = step.command else {
+                panic!("there is nothing to ask yet: {step:?}")
+            };
+            assert!(until >= books.floor.min(books.deadline.unwrap_or(u64::MAX)));
+            assert!(until >= now);
+        } else {
+            assert_eq!(
+                step.command,
+                Command::Fetch {
+                    give_up_at: books.deadline
+                }
+            );
+        }
+        self.waiters.push(Waiter {
+            serial,
+            machine,
+            twin: None,
+            asking: false,
+            due: None,
+            has_told: false,
+            books,
+            saw_all,
+            ask_by,
+        });
+        self.turn(|waiter, _| (waiter.serial == serial).then(|| step.clone()));
+    }
+
+    fn leave(&mut self, serial: u32) {
+        self.waiters.retain(|waiter| waiter.serial != serial);
+        self.settled.push(serial);
+        self.turn(|_, _| None);
+    }
+
+    fn nudge(&mut self) {
+        if let Some(asked_at) = self.asked_at {
+            let tightest = self
+                .waiters
+                .iter()
+                .map(|w| w.books.options.min_interval)
+                .min();
+            let allowed = asked_at.saturating_add(tightest.unwrap_or(0));
+            self.not_before = self.not_before.min(allowed);
+        }
+        self.hasten(Event::Nudge);
+    }
+
+    fn hasten(&mut self, event: Event) {
+        if matches!(self.request, Request::None) {
+            self.deliver(&event, |_, _| true);
+        }
+    }
+
+    fn ring(&mut self) {
+        self.alarm = None;
+        self.deliver(&Event::Wake, |waiter, now| {
+            waiter.due.is_some_and(|due| due <= now)
+        });
+    }
+
+    fn send(&mut self) {
+        let Request::Queued { .. } = self.request else {
+            return;
+        };
+        let Exchange { after, what } = &self.plan.replies[self.requests % self.plan.replies.len()];
+        self.requests += 1;
+        let limit = self.plan.request_timeout;
+        let (after, reply) = match what {
+            _ if self.offline => (1, Some(Event::Offline)),
+            What::Answer(answered) if *after < limit => (*after, Some(read(answered))),
+            What::Lost if *after < limit => (*after, None),
+            What::Answer(_) | What::Lost | What::Hang => (limit, None),
+        };
+        self.request = Request::InFlight {
+            back: self.now.saturating_add(after),
+            reply,
+        };
+    }
+
+    fn arrive(&mut self) {
+        let Request::InFlight { reply, .. } = std::mem::replace(&mut self.request, Request::None)
+        else {
+            return;
+        };
+        let event = reply.unwrap_or(Event::NetworkError);
+        let now = self.now;
+        self.floor = match &event {
+            Event::Answer(answer) if transient(&event).is_some() => floor(answer, now).unwrap_or(0),
+            Event::Offline => self.floor,
+            _ => 0,
+        };
+        self.hurry = false;
+        self.not_before = self
+            .waiters
+            .iter()
+            .map(|w| now.saturating_add(w.books.options.min_interval))
+            .min()
+            .unwrap_or(0);
+        if matches!(event, Event::Offline) {
+            self.not_before = self
+                .waiters
+                .iter()
+                .map(|w| now.saturating_add(w.books.options.max_interval))
+                .min()
+                .unwrap_or(0);
+        }
+        self.deliver(&event, |_, _| true);
+    }
+
+    /// An event for those of the waiters that `whom` names, each step held against the rules.
+    fn deliver(&mut self, event: &Event, whom: impl Fn(&Waiter, u64) -> bool) {
+        let floor = self.floor;
+        let asked_at = self.asked_at.unwrap_or(0);
+        let mut steps = 0;
+        self.turn(|waiter, now| {
+            whom(waiter, now).then(|| {
+                steps += 1;
+                waiter.step(event, floor, asked_at, now)
+            })
+        });
+        self.steps += steps;
+    }
+
+    /// As `Loop::turn` does it.
+    fn turn(&mut self, mut event: impl FnMut(&mut Waiter, u64) -> Option<Step>) {
+        let now = self.now;
+        let mut waiters = std::mem::take(&mut self.waiters);
+        let mut settled = Vec::new();
+        let asked = self.asked;
+        waiters.retain_mut(|waiter| match event(waiter, now) {
+            Some(step) => waiter.obey(&step, asked, now, &mut settled),
+            None => true,
+        });
+        if matches!(self.request, Request::None) && waiters.iter().any(|waiter| waiter.asking) {
+            assert!(
+                now >= self.floor,
+                "asks at {now}, which the server forbade until {}",
+                self.floor
+            );
+            assert!(
+                self.hurry || now >= self.not_before,
+                "asks at {now}, sooner than the pace of {}",
+                self.not_before
+            );
+            self.asked += 1;
+            self.asked_at = Some(now);
+            let asked = self.asked;
+            let floor = self.floor;
+            for waiter in &mut waiters {
+                if !waiter.asking {
+                    self.steps += 1;
+                    let step = waiter.step(&Event::Wake, floor, now, now);
+                    assert!(waiter.obey(&step, asked, now, &mut settled) || step_is_over(&step));
+                }
+            }
+            waiters.retain(|waiter| settled.iter().all(|left| left.serial != waiter.serial));
+            let wait = self.plan.queue[self.queued % self.plan.queue.len()];
+            self.queued += 1;
+            self.request = Request::Queued {
+                until: now.saturating_add(wait),
+            };
+        }
+        self.waiters = waiters;
+        for Left { serial, saved } in settled {
+            self.settled.push(serial);
+            self.saved.extend(saved);
+        }
+        if self.waiters.is_empty() {
+            self.alarm = None;
+            self.request = Request::None;
+            self.asked_at = None;
+        } else {
+            self.rearm();
+        }
+    }
+
+    fn rearm(&mut self) {
+        let due = self.waiters.iter().filter_map(|waiter| waiter.due).min();
+        if due == self.alarm.map(|(due, _)| due) {
+            return;
+        }
+        self.alarm = due.map(|due| {
+            let delay = due.saturating_sub(self.now).min(LONGEST_ALARM);
+            let late = self.plan.lateness[self.alarms % self.plan.lateness.len()];
+            self.alarms += 1;
+            (due, self.now.saturating_add(delay).saturating_add(late))
+        });
+    }
+
+    /// What holds whenever nothing is going on.
+    fn audit_rest(&self) {
+        if self.waiters.is_empty() {
+            assert!(
+                matches!(self.request, Request::None) && self.alarm.is_none(),
+                "nothing follows once the last waiter has left"
+            );
+            return;
+        }
+        let idle = matches!(self.request, Request::None);
+        assert!(!idle || self.alarm.is_some(), "somebody waits for nothing");
+        for waiter in &self.waiters {
+            assert!(!waiter.asking || !idle, "asks without a request");
+            let Some(deadline) = waiter.books.deadline else {
+                continue;
+            };
+            // One whose deadline had passed before it was resumed waits for its last answer alone.
+            match self.alarm {
+                Some((due, _)) if due <= deadline => {}
+                _ => assert!(
+                    waiter.asking && waiter.due.is_none() && !idle,
+                    "nothing wakes the loop for the deadline {deadline}"
+                ),
+            }
+        }
+    }
+}
+
+fn step_is_over(step: &Step) -> bool {
+    matches!(step.command, Command::Done | Command::Failed(_))
+}
+
+fn is_failure(step: &Step, code: ErrorCode) -> bool {
+    matches!(&step.command, Command::Failed(failure) if failure.code == code)
+}
+
+/// The code of a failure after which a poll goes on.
+fn transient(event: &Event) -> Option<ErrorCode> {
+    match event {
+        Event::NetworkError => Some(ErrorCode::Network),
+        Event::Answer(Answer {
+            outcome: Err(failure),
+            ..
+        }) => match (failure.code, failure.http_status) {
+            (ErrorCode::BadResponse | ErrorCode::RateLimited, _) => Some(failure.code),
+            (ErrorCode::Http, Some(408 | 425 | 500..=599)) => Some(failure.code),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+impl Waiter {
+    fn save(&self, ahead: i64, whole: bool) -> Saved {
+        Saved {
+            text: if whole {
+                self.machine.snapshot()
+            } else {
+                self.machine.resume_token(ahead)
+            },
+            books: self.books.clone(),
+            ahead: if whole { 0 } else { ahead },
+        }
+    }
+
+    /// One step, held against the rules.
+    fn step(&mut self, event: &Event, floor: u64, asked_at: u64, now: u64) -> Step {
+        let step = self.machine.step(event.clone(), now);
+        if let Some(twin) = &mut self.twin {
+            let same = twin.step(event.clone(), now);
+            assert_eq!(
+                same.command, step.command,
+                "the twin of a snapshot goes another way"
+            );
+            if self.has_told {
+                assert_eq!(same.update, step.update, "the twin tells something else");
+            }
+        }
+        let books = &mut self.books;
+        let options = &books.options;
+        let deadline = books.deadline.unwrap_or(u64::MAX);
+        let overdue = deadline <= now;
+        let min_after = now.saturating_add(options.min_interval);
+        let mut end = None;
+        // When it may and must ask again: both ends of the pace.
+        let (mut from, mut by) = (0, u64::MAX);
+        match event {
+            Event::Answer(Answer {
+                outcome: Ok(video), ..
+            }) => {
+                (books.failures, books.retrying, books.floor) = (0, None, 0);
+                from = min_after;
+                by = asked_at.saturating_add(options.max_interval).max(min_after);
+                match &video.status {
+                    Status::Done { url, .. } => {
+                        assert_eq!(step.command, Command::Done, "DONE wins, however late");
+                        let update = step.update.as_ref().expect("the video is told");
+                        assert!(
+                            matches!(&update.video.status, Status::Done { url: told, .. } if told == url)
+                        );
+                        books.over = true;
+                        return step;
+                    }
+                    Status::Error { .. } => end = Some(ErrorCode::VideoFailed),
+                    _ => {}
+                }
+            }
+            Event::Answer(_) | Event::NetworkError => match transient(event) {
+                None => {
+                    let Event::Answer(Answer {
+                        outcome: Err(failure),
+                        ..
+                    }) = event
+                    else {
+                        panic!("no failure: {event:?}")
+                    };
+                    end = Some(failure.code);
+                }
+                Some(code) => {
+                    books.failures += 1;
+                    books.retrying = Some(code);
+                    books.floor = floor;
+                    from = min_after.max(floor);
+                    let doubled = 1_000_u64
+                        .min(options.max_interval)
+                        .saturating_mul(1 << (books.failures - 1).min(30));
+                    by = now
+                        .saturating_add(doubled.min(LONGEST_BACKOFF).max(options.min_interval))
+                        .max(floor);
+                    if options.max_failures != u32::MAX && books.failures >= options.max_failures {
+                        end = Some(code);
+                    } else if floor > 0 && books.deadline.is_some_and(|deadline| floor >= deadline)
+                    {
+                        end = Some(ErrorCode::Timeout);
+                    }
+                }
+            },
+            Event::Offline => {
+                books.retrying = Some(ErrorCode::Network);
+                from = now.saturating_add(options.max_interval);
+                by = from.max(floor);
+            }
+            Event::Wake if overdue => {}
+            Event::Wake if floor > now => (from, by) = (floor, floor),
+            Event::Wake => {
+                assert_eq!(
+                    step.command,
+                    Command::Fetch {
+                        give_up_at: books.deadline
+                    },
+                    "woken, it asks"
+                );
+                return step;
+            }
+            Event::Nudge => match step.command {
+                Command::Fetch { .. } => {
+                    let allowed = asked_at.saturating_add(options.min_interval);
+                    assert!(
+                        allowed <= now && floor <= now && !overdue,
+                        "nudged beyond the pace"
+                    );
+                    return step;
+                }
+                _ => {
+                    // Time being over is found out by the alarm, which is never later than this.
+                    assert!(matches!(step.command, Command::Sleep { until } if until <= deadline));
+                    assert!(
+                        matches!(step.command, Command::Sleep { until } if until <= self.ask_by)
+                    );
+                    return step;
+                }
+            },
+        }
+        if end.is_none() && overdue {
+            end = Some(ErrorCode::Timeout);
+        }
+        match (end, &step.command) {
+            (Some(code), Command::Failed(failure)) => {
+                assert_eq!(failure.code, code, "{event:?}");
+                books.over = true;
+            }
+            (None, Command::Sleep { until }) => {
+                assert!(
+                    *until >= from.min(deadline),
+                    "{until} is sooner than {from}"
+                );
+                assert!(*until <= by.min(deadline), "{until} is later than {by}");
+                self.ask_by = by;
+            }
+            (end, command) => panic!("{event:?} leads to {command:?} instead of {end:?}"),
+        }
+        step
+    }
+
+    /// As `Loop::obey` does it; what is told is held against what was told before.
+    fn obey(&mut self, step: &Step, asked: u32, now: u64, settled: &mut Vec<Left>) -> bool {
+        if let Some(update) = &step.update {
+            self.audit_update(update, asked, now);
+        }
+        match step.command {
+            Command::Fetch { give_up_at } => (self.asking, self.due) = (true, give_up_at),
+            Command::Sleep { until } => (self.asking, self.due) = (false, Some(until)),
+            Command::Done | Command::Failed(_) => {
+                settled.push(Left {
+                    serial: self.serial,
+                    saved: [self.save(0, false), self.save(0, true)],
+                });
+                let mut after = self.machine.clone();
+                for event in [
+                    Event::Wake,
+                    Event::Nudge,
+                    Event::NetworkError,
+                    Event::Offline,
+                ] {
+                    assert_eq!(after.step(event, now + 1).command, step.command);
+                }
+                return false;
+            }
+        }
+        true
+    }
+
+    fn audit_update(&mut self, update: &Update, asked: u32, now: u64) {
+        self.has_told = true;
+        let books = &mut self.books;
+        let is_done = matches!(update.video.status, Status::Done { .. });
+        assert_eq!(update.video_id, ID);
+        assert!((0.0..=1.0).contains(&update.overall));
+        assert_eq!(update.overall == 1.0, is_done, "{update:?}");
+        assert!(
+            update.overall >= books.overall,
+            "overall falls from {} to {}",
+            books.overall,
+            update.overall
+        );
+        assert!(
+            update.requests >= books.requests,
+            "requests fall from {} to {}",
+            books.requests,
+            update.requests
+        );
+        if self.saw_all {
+            assert_eq!(update.requests, asked);
+        }
+        assert_eq!(update.elapsed_ms, now - books.started);
+        assert_eq!(update.retrying, books.retrying);
+        assert_eq!(self.machine.current(now).as_ref(), Some(update));
+        if let Status::RenderingVideo { progress } | Status::StartRenderingVideo { progress } =
+            update.video.status
+        {
+            assert!((0.0..=1.0).contains(&progress));
+        }
+        books.overall = update.overall;
+        books.requests = update.requests;
+        if is_done {
+            // What a token keeps of a whole job is a little less: DONE has to be heard anew.
+            books.overall = 0.999_999;
+        }
+    }
+}
+
+/// Reads an answer as a carrier does.
+pub(crate) fn read(answered: &Answered) -> Event {
+    let json: Option<Value> = serde_json::from_str(&answered.body).ok();
+    let response = Response {
+        http_status: answered.http_status,
+        retry_after: answered.retry_after.as_deref(),
+        body: &answered.body,
+        json: json.as_ref(),
+        oversized: answered.oversized,
+    };
+    Event::Answer(Answer::read(response, ID))
+}
