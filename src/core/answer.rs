@@ -178,6 +178,7 @@ mod tests {
                 (failure.code, failure.detail.as_deref()),
                 (ErrorCode::BadResponse, Some(detail))
             );
+            assert_eq!(failure.http_status, Some(200));
             assert!(failure.is_transient());
         }
     }

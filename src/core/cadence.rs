@@ -176,6 +176,74 @@ mod tests {
     }
 
     #[test]
+    fn clips_that_nobody_told_of_are_neither_urgent_nor_far() {
+        let unsure = mean_pause(&video(Status::GeneratingVideo, &[]), &Options::default());
+        assert!((3_000..4_000).contains(&unsure), "{unsure}");
+    }
+
+    #[test]
+    fn a_render_is_asked_about_often_once_its_end_is_near() {
+        let options = Options::default();
+        let pause_when = |left: Option<Millis>, rendered| {
+            let progress = Progress {
+                end: left,
+                ..Progress::default()
+            };
+            let status = Status::RenderingVideo { progress: rendered };
+            pause(
+                &video(status, &[]),
+                &progress,
+                &options,
+                &mut Jitter::new(7),
+                0,
+            )
+        };
+        // Two of the longest pauses are near; what has run out says nothing.
+        for left in [1, 10_000] {
+            assert_eq!(pause_when(Some(left), 0.1), 2_000, "{left}");
+        }
+        assert!(pause_when(Some(10_001), 0.1) > 4_400);
+        assert!(pause_when(Some(600_000), 0.89) > 4_400);
+        assert_eq!(pause_when(Some(600_000), 0.9), 2_000);
+        let unsure = pause_when(None, 0.1);
+        assert!((3_000..4_000).contains(&unsure), "{unsure}");
+    }
+
+    #[test]
+    fn pauses_are_spread_over_a_tenth_so_that_polls_do_not_beat_in_step() {
+        let options = Options {
+            min_interval: 0,
+            max_interval: 9_999,
+            ..Options::default()
+        };
+        let calm = video(Status::GeneratingVideo, &[ContentStatus::Pending]);
+        let mut jitter = Jitter::new(7);
+        let pauses: Vec<_> = (0..1_000)
+            .map(|_| pause(&calm, &Progress::default(), &options, &mut jitter, 0))
+            .collect();
+        let (least, most) = (pauses.iter().min().unwrap(), pauses.iter().max().unwrap());
+        assert!((9_000..9_010).contains(least), "{least}");
+        assert!((9_990..=9_999).contains(most), "{most}");
+    }
+
+    #[test]
+    fn jitter_can_be_replayed_and_reaches_both_of_its_ends() {
+        // The sequence is part of what a snapshot promises: the same commands for ever after.
+        let mut jitter = Jitter::new(7);
+        let rolled: Vec<_> = (0..6).map(|_| jitter.up_to(999)).collect();
+        assert_eq!(rolled, [0, 109, 903, 714, 664, 488]);
+        assert_eq!(jitter.up_to(0), 0);
+        let coins: Vec<_> = (0..100).map(|_| jitter.up_to(1)).collect();
+        assert!(coins.contains(&0) && coins.contains(&1) && !coins.contains(&2));
+        assert!((0..100).all(|_| jitter.up_to(Millis::MAX) <= u32::MAX.into()));
+        assert_eq!(
+            Jitter::new(0),
+            Jitter::new(1 << 32 | 1),
+            "no seed gets stuck at 0"
+        );
+    }
+
+    #[test]
     fn equal_bounds_leave_no_choice() {
         let options = Options {
             min_interval: 700,

@@ -252,4 +252,57 @@ mod tests {
         progress.observe(&mut video(done(), ""), 210_000);
         assert_eq!(progress.remaining(210_000), Some(0));
     }
+
+    #[test]
+    fn an_estimate_stands_until_there_is_progress_and_is_silent_at_its_end() {
+        let mut progress = Progress::default();
+        progress.observe(&mut video(Status::GeneratingVideo, "pp"), 10_000);
+        progress.observe(&mut video(Status::GeneratingVideo, "sp"), 41_500);
+        progress.observe(&mut video(Status::GeneratingVideo, "sp"), 51_500);
+        assert_eq!(progress.remaining(51_500), Some(56_500));
+        assert_eq!(progress.remaining(107_999), Some(1));
+        assert_eq!(progress.remaining(108_000), None);
+    }
+
+    #[test]
+    fn there_is_no_ground_for_an_estimate_in_an_instant_or_in_next_to_nothing() {
+        let mut sudden = Progress::default();
+        sudden.observe(&mut video(Status::GeneratingVideo, "pp"), 10_000);
+        sudden.observe(&mut video(Status::GeneratingVideo, "sp"), 10_000);
+        assert_eq!(sudden.remaining(10_000), None);
+        for (reached, has_ground) in [(0.062, false), (0.063, true)] {
+            let mut slight = Progress::default();
+            slight.observe(&mut rendering(0.000_1), 10_000);
+            slight.observe(&mut rendering(reached), 20_000);
+            assert_eq!(slight.remaining(20_000).is_some(), has_ground, "{reached}");
+        }
+    }
+
+    #[test]
+    fn what_is_heard_of_anew_is_not_whole_and_keeps_its_course() {
+        let mut progress = Progress::default();
+        progress.observe(&mut video(done(), ""), 5);
+        let reopened = progress.reopened();
+        assert_eq!(reopened.overall, WHOLE - 1);
+        assert_eq!(reopened.first, Some((5, WHOLE - 1)));
+        let mut halfway = Progress::default();
+        halfway.observe(&mut rendering(0.5), 5);
+        assert_eq!(halfway.reopened(), halfway);
+    }
+
+    #[test]
+    fn one_that_joins_never_falls_back() {
+        let (mut ahead, mut behind) = (Progress::default(), Progress::default());
+        ahead.observe(&mut rendering(0.5), 5);
+        behind.observe(&mut rendering(0.2), 9);
+        let expected = Progress {
+            overall: ahead.overall,
+            ..behind.clone()
+        };
+        ahead.absorb(&behind);
+        assert_eq!(ahead, expected);
+        let further = ahead.clone();
+        behind.absorb(&ahead);
+        assert_eq!(behind, further);
+    }
 }

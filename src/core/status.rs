@@ -349,6 +349,30 @@ mod tests {
     }
 
     #[test]
+    fn every_documented_status_and_state_is_known_by_its_name() {
+        for name in &Status::NAMES[..6] {
+            let body = json!({ "status": name, "url": "https://c.test/v" });
+            assert_eq!(status(body).name(), *name);
+        }
+        for state in ContentStatus::ALL {
+            let body =
+                json!({ "status": "PENDING", "generatedContent": [{ "status": state.as_str() }] });
+            assert_eq!(
+                read(body).unwrap().generated_content.unwrap()[0].status,
+                state
+            );
+        }
+        for (status, is_final) in [
+            (done("https://c.test/v", "v"), true),
+            (Status::Error { message: None }, true),
+            (Status::Pending { message: None }, false),
+            (Status::RenderingVideo { progress: 1.0 }, false),
+        ] {
+            assert_eq!(status.is_final(), is_final, "{status:?}");
+        }
+    }
+
+    #[test]
     fn an_unknown_status_is_kept_as_the_server_wrote_it() {
         for word in ["QUEUED", "DONE_SOON", "ｄone"] {
             assert_eq!(

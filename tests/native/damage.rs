@@ -5,6 +5,7 @@
 use super::world::{START, answer};
 use iacrea_video::core::machine::{Command, Event, Machine};
 use iacrea_video::core::options::{Options, RawOptions};
+use iacrea_video::core::status::Status;
 
 const DONE: &str = r#"{"status":"DONE","url":"https://c.test/v"}"#;
 
@@ -28,6 +29,22 @@ pub(crate) fn audit(text: &str) {
         return;
     };
     let begun = text.starts_with("iv1,");
+    if let Some(update) = machine.current(START) {
+        let video = &update.video;
+        for amount in [video.credits_total, video.credits_used]
+            .into_iter()
+            .flatten()
+        {
+            assert!(amount.is_finite() && amount >= 0.0, "{amount} in {text}");
+        }
+        if let Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } =
+            video.status
+        {
+            assert!((0.0..=1.0).contains(&progress), "{progress} in {text}");
+        }
+        let is_done = matches!(video.status, Status::Done { .. });
+        assert_eq!(update.overall == 1.0, is_done, "{text}");
+    }
     assert!(
         !begun || machine.snapshot() == text || machine.resume_token(0) == text,
         "{text} is read as {}",
@@ -37,8 +54,29 @@ pub(crate) fn audit(text: &str) {
     assert_eq!(again.snapshot(), machine.snapshot());
 }
 
-/// Each end of the range, and what writes a number in another way.
-const ODD: [&str; 16] = [
+/// Each end of the range, what writes a number in another way, what other fields hold; the large ones
+/// are also the bits of NaN, infinity, -1, 1.5 and 1e300.
+const ODD: &[&str] = &[
+    "-",
+    "a",
+    "s",
+    "d",
+    "f",
+    "g",
+    "p",
+    "r",
+    "u",
+    "c",
+    "t",
+    "e",
+    "ss",
+    "999999",
+    "1000000",
+    "1000001",
+    "9218868437227405312",
+    "13830554455654793216",
+    "4609434218613702656",
+    "9094988921123098624",
     "",
     "0",
     "1",
@@ -84,7 +122,7 @@ fn a_field_that_is_changed_under_a_right_checksum_is_refused_or_harmless() {
         for at in 0..whole.len() {
             for odd in ODD {
                 let mut changed = whole.clone();
-                changed[at] = odd.to_owned();
+                changed[at] = (*odd).to_owned();
                 let changed = sealed(&changed.join(","));
                 audit(&changed);
                 let Ok((mut resumed, mut step)) =

@@ -49,6 +49,24 @@ fn a_token_for_fifty_clips_fits_into_two_kilobytes() {
 }
 
 #[test]
+fn a_token_cuts_the_servers_words_and_a_snapshot_keeps_them() {
+    for name in ["PENDING", "QUEUED"] {
+        let words = "x".repeat(150);
+        let status = if name == "PENDING" {
+            name.to_owned()
+        } else {
+            words.clone()
+        };
+        let body = format!(r#"{{"status":"{status}","message":"{words}"}}"#);
+        let (mut machine, _) = Machine::start(ID, Options::default(), START);
+        machine.step(answer(200, None, &body), START);
+        assert!(machine.snapshot().contains(&words));
+        let token = machine.resume_token(0);
+        assert!(token.contains(&words[..100]) && !token.contains(&words[..101]));
+    }
+}
+
+#[test]
 fn a_snapshot_is_the_whole_machine() {
     for id in [ID, "é/ ,%,~", "🎬"] {
         let machine = in_life(id, 5);
@@ -127,6 +145,8 @@ fn a_token_keeps_the_deadline_whatever_the_options_say() {
 #[test]
 fn a_poll_whose_deadline_passed_meanwhile_asks_one_last_time() {
     let token = in_life(ID, 1).resume_token(0);
+    let (_, step) = Machine::resume(&token, ID, raw(), START + 1_200_000).unwrap();
+    assert_eq!(step.command, Command::Fetch { give_up_at: None });
     let later = START + 86_400_000;
     let (machine, step) = Machine::resume(&token, ID, raw(), later).unwrap();
     assert_eq!(step.command, Command::Fetch { give_up_at: None });
@@ -221,6 +241,8 @@ fn who_goes_on_keeps_to_the_floor_that_the_server_set_at_the_end() {
     let (_, step) = Machine::resume(&token, ID, raw(), START + 9).unwrap();
     let until = START + 60_000;
     assert_eq!(step.command, Command::Sleep { until });
+    let (_, step) = Machine::resume(&token, ID, raw(), until).unwrap();
+    assert!(matches!(step.command, Command::Fetch { .. }));
     // Where there is no time to wait so long, there is nothing to wait for.
     for (ms, waits) in [(59_991.0, false), (59_992.0, true)] {
         let limited = RawOptions {
