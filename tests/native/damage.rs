@@ -2,56 +2,17 @@
 //! and none that was touched is read. A checksum is no secret, so what carries a right one around a
 //! wrong text is refused as well, or else is a poll like any other.
 
+use super::oracle::{audit, sealed};
 use super::world::{START, answer};
 use iacrea_video::core::machine::{Command, Event, Machine};
 use iacrea_video::core::options::{Options, RawOptions};
-use iacrea_video::core::status::Status;
 
 const DONE: &str = r#"{"status":"DONE","url":"https://c.test/v"}"#;
-
-/// Closes a text as the core does: with its FNV-1a.
-pub(crate) fn sealed(text: &str) -> String {
-    let checksum = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{text},{checksum}")
-}
 
 /// The fields of a snapshot, without the checksum.
 fn fields(text: &str) -> Vec<String> {
     let (guarded, _) = text.rsplit_once(',').unwrap();
     guarded.split(',').map(str::to_owned).collect()
-}
-
-/// A text is read back as what it says, or it is refused.
-pub(crate) fn audit(text: &str) {
-    let Ok(machine) = Machine::restore(text) else {
-        return;
-    };
-    let begun = text.starts_with("iv1,");
-    if let Some(update) = machine.current(START) {
-        let video = &update.video;
-        for amount in [video.credits_total, video.credits_used]
-            .into_iter()
-            .flatten()
-        {
-            assert!(amount.is_finite() && amount >= 0.0, "{amount} in {text}");
-        }
-        if let Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } =
-            video.status
-        {
-            assert!((0.0..=1.0).contains(&progress), "{progress} in {text}");
-        }
-        let is_done = matches!(video.status, Status::Done { .. });
-        assert_eq!(update.overall == 1.0, is_done, "{text}");
-    }
-    assert!(
-        !begun || machine.snapshot() == text || machine.resume_token(0) == text,
-        "{text} is read as {}",
-        machine.snapshot()
-    );
-    let again = Machine::restore(&machine.snapshot()).expect("a snapshot of it is read back");
-    assert_eq!(again.snapshot(), machine.snapshot());
 }
 
 /// Each end of the range, what writes a number in another way, what other fields hold; the large ones

@@ -11,6 +11,8 @@
 
 mod catalogue;
 mod damage;
+mod fuzz;
+mod oracle;
 mod plan;
 mod poll;
 mod promises;

@@ -2,7 +2,7 @@
 //! failure shrinks to the shortest plan that breaks the promise; its seed is kept in
 //! `proptest-regressions`, which runs first from then on.
 
-use super::damage::audit;
+use super::oracle::audit;
 use super::plan::{Ordeal, ordeals, plans};
 use super::shared::{ID, STEPS, Shared, read};
 use super::world::START;
@@ -16,7 +16,7 @@ use std::io::Write;
 use std::sync::atomic::Ordering;
 
 /// `PROPTEST_CASES` and `PROPTEST_RNG_SEED` choose others; without them a run is always the same.
-fn config(cases: u32) -> ProptestConfig {
+pub(crate) fn config(cases: u32) -> ProptestConfig {
     let mut config = ProptestConfig::default();
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = if super::is_quick() { cases / 20 } else { cases };
@@ -30,7 +30,7 @@ fn config(cases: u32) -> ProptestConfig {
     config
 }
 
-fn told<T: std::fmt::Debug>(outcome: Result<(), TestError<T>>) {
+pub(crate) fn told<T: std::fmt::Debug>(outcome: Result<(), TestError<T>>) {
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
