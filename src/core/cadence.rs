@@ -176,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn there_is_no_hurry_after_the_end() {
+        let done = Status::Done {
+            url: "https://c.test/v".into(),
+            id: "v".into(),
+        };
+        for status in [done, Status::Error { message: None }] {
+            assert!(mean_pause(&video(status, &[]), &Options::default()) > 4_500);
+        }
+    }
+
+    #[test]
     fn clips_that_nobody_told_of_are_neither_urgent_nor_far() {
         let unsure = mean_pause(&video(Status::GeneratingVideo, &[]), &Options::default());
         assert!((3_000..4_000).contains(&unsure), "{unsure}");

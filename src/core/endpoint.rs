@@ -219,7 +219,7 @@ mod tests {
             "https://iacr\té.com",
             "https://iacrea%2ecom",
         ] {
-            let words = refusal(base, None).unwrap_or_else(|| panic!("{base:?} was let pass"));
+            let words = refusal(base, None).expect(base);
             assert!(words.contains("baseUrl"), "{base:?}: {words}");
         }
     }

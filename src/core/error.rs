@@ -221,6 +221,18 @@ mod tests {
     }
 
     #[test]
+    fn every_code_has_words_of_its_own_and_none_repeats_its_name() {
+        let words: Vec<_> = ErrorCode::ALL
+            .iter()
+            .map(|code| Failure::new(*code).to_string())
+            .collect();
+        for (place, said) in words.iter().enumerate() {
+            assert!(said.len() > 10 && !said.contains('_'), "{said}");
+            assert_eq!(words.iter().position(|other| other == said), Some(place));
+        }
+    }
+
+    #[test]
     fn a_message_says_what_happened_with_status_and_words() {
         let failure = http(503).with_detail("try later");
         assert_eq!(

@@ -12,6 +12,7 @@
 mod catalogue;
 mod damage;
 mod fuzz;
+mod hosts;
 mod oracle;
 mod plan;
 mod poll;
