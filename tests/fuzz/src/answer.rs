@@ -1,6 +1,6 @@
 //! Any bytes as an answer of the server.
 #![no_main]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, dead_code)]
+#![allow(dead_code)]
 
 #[path = "../../native/oracle.rs"]
 mod oracle;
