@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask build`, `cargo xtask test` and `cargo xtask demo`.
+//! The project's own commands: `cargo xtask build`, `cargo xtask test` and `cargo xtask demo`; and for
+//! those who change the core `cargo xtask soak` and `cargo xtask coverage`.
 //! Each sets up what it needs on a bare machine and says so. Whatever goes wrong ends in one line
 //! that names the cure; nothing here may need a tool that no line tells the user to install.
 
@@ -6,11 +7,13 @@ mod apt;
 mod browser;
 mod budget;
 mod build;
+mod coverage;
 mod demo;
 mod glue;
 mod live;
 mod node;
 mod process;
+mod soak;
 mod supply;
 mod target;
 mod test;
@@ -41,6 +44,10 @@ enum Task {
     Demo(demo::Arguments),
     /// List where the shipped module could trap, and why none of it happens
     Traps,
+    /// Run the random tests of the core for longer, each time with other seeds
+    Soak(soak::Arguments),
+    /// Measure which lines of the core the native tests run
+    Coverage,
     /// Run one test module, as cargo asks for it
     #[command(hide = true, disable_help_flag = true)]
     WasmTestRunner {
@@ -55,6 +62,8 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Traps => build::all().and_then(|toolchain| traps::check(&toolchain)),
+        Task::Soak(arguments) => soak::run(&arguments),
+        Task::Coverage => coverage::run(),
         Task::WasmTestRunner { arguments } => {
             let program = OsString::from("wasm-bindgen-test-runner");
             run_cli_with_args([program].into_iter().chain(arguments))

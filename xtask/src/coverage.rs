@@ -1,0 +1,111 @@
+//! `cargo xtask coverage`: which lines of the core the native tests run. Every one has to be, or else
+//! this fails and names those that are not.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::process::{cargo, find_on_path, output, run as run_program};
+use crate::{apt, workspace};
+
+/// The cargo command that measures, compiled once into the target folder.
+const TOOL: &str = "cargo-llvm-cov";
+const TOOL_VERSION: &str = "0.9.1";
+/// Everything but src/core: what is beside it is measured along, but no promise of this command.
+const ELSEWHERE: &str = "/(tests|simulator|examples|xtask)/";
+
+/// Measures, prints the table, fails below all lines.
+pub(crate) fn run() -> Result<()> {
+    let llvm = Llvm::find()?;
+    let tool = tool()?;
+    let mut measure = Command::new(tool);
+    measure
+        .args(["llvm-cov", "test", "--no-cfg-coverage"])
+        .args([
+            "--package",
+            "iacrea-video",
+            "--package",
+            "iacrea-video-tests",
+        ])
+        .args(["--lib", "--test", "native"])
+        .args(["--ignore-filename-regex", ELSEWHERE])
+        .args(["--show-missing-lines", "--fail-uncovered-lines", "0"])
+        .current_dir(workspace::root())
+        .env("LLVM_COV", llvm.cov)
+        .env("LLVM_PROFDATA", llvm.profdata)
+        // Which lines run does not depend on how often.
+        .env("QUICK_TESTS", "1");
+    crate::process::forget_outer_cargo(&mut measure);
+    run_program(&mut measure, "each line named above needs a test")
+}
+
+fn tool() -> Result<PathBuf> {
+    let root = workspace::target_dir().join("xtask/tools");
+    let program = root.join("bin").join(TOOL);
+    let version = format!("{TOOL} {TOOL_VERSION}");
+    let is_there = program.is_file()
+        && output(Command::new(&program).args(["llvm-cov", "--version"]))
+            .is_ok_and(|told| told == version);
+    if !is_there {
+        eprintln!("Compiling {version}, once");
+        let mut install = cargo("install");
+        install
+            .args([TOOL, "--version", TOOL_VERSION, "--locked", "--quiet"])
+            .arg("--root")
+            .arg(&root)
+            .arg("--target-dir")
+            .arg(root.join("build"));
+        run_program(&mut install, "it comes from crates.io")?;
+    }
+    Ok(program)
+}
+
+/// The readers of what rustc's own LLVM writes: another version's do not understand it.
+struct Llvm {
+    cov: PathBuf,
+    profdata: PathBuf,
+}
+
+impl Llvm {
+    fn find() -> Result<Self> {
+        let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+        let told = output(Command::new(&rustc).arg("-vV"))?;
+        let field = |name| told.lines().find_map(|line| line.strip_prefix(name));
+        let host = field("host: ").context("rustc names no host")?;
+        let version = field("LLVM version: ").context("rustc names no LLVM")?;
+        let major = version.split('.').next().unwrap_or(version);
+        let sysroot = PathBuf::from(output(Command::new(rustc).args(["--print", "sysroot"]))?);
+        let rustup = sysroot.join("lib/rustlib").join(host).join("bin");
+        let debian = PathBuf::from(format!("/usr/lib/llvm-{major}/bin"));
+        for folder in [&rustup, &debian] {
+            if let Some(llvm) = Self::within(folder) {
+                return Ok(llvm);
+            }
+        }
+        if apt::is_available() {
+            let package = format!("llvm-{major}");
+            apt::install(&[&package], "reading the coverage that rustc writes")?;
+        } else if find_on_path("rustup").is_some() {
+            let mut add = Command::new("rustup");
+            add.args(["component", "add", "llvm-tools"]);
+            run_program(
+                add.stdout(Stdio::inherit()),
+                "it comes from rustup's server",
+            )?;
+        }
+        [rustup, debian]
+            .iter()
+            .find_map(|folder| Self::within(folder))
+            .with_context(|| {
+                format!("no llvm-cov {major}: run `rustup component add llvm-tools`, then repeat")
+            })
+    }
+
+    fn within(folder: &std::path::Path) -> Option<Self> {
+        let [cov, profdata] = ["llvm-cov", "llvm-profdata"].map(|name| folder.join(name));
+        (cov.is_file() && profdata.is_file()).then_some(Self { cov, profdata })
+    }
+}
