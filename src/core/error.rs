@@ -127,7 +127,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.code {
+        let happened = match self.code {
             ErrorCode::InvalidArgument => "invalid argument",
             ErrorCode::Unauthorized => "the server refused the API key",
             ErrorCode::NotFound => "the server knows no video of this id",
@@ -139,7 +139,8 @@ impl fmt::Display for Failure {
             ErrorCode::BadResponse => "the server's answer is no video status",
             ErrorCode::Redirected => "the server answered with a redirect, which is refused",
             ErrorCode::Internal => "the WebAssembly module failed",
-        })?;
+        };
+        f.write_str(happened)?;
         if let Some(status) = self.http_status {
             write!(f, " (HTTP {status})")?;
         }
