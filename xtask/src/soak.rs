@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 /// The binaries of tests/fuzz, each with a corpus of its name.
 const TARGETS: [&str; 2] = ["answer", "snapshot"];
 /// Plans of one round: some minutes, so that the time is kept well enough.
-const CASES: u32 = 100_000;
+const CASES: u32 = 50_000;
 /// What makes the compiler tell libFuzzer which ways were taken; stable words all.
 const COVERAGE: [&str; 6] = [
     "--cfg=fuzzing",
