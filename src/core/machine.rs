@@ -392,8 +392,7 @@ impl Machine {
     /// Sleeps until `next`, telling what is new; unless the server wants to be left alone for longer
     /// than there is time.
     fn rest(&mut self, next: Millis, now: Millis) -> Step {
-        let not_before = self.job.not_before;
-        if not_before > now && self.is_overdue(not_before) {
+        if self.is_overdue(self.job.not_before) {
             return self.end(Failure::new(ErrorCode::Timeout), now);
         }
         let step = self.sleep_until(next);

@@ -72,7 +72,7 @@ impl Progress {
             // The rate so far, carried on. Below two hundredths it is mostly noise.
             let gained = Millis::from(reached - first);
             let took = now.saturating_sub(first_at);
-            self.end = (gained >= 20_000 && took > 0).then(|| {
+            self.end = (gained >= 20_000).then(|| {
                 let left = Millis::from(WHOLE - reached);
                 now.saturating_add(left.saturating_mul(took) / gained)
             });
