@@ -16,7 +16,30 @@ export function holdsKey(text: string, key: string): boolean {
 
 /** A text without the key; the same if it is not there. */
 export function withoutKey(text: string, key: string): string {
-  return key.length < SHORTEST ? text : text.replace(new RegExp([...key].map(spellings).join(""), "g"), BLOT);
+  if (key.length < SHORTEST) return text;
+  const [begin, ...rest] = pieces(key).map((piece, at) => new RegExp([...piece].map(spellings).join(""), at ? "y" : "g")) as [RegExp, ...RegExp[]];
+  let out = "";
+  let kept = 0;
+  for (let found = begin.exec(text); found; found = begin.exec(text)) {
+    let end = begin.lastIndex;
+    const isWhole = rest.every((piece) => {
+      piece.lastIndex = end;
+      const goesOn = piece.test(text);
+      end = piece.lastIndex;
+      return goesOn;
+    });
+    if (isWhole) {
+      out += text.slice(kept, found.index) + BLOT;
+      kept = end;
+    }
+    begin.lastIndex = isWhole ? end : found.index + 1;
+  }
+  return out + text.slice(kept);
+}
+
+/** Keys may be as long as a header; a regular expression for all of such a one would be refused. */
+function pieces(key: string): string[] {
+  return key.match(/.{1,64}/gs) ?? [];
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { "&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos" };

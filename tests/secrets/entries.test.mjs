@@ -2,12 +2,14 @@
 /** The proxy and the simulator hold a key on their own: it is in no answer of theirs, in no log, and in nothing that they hand to their user's code. */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { createVideoProxy } from "../edge/package.mjs";
 import { VideoClient } from "../node/package.mjs";
 import { createVideo, logOf, scenarios, url as simulator } from "../node/simulator.mjs";
 import { echoes, startEchoes } from "./echoes.mjs";
-import { Evidence, KEY, watchProcess } from "./evidence.mjs";
+import { Evidence, KEY, watchProcess, WRITINGS } from "./evidence.mjs";
 
 /** @type {typeof import("../../pkg/dist/simulator.js")} */
 const { createSimulator, simulatorScenarios } = await import(new URL("simulator.js", process.env.PACKAGE_ENTRY).href);
@@ -75,6 +77,20 @@ describe("the proxy's key", { timeout: 120_000 }, () => {
     assert.deepEqual(server.elsewhere, [], "nothing follows a redirect");
     assert.ok(evidence.mentions("no account for ***"), "what is around the key comes through");
     evidence.isClean();
+  });
+
+  it("may be as long as a header, and comes back in no writing of it", async (test) => {
+    // No letter like the one before, so that nothing shorter than all of it is found.
+    const long = Array.from({ length: 6_000 }, (_, at) => String.fromCharCode(48 + ((at * at + at * 7) % 74))).join("");
+    for (const [name, write] of Object.entries(WRITINGS)) {
+      const server = createServer((request, response) => response.end(JSON.stringify({ status: "PENDING", had: request.headers["x-api-key"] === long, said: "SAID" }).replace("SAID", () => write(long))));
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      test.after(() => server.close());
+      const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+      const proxy = createVideoProxy({ apiKey: long, baseUrl: `http://127.0.0.1:${port}` });
+      const answer = await proxy(new Request(`https://app.example${CALL}/v`));
+      assert.equal(await answer.text(), '{"status":"PENDING","had":true,"said":"***"}', name);
+    }
   });
 
   it("is in no refusal, of options or of a key that a hook gives", async () => {
