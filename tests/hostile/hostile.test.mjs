@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { COLUMNS, promiseOf, promises, range, summary, write } from "./behaviour.mjs";
+import { beyond, COLUMNS, promiseOf, promises, range, summary, write } from "./behaviour.mjs";
 import { FOLDERS, startHost } from "./hosts.mjs";
 import { growth } from "./memory.mjs";
 import { startElsewhere, startHostileServer } from "./server.mjs";
@@ -28,7 +28,7 @@ const MEGABYTE = 1_048_576;
 const MOST_TAKEN = 24 * MEGABYTE;
 /** Of all processes of an engine, whatever else they do; what is sent would be 192 MB and more. */
 const MOST_GROWN = 160 * MEGABYTE;
-/** After an abort or a deadline, on a machine that does nothing else. */
+/** After an abort, or beyond a bare timer after a deadline; on a machine that does other things too, nothing is written down. */
 const MOST_LATE_MS = 50;
 /** Long enough for the slowest, and shorter than the polls' own deadline. */
 const MOST_MS = 45_000;
@@ -112,7 +112,9 @@ describe("before a hostile server", { concurrency: true }, () => {
           for (const one of await host.playAll(tasks, together)) told.set(one.id, one);
         };
         await play(all.filter((one) => !one.alone && !one.big).map((one) => task(one, server.origin)), TOGETHER);
-        await play(all.filter(isPassing).map((one) => task({ ...one, act: undefined }, server.origin, `${CURED}${one.name}`)), TOGETHER);
+        // The sound answers have to come in time too, also on a busy machine.
+        const patient = (/** @type {Situation} */ { client, ...one }) => ({ ...one, ...(client && { client: { requestTimeoutMs: 2_000 } }) });
+        await play(all.filter(isPassing).map((one) => task(patient(one), server.origin, `${CURED}${one.name}`)), TOGETHER);
         for (const situation of all.filter((one) => one.alone)) {
           server.onAccept(situation.accept);
           await play([task(situation, server.origin)]);
@@ -138,15 +140,15 @@ describe("before a hostile server", { concurrency: true }, () => {
           assertSound(one);
           if (situation.big) {
             const { taken = Infinity, grown = 0 } = sizes.get(situation.name) ?? {};
-            // Nothing can be read, or left unread, of an answer that an engine keeps to itself.
-            const isHandedOn = one.outcome !== "network";
-            assert.ok(!isHandedOn || taken < MOST_TAKEN, `${taken} bytes were taken`);
-            assert.ok(stage.host.pushes || grown < MOST_GROWN, `it grew by ${grown} bytes`);
+            if (!stage.host.pushes) {
+              assert.ok(taken < MOST_TAKEN, `${taken} bytes were taken`);
+              assert.ok(grown < MOST_GROWN, `it grew by ${grown} bytes`);
+            }
           }
           if (!UPDATE) {
             const promised = written.get(title)?.get(name);
             const now = promiseOf(situation, one);
-            assert.equal(now, promised, "docs/behaviour.md says otherwise: if it is meant to change, UPDATE_BEHAVIOUR=1 cargo xtask test --all --only hostile");
+            assert.equal(now, promised, `${now} in ${name}, but docs/behaviour.md says ${promised}; if that is meant to change: UPDATE_BEHAVIOUR=1 cargo xtask test --all --only hostile`);
           }
         });
       }
@@ -207,17 +209,17 @@ describe("ends soon", () => {
           const ids = Array.from({ length: samples }, (_, at) => `abort-${place.replace("the ", "").replace(" ", "-")}~${cause}-${at}`);
           // Whoever only waits for a time may wait beside others.
           const choice = { base: server.origin, key: KEY, ids, cause, place, together: cause === "abort" ? 1 : TOGETHER };
-          const { late, later } = await host.latencies(choice);
-          late.sort((a, b) => a - b);
-          measured.push({ engine: name, what, late });
-          const [median = NaN, , most = NaN] = summary(late);
-          test.diagnostic(`median ${median.toFixed(1)} ms, most ${most.toFixed(1)} ms`);
-          assert.equal(late.length, samples);
+          const { samples: taken, later } = await host.latencies(choice);
+          measured.push({ engine: name, what, samples: taken });
+          const [median, , most] = summary(taken.map(({ late }) => late));
+          const [, , own] = summary(taken.map(beyond));
+          test.diagnostic(`median ${median.toFixed(1)} ms, most ${most.toFixed(1)} ms, beyond a bare timer ${own.toFixed(1)} ms`);
+          assert.equal(taken.length, samples);
           assert.equal(later, 0, "requests followed the end");
-          assert.ok((late[0] ?? NaN) > -5, `it ended ${late[0]} ms too early`);
+          assert.ok(taken.every(({ late }) => late > -5), "it ended too early");
           assert.ok(median < 10, `median ${median} ms`);
-          // What is written down has to be what was promised; a machine that does other things too may be late.
-          assert.ok(most < (UPDATE ? MOST_LATE_MS : 1_000), `most ${most} ms`);
+          // A machine that does other things too is late now and then; a limit that is missed is missed by more.
+          assert.ok(own < 2_000, `most ${own} ms`);
         });
       }
     }
@@ -233,9 +235,9 @@ describe("docs/behaviour.md", () => {
         return all.every((situation) => isAllowed(situation, told?.get(situation.name)));
       });
       assert.ok(isWhole, "nothing is written down that is not as it should be");
-      assert.ok(measured.every(({ late }) => (late.at(-1) ?? NaN) < MOST_LATE_MS), "this machine is too busy to be measured");
-      await write(all, runs, measured);
-      test.diagnostic("written");
+      const isQuiet = measured.every(({ samples }) => samples.every((one) => beyond(one) < MOST_LATE_MS));
+      await write(all, runs, isQuiet ? measured : undefined);
+      test.diagnostic(`written${isQuiet ? "" : ", but for how soon it ends: this machine is too busy to be measured"}`);
     }
     assert.deepEqual([...(await promises()).keys()], titles);
   });

@@ -29,7 +29,7 @@ import { descendants } from "./memory.mjs";
  * @property {readonly number[]} pids of the programs it is made of
  * @property {boolean} [pushes] it passes a body on within itself as fast as it comes, read or not
  * @property {(tasks: Task[], together: number) => Promise<Told[]>} playAll
- * @property {(choice: Choice) => Promise<{ late: number[], later: number }>} latencies
+ * @property {(choice: Choice) => ReturnType<typeof import("./play.js").latencies>} latencies
  * @property {() => string} said all that was written to a console
  * @property {() => Promise<void>} end
  */

@@ -376,13 +376,14 @@ export async function playAll(iacrea, tasks, together) {
 }
 
 /**
- * How late a poll settles after its signal or at its deadline, one sample for each id.
+ * How late a poll settles after its signal or at its deadline, one sample for each id; and how late a bare timer is
+ * that was set for the same moment.
  * @param {Package} iacrea
  * @param {{ base: string, key: string, ids: string[], cause: "abort" | "deadline", place: "asleep" | "in flight" | "in the body", together: number }} choice
  */
 export async function latencies({ VideoClient }, { base, key, ids, cause, place, together }) {
-  /** @type {number[]} */
-  const late = [];
+  /** @type {{ late: number, bare: number }[]} */
+  const samples = [];
   let later = 0;
   const own = new VideoClient({ baseUrl: base, apiKey: key });
   const pace = { minIntervalMs: 60_000, maxIntervalMs: 60_000 };
@@ -391,6 +392,8 @@ export async function latencies({ VideoClient }, { base, key, ids, cause, place,
     const timeoutMs = 60;
     const there = place === "asleep" ? undefined : whenFetch(id, place === "in flight" ? "asked" : "answered");
     const began = performance.now();
+    // What a machine that is busy does to any timer is no work of the package.
+    const bare = cause === "abort" ? Promise.resolve(0) : sleep(timeoutMs).then(() => performance.now() - began - timeoutMs);
     const poll = own.poll(id, { ...pace, signal: controller.signal, ...(cause === "deadline" && { timeoutMs }) });
     let due = began + timeoutMs;
     // On a busy machine the end may come first.
@@ -401,7 +404,8 @@ export async function latencies({ VideoClient }, { base, key, ids, cause, place,
       controller.abort("enough");
     }
     await poll.done.catch(() => {});
-    late.push(performance.now() - due);
+    const late = performance.now() - due;
+    samples.push({ late, bare: await bare });
     return calls.get(id) ?? 0;
   };
   const rest = ids[Symbol.iterator]();
@@ -413,5 +417,5 @@ export async function latencies({ VideoClient }, { base, key, ids, cause, place,
   await Promise.all(Array.from({ length: together }, work));
   await sleep(QUIET_MS);
   for (const [id, count] of settled) later += (calls.get(id) ?? 0) - count;
-  return { late, later };
+  return { samples, later };
 }

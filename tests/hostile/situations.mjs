@@ -29,7 +29,7 @@ import { chunk, chunkedHead, course, DONE, drip, forEver, head, PENDING, pour, t
 const MEGABYTE = 1_048_576;
 const SPACES = Buffer.alloc(65_536, " ");
 const HTML = "<!doctype html><title>Maintenance</title><h1>We will be back</h1>";
-/** Requests that nobody answers are given up early. */
+/** Requests that nobody answers are given up early; less early where a busy machine has to bring a part of an answer before. */
 const HASTY = { requestTimeoutMs: 300 };
 const PATIENT = { requestTimeoutMs: 1_000 };
 
@@ -87,8 +87,8 @@ export function situations(elsewhere) {
   add("no-answer-deadline", "no answer, 400 ms in all", "timeout 1", () => {}, { poll: { timeoutMs: 400 } });
   add("stalls-in-headers", "stalls within the headers, 400 ms in all", "timeout 1", (socket) => void socket.write("HTTP/1.1 200 OK\r\ncontent-le"), { poll: { timeoutMs: 400 } });
   add("stalls-in-body", "stalls within the body, 400 ms in all", "timeout 1", (socket) => void socket.write(text(200, DONE) + "{"), { poll: { timeoutMs: 400 } });
-  add("stalls-in-refusal", "stalls within the body of an error 404, 300 ms per request", "not_found 1", (socket) => void socket.write(text(404, DONE) + "{"), { client: HASTY });
-  add("stalls-in-busy", "stalls within the body of a 503 whose Retry-After is beyond the deadline", "timeout 1", (socket) => void socket.write(text(503, DONE, { "retry-after": 120 }) + "{"), { client: HASTY });
+  add("stalls-in-refusal", "stalls within the body of an error 404, 1 s per request", "not_found 1", (socket) => void socket.write(text(404, DONE) + "{"), { client: PATIENT });
+  add("stalls-in-busy", "stalls within the body of a 503 whose Retry-After is beyond the deadline, 1 s per request", "timeout 1", (socket) => void socket.write(text(503, DONE, { "retry-after": 120 }) + "{"), { client: PATIENT });
   add("stalls-after-body", "a chunked body is whole but for its end, 300 ms per request", "network 3", (socket) => void socket.write(chunkedHead() + chunk(DONE)), { client: HASTY });
   add("drips-headers", "a byte of header each 20 ms for ever, 300 ms per request", "network 3", (socket) => {
     socket.write("HTTP/1.1 200 OK\r\nx-slow: ");
@@ -168,6 +168,7 @@ export function situations(elsewhere) {
   add("not-whole", "JSON that breaks off", "bad_response 3", bodies(DONE.slice(0, -1)));
   add("two-values", "two JSON values", "bad_response 3", bodies(DONE + DONE));
   add("nested", "100,000 lists in one another", ["done 2", "bad_response 3"], said((body) => whole(`{"deep":${"[".repeat(100_000)}${"]".repeat(100_000)},${body.slice(1)}`)));
+  add("nested-objects", "80,000 objects in one another, with escapes", ["done 2", "bad_response 3"], said((body) => whole(`{"deep":${'{"\\u0061":'.repeat(80_000)}0${"}".repeat(80_000)},${body.slice(1)}`)));
   add("nested-open", "100,000 lists that are never closed", "bad_response 3", bodies("[".repeat(100_000)));
   add("numbers", "numbers beyond all bounds", "done 3", said((body, number) =>
     whole(number < 3 ? `{"status":"RENDERING_VIDEO","progress":${number === 1 ? "1e999" : `-${"9".repeat(5_000)}`},"creditsTotal":-1e400,"creditsUsed":"1e99999"}` : DONE),
@@ -252,6 +253,7 @@ export function situations(elsewhere) {
   add("continue", "100 first", ["done 2", "network 3"], said((body) => `HTTP/1.1 100 Continue\r\n\r\n${whole(body)}`));
   add("informs", "150 first, then 102", ["done 2", "network 3"], said((body) => `HTTP/1.1 150 Well\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${whole(body)}`));
   add("switches", "101, and another protocol", ["network 3", "bad_response 3"], always(`HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n${DONE}`), { client: HASTY });
+  add("answers-first", "an answer before the request", ["done 1-3", "network 3"], well, { accept: (socket) => void socket.write(whole(DONE)), alone: true });
   add("answers-twice", "a second answer behind the first", ["done 2", "done 3"], (socket, { number }) => {
     // Whoever takes the second for an answer to the next request gets a wrong video.
     const wrong = JSON.stringify({ status: "DONE", url: "https://elsewhere.example/wrong.webm" });
@@ -298,7 +300,7 @@ export function situations(elsewhere) {
   add("retry-after-30-days", "Retry-After of 30 days, no deadline", "still waiting 1", busy(String(30 * 86_400)), { act: "look later", poll: { timeoutMs: Infinity } });
   add("retry-after-for-ever", "Retry-After of 40 digits, no deadline", "still waiting 1", busy("9".repeat(40)), { act: "look later", poll: { timeoutMs: Infinity } });
   add("retry-after-beyond", "Retry-After beyond the deadline", "timeout 1", busy("60"));
-  add("unknown-status", "a status that nobody knows, 450 ms in all", "timeout 2-5", bodies('{"status":"DREAMING"}'), { poll: { minIntervalMs: 100, maxIntervalMs: 100, timeoutMs: 450 } });
+  add("unknown-status", "a status that nobody knows, 1 s in all", "timeout 2-5", bodies('{"status":"DREAMING"}'), { poll: { minIntervalMs: 210, maxIntervalMs: 210, timeoutMs: 1_000 } });
   add("unknown-then-done", "a status that nobody knows, once", "done 2", then('{"status":"DREAMING"}'));
   add("failed", "a failed job", "video_failed 1", bodies('{"status":"ERROR","message":"no clips"}'));
   add("four-503-and-reset", "503 four times, a reset, then the video", ["done 7", "done 6"], (socket, { number }) => {
@@ -306,10 +308,10 @@ export function situations(elsewhere) {
     else if (number === 5) thenReset(socket);
     else socket.end(whole(course(number - 5)));
   }, { poll: { maxConsecutiveFailures: 10 } });
-  add("backwards", "a video that goes backwards for ever, 450 ms in all", "timeout 2-5", (socket, { number }) => {
+  add("backwards", "a video that goes backwards for ever, 1 s in all", "timeout 2-5", (socket, { number }) => {
     const steps = ["RENDERING_VIDEO", "START_RENDERING_VIDEO", "GENERATING_VIDEO", "PENDING"];
     socket.end(whole(JSON.stringify({ status: steps[(number - 1) % 4], progress: 100 - (number % 7) * 10, generatedContent: [{ status: number % 2 ? "success" : "pending" }] })));
-  }, { poll: { minIntervalMs: 100, maxIntervalMs: 100, timeoutMs: 450 } });
+  }, { poll: { minIntervalMs: 210, maxIntervalMs: 210, timeoutMs: 1_000 } });
   add("fetch-rejects", "a fetch that rejects in any words, or with anything", "done 4", well, { act: "fetch rejects" });
   add("throwing-listener", "an onUpdate that throws", "done 2", well, { act: "throwing listener" });
   add("two-waits", "two waits for one job", "done 2", well, { act: "two waits" });
