@@ -184,13 +184,14 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    const KEYS: [&str; 6] = [
+    const KEYS: [&str; 7] = [
         "sk-live-0123456789abcdef",
         "sk/live+Zm9v/YmFy+cXV1eA==",
         "k\"e\\y'<&>!{}~ 41",
         "cl\u{e9}-0123456789",
         "\\u0041-0123456789&20-",
         "aaaaaaaaaaab",
+        "ends-in-a-backslash\\",
     ];
 
     fn each(text: &str, write: impl Fn(char) -> String) -> String {
@@ -253,6 +254,15 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_found_where_its_letters_beyond_ascii_were_lost() {
+        let secret = Secret::new("cl\u{e9}-0123456789");
+        assert_eq!(
+            secret.blot("key cl\u{fffd}-0123456789 unknown"),
+            "key *** unknown"
+        );
+    }
+
+    #[test]
     fn what_was_json_stays_json() {
         for key in KEYS {
             let secret = Secret::new(key);
@@ -289,6 +299,8 @@ mod tests {
             "\\u00",
             "\\u007\u{e9}",
             "\u{fffd}\u{fffd}",
+            "sk+live-0123456789",
+            "sk\u{fffd}live-0123456789",
         ] {
             assert!(
                 matches!(secret.blot(said), Cow::Borrowed(text) if text == said),
@@ -304,6 +316,10 @@ mod tests {
         let secret = Secret::new("test");
         assert_eq!(secret.blot_body(body, true), body);
         assert_eq!(secret.blot("a test"), "a ***");
+        assert_eq!(
+            Secret::new("eight-88").blot_body("a eight-88", true),
+            "a ***"
+        );
         for empty in ["", " \n"] {
             assert_eq!(Secret::new(empty).blot(body), body);
         }
@@ -330,6 +346,6 @@ mod tests {
     #[test]
     fn it_does_not_show_itself() {
         let secret = Secret::new("sk-live-0123456789");
-        assert!(!format!("{secret:?} {secret:#?}").contains("live"));
+        assert_eq!(format!("{secret:?} {secret:#?}"), "Secret(***) Secret(***)");
     }
 }

@@ -4,6 +4,7 @@ use super::world::{START, answer, sleeps_until};
 use iacrea_video::core::error::ErrorCode;
 use iacrea_video::core::machine::{Command, Event, Machine, Step, check_id};
 use iacrea_video::core::options::{Options, RawOptions};
+use std::collections::BTreeSet;
 
 const PENDING: &str = r#"{"status":"PENDING"}"#;
 const DONE: &str = r#"{"status":"DONE","url":"https://cdn.test/v.mp4"}"#;
@@ -535,6 +536,24 @@ fn a_clock_that_jumps_back_breaks_nothing() {
         machine.step(event, START - 3_600_000);
     }
     assert_eq!(machine.step(ok(DONE), 0).command, Command::Done);
+}
+
+#[test]
+fn clients_that_wait_for_one_video_and_began_apart_do_not_ask_in_step() {
+    // As pages do that come back one after another to a server in trouble.
+    let pauses = |began: u64| {
+        let mut machine = Machine::start("v", Options::default(), began).0;
+        let mut now = began;
+        [(); 5].map(|()| {
+            let until = sleeps_until(&machine.step(Event::NetworkError, now));
+            let pause = until - now;
+            now = until;
+            machine.step(Event::Wake, now);
+            pause
+        })
+    };
+    let different: BTreeSet<_> = (0..1_000).map(|late| pauses(START + late)).collect();
+    assert!(different.len() > 900, "{}", different.len());
 }
 
 #[test]

@@ -8,20 +8,23 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::process::{cargo, find_on_path, output, run as run_program};
+use crate::process::{find_on_path, forget_outer_cargo, output, run as run_program};
+use crate::tool::Tool;
 use crate::{apt, workspace};
 
-/// The cargo command that measures, compiled once into the target folder.
-const TOOL: &str = "cargo-llvm-cov";
-const TOOL_VERSION: &str = "0.9.1";
+const TOOL: Tool = Tool {
+    name: "cargo-llvm-cov",
+    version: "0.9.1",
+    ask: &["llvm-cov", "--version"],
+    options: &[],
+};
 /// Everything but src/core: what is beside it is measured along, but no promise of this command.
 const ELSEWHERE: &str = "/(tests|simulator|examples|xtask)/";
 
 /// Measures, prints the table, fails below all lines.
 pub(crate) fn run() -> Result<()> {
     let llvm = Llvm::find()?;
-    let tool = tool()?;
-    let mut measure = Command::new(tool);
+    let mut measure = Command::new(TOOL.path()?);
     measure
         .args(["llvm-cov", "test", "--no-cfg-coverage"])
         .args([
@@ -38,29 +41,8 @@ pub(crate) fn run() -> Result<()> {
         .env("LLVM_PROFDATA", llvm.profdata)
         // Which lines run does not depend on how often.
         .env("QUICK_TESTS", "1");
-    crate::process::forget_outer_cargo(&mut measure);
+    forget_outer_cargo(&mut measure);
     run_program(&mut measure, "each line named above needs a test")
-}
-
-fn tool() -> Result<PathBuf> {
-    let root = workspace::target_dir().join("xtask/tools");
-    let program = root.join("bin").join(TOOL);
-    let version = format!("{TOOL} {TOOL_VERSION}");
-    let is_there = program.is_file()
-        && output(Command::new(&program).args(["llvm-cov", "--version"]))
-            .is_ok_and(|told| told == version);
-    if !is_there {
-        eprintln!("Compiling {version}, once");
-        let mut install = cargo("install");
-        install
-            .args([TOOL, "--version", TOOL_VERSION, "--locked", "--quiet"])
-            .arg("--root")
-            .arg(&root)
-            .arg("--target-dir")
-            .arg(root.join("build"));
-        run_program(&mut install, "it comes from crates.io")?;
-    }
-    Ok(program)
 }
 
 /// The readers of what rustc's own LLVM writes: another version's do not understand it.

@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask build`, `cargo xtask test` and `cargo xtask demo`; and for
-//! those who change the core `cargo xtask soak` and `cargo xtask coverage`.
+//! those who change the core `cargo xtask soak`, `cargo xtask coverage`, `cargo xtask mutants` and
+//! `cargo xtask traps`.
 //! Each sets up what it needs on a bare machine and says so. Whatever goes wrong ends in one line
 //! that names the cure; nothing here may need a tool that no line tells the user to install.
 
@@ -11,12 +12,14 @@ mod coverage;
 mod demo;
 mod glue;
 mod live;
+mod mutants;
 mod node;
 mod process;
 mod soak;
 mod supply;
 mod target;
 mod test;
+mod tool;
 mod traps;
 mod workspace;
 
@@ -48,6 +51,8 @@ enum Task {
     Soak(soak::Arguments),
     /// Measure which lines of the core the native tests run
     Coverage,
+    /// Break the core in every way that cargo-mutants knows, and expect a test to notice
+    Mutants(mutants::Arguments),
     /// Run one test module, as cargo asks for it
     #[command(hide = true, disable_help_flag = true)]
     WasmTestRunner {
@@ -64,6 +69,7 @@ fn main() -> ExitCode {
         Task::Traps => build::all().and_then(|toolchain| traps::check(&toolchain)),
         Task::Soak(arguments) => soak::run(&arguments),
         Task::Coverage => coverage::run(),
+        Task::Mutants(arguments) => mutants::run(&arguments),
         Task::WasmTestRunner { arguments } => {
             let program = OsString::from("wasm-bindgen-test-runner");
             run_cli_with_args([program].into_iter().chain(arguments))

@@ -9,9 +9,16 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::process::{cargo, output, run};
+use crate::tool::Tool;
 use crate::workspace;
 
-const DENY: &str = "0.20.2";
+const DENY: Tool = Tool {
+    name: "cargo-deny",
+    version: "0.20.2",
+    ask: &["--version"],
+    // It need not be a library for building other crates' files.
+    options: &["--no-default-features"],
+};
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// The table in HACKING.md begins behind this heading.
 const HEADING: &str = "## What is shipped, crate by crate\n";
@@ -221,25 +228,7 @@ fn difference(table: &Places, found: &Places) -> Option<String> {
 /// Licences, bans and sources by cargo-deny, once for everything and once, more strictly, for what
 /// becomes the module; advisories where their database can be had.
 fn deny() -> Result<()> {
-    let root = workspace::state_dir()?.join("tools");
-    let program = root
-        .join("bin")
-        .join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
-    let version = || output(std::process::Command::new(&program).arg("--version"));
-    if !version().is_ok_and(|version| version == format!("cargo-deny {DENY}")) {
-        eprintln!("Installing cargo-deny {DENY} below the target folder; this takes some minutes");
-        let mut install = cargo("install");
-        install.args([
-            "cargo-deny",
-            "--locked",
-            "--no-default-features",
-            "--quiet",
-            "--version",
-            DENY,
-        ]);
-        install.arg("--root").arg(&root);
-        run(&mut install, "check the network, then repeat")?;
-    }
+    let program = DENY.path()?;
     let scopes: [&[&str]; 2] = [
         &["--workspace", "--config=deny.toml"],
         &["--manifest-path=Cargo.toml", "--config=deny.shipped.toml"],
