@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: the core's random tests for as long as there is time. The plans of the native
 //! tests take half of it, with a new seed in each round; libFuzzer takes the rest. Every line that
-//! fails to hold comes with what repeats it.
+//! fails to hold comes with what repeats it. `cargo xtask test` lets libFuzzer run for a moment.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,8 +23,9 @@ pub(crate) struct Arguments {
     seed: Option<u64>,
 }
 
-/// The binaries of tests/fuzz, each with a corpus of its name.
-const TARGETS: [&str; 2] = ["answer", "snapshot"];
+/// The binaries of tests/fuzz, each with a corpus of its name; and the inputs of a brief run, which
+/// takes some seconds.
+const TARGETS: [(&str, u32); 2] = [("answer", 50_000), ("snapshot", 300_000)];
 /// Plans of one round: some minutes, so that the time is kept well enough.
 const CASES: u32 = 50_000;
 /// What makes the compiler tell libFuzzer which ways were taken; stable words all.
@@ -66,14 +67,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         run_program(&mut round, &repeat)?;
         rounds += 1;
     }
-    for (target, fuzzer) in TARGETS.iter().zip(fuzzers) {
-        fuzz(target, fuzzer, time / 4, first)?;
+    let limit = format!("-max_total_time={}", (time / 4).as_secs());
+    for ((target, _), fuzzer) in TARGETS.iter().zip(fuzzers) {
+        fuzz(target, fuzzer, &limit, first)?;
     }
     let minutes = started.elapsed().as_secs() / 60;
     println!(
         "soak: {rounds} rounds of plans from seed {first} and two fuzzers held for {minutes} min"
     );
     Ok(())
+}
+
+/// The same number of inputs each time, from the repository's corpus on.
+pub(crate) fn briefly() -> Result<()> {
+    let fuzzers = build_fuzzers()?;
+    for ((target, runs), fuzzer) in TARGETS.iter().zip(fuzzers) {
+        let work = found(target);
+        if work.exists() {
+            fs::remove_dir_all(&work)
+                .with_context(|| format!("cannot empty {}", work.display()))?;
+        }
+        fuzz(target, fuzzer, &format!("-runs={runs}"), 1)?;
+    }
+    Ok(())
+}
+
+/// Where libFuzzer keeps what leads it to new ways through the code.
+fn found(target: &str) -> PathBuf {
+    workspace::target_dir().join("fuzz/corpus").join(target)
 }
 
 fn tests() -> Command {
@@ -83,6 +104,7 @@ fn tests() -> Command {
 }
 
 fn build_fuzzers() -> Result<Vec<PathBuf>> {
+    eprintln!("Compiling the fuzzers");
     if find_on_path("c++").is_none() {
         apt::install(&["g++"], "libFuzzer, which is C++")?;
     }
@@ -99,7 +121,7 @@ fn build_fuzzers() -> Result<Vec<PathBuf>> {
         .env("RUSTFLAGS", COVERAGE.join(" "));
     run_program(&mut build, "see its messages above")?;
     let folder = target_dir.join(host).join("fuzz");
-    Ok(TARGETS.map(|target| folder.join(target)).to_vec())
+    Ok(TARGETS.map(|(target, _)| folder.join(target)).to_vec())
 }
 
 fn host() -> Result<String> {
@@ -109,14 +131,14 @@ fn host() -> Result<String> {
     host.map(str::to_owned).context("rustc names no host")
 }
 
-fn fuzz(target: &str, fuzzer: PathBuf, time: Duration, seed: u64) -> Result<()> {
+fn fuzz(target: &str, fuzzer: PathBuf, limit: &str, seed: u64) -> Result<()> {
     // libFuzzer takes 32 bits, and 0 for none.
     let seed = (seed as u32).max(1);
     eprintln!("\n=== libFuzzer: {target}, seed {seed}");
     let known = workspace::root().join("tests/fuzz/corpus").join(target);
-    let work = workspace::target_dir().join("fuzz/corpus").join(target);
-    let found = workspace::target_dir().join("fuzz/found");
-    for folder in [&work, &found] {
+    let work = found(target);
+    let failed = workspace::target_dir().join("fuzz/failed");
+    for folder in [&work, &failed] {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
     }
@@ -124,15 +146,17 @@ fn fuzz(target: &str, fuzzer: PathBuf, time: Duration, seed: u64) -> Result<()> 
     let mut run = Command::new(&fuzzer);
     run.arg(&work)
         .arg(&known)
-        .arg(format!("-max_total_time={}", time.as_secs()))
+        .arg(limit)
         .args(["-max_len=8192", "-timeout=10", "-rss_limit_mb=1024"])
         .args(["-print_final_stats=1", "-verbosity=0"])
         .arg(format!("-seed={seed}"))
-        .arg(format!("-artifact_prefix={}/{target}-", found.display()));
-    let status = run
-        .status()
+        .arg(format!("-artifact_prefix={}/{target}-", failed.display()));
+    let output = run
+        .output()
         .with_context(|| format!("cannot start {}", fuzzer.display()))?;
-    if !status.success() {
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        eprintln!("{said}");
         bail!(
             "{target} does not hold: repeat with `{} FILE`, where FILE is the one named above; \
              once mended, keep it in {}",
@@ -140,5 +164,8 @@ fn fuzz(target: &str, fuzzer: PathBuf, time: Duration, seed: u64) -> Result<()> 
             known.display()
         );
     }
+    // It also recommends words for a dictionary, by the hundred.
+    let figures = said.lines().filter(|line| line.starts_with("stat::"));
+    figures.for_each(|line| eprintln!("{line}"));
     Ok(())
 }

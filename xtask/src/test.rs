@@ -16,7 +16,7 @@ use crate::browser::{self, Browser, WebKit};
 use crate::node::{self, NodePackage};
 use crate::process::{self, cargo, run as run_program};
 use crate::target::{Purpose, Toolchain};
-use crate::{budget, build, supply, traps, workspace};
+use crate::{budget, build, soak, supply, traps, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -40,7 +40,7 @@ struct Section {
     run: fn(&Machine) -> Result<()>,
 }
 
-const SECTIONS: [Section; 21] = [
+const SECTIONS: [Section; 22] = [
     Section {
         name: "format",
         title: "cargo fmt",
@@ -55,6 +55,11 @@ const SECTIONS: [Section; 21] = [
         name: "native",
         title: "native tests, in virtual time",
         run: native,
+    },
+    Section {
+        name: "fuzz",
+        title: "libFuzzer on what the core reads, for a moment",
+        run: fuzz,
     },
     Section {
         name: "supply",
@@ -282,6 +287,10 @@ fn published_crate(machine: &Machine) -> Result<()> {
         run_program(&mut pack, SEE_ABOVE)?;
     }
     Ok(())
+}
+
+fn fuzz(_: &Machine) -> Result<()> {
+    soak::briefly()
 }
 
 fn supply(machine: &Machine) -> Result<()> {
