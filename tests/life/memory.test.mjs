@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { entry } from "../node/package.mjs";
 import { program } from "../node/processes.mjs";
-import { AT_ONCE, IN_A_ROW, leavesNothing, MANY, print } from "./figures.mjs";
+import { AT_ONCE, IN_A_ROW, leavesNothing, print } from "./figures.mjs";
 import { client, createVideo, KEY, url } from "../node/simulator.mjs";
 
 const LOAD = new URL("load.js", import.meta.url).href;
@@ -72,7 +72,7 @@ describe("polls leave nothing behind in Node", { timeout: 240_000 }, () => {
     const wishes = [{ scenario: "quick", speed: 600 }, { scenario: "not-found" }, { scenario: "server-error-for-ever" }];
     const ids = await Promise.all(wishes.map((wish) => createVideo(wish)));
     await client().waitForVideo(ids[0] ?? "");
-    const each = MANY ? 500 : 90;
+    const each = 500;
     const figures = await measured("overHttp", [each, each, each], { ids });
     print(test, figures);
     leavesNothing(figures, each, 8, { timers: 8, listeners: 8 });
