@@ -298,6 +298,34 @@ impl Machine {
         }
     }
 
+    /// The time came, or somebody says that there is news: for an engine that keeps nothing but the
+    /// snapshot between two steps, and may have lost the answer that it was waiting for. It asks no
+    /// sooner than `min_interval` after the last question, and whoever is woken too late asks once
+    /// more before the poll times out.
+    pub fn wake(&mut self, now: Millis) -> Step {
+        match self.phase {
+            Phase::Sleeping { until } if until > now => self.step(Event::Nudge, now),
+            Phase::Sleeping { until } if self.deadline != Some(until) => self.ask(now),
+            Phase::Asking => {
+                let again = self.job.asked_at.saturating_add(self.options.min_interval);
+                if again <= now {
+                    return self.ask(now);
+                }
+                self.phase = Phase::Sleeping { until: again };
+                Step {
+                    command: Command::Sleep { until: again },
+                    update: None,
+                }
+            }
+            _ => self.step(Event::Wake, now),
+        }
+    }
+
+    /// Of which video.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// What is known now, told anew; nothing before the first status.
     pub fn current(&self, now: Millis) -> Option<Update> {
         Some(Update {

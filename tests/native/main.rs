@@ -11,6 +11,7 @@
 
 mod catalogue;
 mod damage;
+mod engine;
 mod fuzz;
 mod hosts;
 mod oracle;

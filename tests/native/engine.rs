@@ -1,0 +1,134 @@
+//! A machine in the hands of an engine that keeps nothing but the snapshot: what a wake means, whenever
+//! it comes.
+
+use super::world::{START, answer, sleeps_until};
+use iacrea_video::core::error::ErrorCode;
+use iacrea_video::core::machine::{Command, Event, Machine, Step};
+use iacrea_video::core::options::Options;
+
+const SHORTEST: u64 = 2_000;
+
+fn pending() -> Event {
+    answer(200, None, r#"{"status":"PENDING"}"#)
+}
+fn done() -> Event {
+    answer(200, None, r#"{"status":"DONE","url":"https://c.test/v"}"#)
+}
+fn start() -> Machine {
+    Machine::start("v", Options::default(), START).0
+}
+/// Written down and read back, as between two steps of an engine.
+fn restored(machine: &Machine) -> Machine {
+    Machine::restore(&machine.snapshot()).unwrap()
+}
+fn asks(step: &Step) -> bool {
+    matches!(step.command, Command::Fetch { .. })
+}
+/// After its first answer; and until when it sleeps.
+fn asleep() -> (Machine, u64) {
+    let mut machine = start();
+    let until = sleeps_until(&machine.step(pending(), START + 100));
+    (restored(&machine), until)
+}
+
+#[test]
+fn it_knows_whose_poll_it_is() {
+    assert_eq!(restored(&start()).id(), "v");
+}
+
+#[test]
+fn a_wake_in_time_asks() {
+    let (mut machine, until) = asleep();
+    assert!(asks(&machine.wake(until)));
+}
+
+#[test]
+fn a_wake_before_its_time_asks_no_sooner_than_the_shortest_pause() {
+    let (mut machine, until) = asleep();
+    for late in [200, 900, SHORTEST - 1] {
+        machine = restored(&machine);
+        assert_eq!(
+            sleeps_until(&machine.wake(START + late)),
+            until.min(START + SHORTEST)
+        );
+    }
+    assert!(asks(&machine.wake(START + SHORTEST)));
+}
+
+#[test]
+fn a_wake_does_not_break_a_retry_after() {
+    let mut machine = start();
+    machine.step(answer(429, Some("60"), ""), START);
+    for late in [SHORTEST, 59_999] {
+        assert!(sleeps_until(&machine.wake(START + late)) >= START + 60_000);
+    }
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_after_the_shortest_pause() {
+    let mut machine = restored(&start());
+    assert_eq!(sleeps_until(&machine.wake(START)), START + SHORTEST);
+    let mut machine = restored(&machine);
+    assert_eq!(sleeps_until(&machine.wake(START + 1)), START + SHORTEST);
+    let again = machine.wake(START + SHORTEST);
+    assert!(asks(&again));
+    assert!(asks(&restored(&start()).wake(START + SHORTEST)));
+    // Its poll began with the time for one question.
+    let short = Options {
+        timeout: Some(SHORTEST / 2),
+        ..Options::default()
+    };
+    let (mut machine, _) = Machine::start("v", short, START);
+    assert_eq!(sleeps_until(&machine.wake(START)), START + SHORTEST);
+    assert!(asks(&restored(&machine).wake(START + SHORTEST)));
+}
+
+#[test]
+fn an_answer_that_was_thought_lost_counts() {
+    let mut machine = start();
+    machine.wake(START);
+    assert_eq!(
+        restored(&machine).step(done(), START + 10).command,
+        Command::Done
+    );
+}
+
+#[test]
+fn who_is_woken_after_the_end_asks_once_more() {
+    let (mut machine, _) = asleep();
+    let late = START + 3_600_000;
+    assert!(asks(&machine.wake(late)));
+    assert_eq!(machine.clone().step(done(), late).command, Command::Done);
+    let Command::Failed(failure) = machine.step(pending(), late).command else {
+        panic!("it goes on");
+    };
+    assert_eq!(failure.code, ErrorCode::Timeout);
+}
+
+#[test]
+fn who_slept_until_the_end_is_not_asked_again() {
+    let (mut machine, _) = asleep();
+    let end = START + 1_200_000;
+    machine.step(Event::Wake, end - 1_000);
+    assert_eq!(sleeps_until(&machine.step(pending(), end - 900)), end);
+    let over = restored(&machine).wake(end);
+    assert!(matches!(over.command, Command::Failed(failure) if failure.code == ErrorCode::Timeout));
+}
+
+#[test]
+fn a_wake_after_the_end_tells_the_end() {
+    let mut machine = start();
+    let end = machine.step(done(), START);
+    assert_eq!(restored(&machine).wake(START).command, end.command);
+}
+
+#[test]
+fn polls_without_a_deadline_are_woken_like_others() {
+    let endless = Options {
+        timeout: None,
+        ..Options::default()
+    };
+    let (mut machine, _) = Machine::start("v", endless, START);
+    let until = sleeps_until(&machine.step(pending(), START));
+    assert!(asks(&machine.wake(until + 3_600_000_000)));
+}
