@@ -7,6 +7,8 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import type { VideoError } from "./error.js";
+
 /** State of one clip (documented); a value this version does not know is `"unrecognized"`. */
 export type ContentStatus = "pending" | "success" | "error" | "unrecognized";
 
@@ -210,3 +212,31 @@ export interface VideoPoller extends AsyncIterable<VideoUpdate> {
   /** Yields the newest update, skipping those a slow reader missed; ends after `DONE`, throws what `done` rejects with. Leaving the loop early cancels the poll. */
   [Symbol.asyncIterator](): AsyncIterator<VideoUpdate, undefined>;
 }
+
+/** What happened to a poll that an engine carries. */
+export type PollEvent =
+  /** An answer to the request, whatever its status; `0` for a redirect that `fetch` hides. `body` is the text of it. */
+  | { readonly type: "response"; readonly httpStatus: number; readonly retryAfter?: string | null; readonly body: string }
+  /** No answer came, or none in time. */
+  | { readonly type: "network_error" }
+  /** The time came, or a webhook did. Also for an engine that has lost its place: it never asks sooner than `minIntervalMs` after the last question. */
+  | { readonly type: "wake" };
+
+/** What an engine is to do next. */
+export type PollCommand =
+  /** Ask the API once, and step with what comes of it; no need to wait for it beyond `giveUpAtMs`, the poll's deadline. */
+  | { readonly type: "fetch"; readonly giveUpAtMs?: number; readonly update?: VideoUpdate }
+  /** Step with a wake at that Unix time. */
+  | { readonly type: "sleep"; readonly untilMs: number; readonly update?: VideoUpdate }
+  | { readonly type: "done"; readonly update: DoneUpdate }
+  | { readonly type: "failed"; readonly error: VideoError };
+
+/** Where a poll stands, and what to do next. */
+export interface Step {
+  /** All of the poll's state as versioned text; it holds no key. */
+  readonly snapshot: string;
+  readonly command: PollCommand;
+}
+
+/** The bounds of a poll that an engine carries. */
+export type MachineOptions = Pick<PollOptions, "timeoutMs" | "minIntervalMs" | "maxIntervalMs" | "maxConsecutiveFailures">;

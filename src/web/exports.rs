@@ -159,7 +159,7 @@ pub struct Limit {
     _inner: driver::Limit,
 }
 
-fn video_id(id: &JsValue) -> Result<String, Failure> {
+pub(super) fn video_id(id: &JsValue) -> Result<String, Failure> {
     let text = id
         .as_string()
         .ok_or_else(|| Failure::invalid("the id of a video must be a text"))?;

@@ -28,6 +28,9 @@ mod convert;
 mod driver;
 #[cfg(feature = "npm")]
 #[doc(hidden)]
+pub mod engine;
+#[cfg(feature = "npm")]
+#[doc(hidden)]
 pub mod exports;
 mod fetch;
 mod poll;

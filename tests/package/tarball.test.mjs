@@ -42,21 +42,21 @@ describe("the tarball", { timeout: 120_000 }, () => {
   });
 
   it("holds each module once as a file and once inlined", () => {
-    for (const [file, entry] of [["iacrea-video.wasm", "index"], ["simulator.wasm", "simulator"]]) {
-      const wasm = readFileSync(join(unpacked, "dist", file ?? ""));
+    for (const file of ["iacrea-video.wasm", "simulator.wasm"]) {
+      const wasm = readFileSync(join(unpacked, "dist", file));
       assert.deepEqual(files.filter((path) => path.endsWith(`/${file}`)), [`dist/${file}`]);
       const inlined = files.filter((path) => {
         if (!path.endsWith("js")) return false;
         const long = text(path).match(/"([A-Za-z0-9+/=]{10000,})"/)?.[1];
         return long && inflateSync(Buffer.from(long, "base64")).equals(wasm);
       });
-      assert.deepEqual(inlined, [`dist/${entry}.js`]);
+      assert.equal(inlined.length, 1, String(inlined));
     }
   });
 
   it("gives the same names to require and import", async () => {
     const require = createRequire(join(unpacked, "package.json"));
-    for (const entry of ["", "/slim", "/edge", "/simulator"]) {
+    for (const entry of ["", "/machine", "/slim", "/edge", "/simulator"]) {
       const common = require(`iacrea-video${entry}`);
       const module = await import(require.resolve(`iacrea-video${entry}`).replace("/cjs/", "/"));
       assert.deepEqual(Object.keys(common).sort(), Object.keys(module).sort(), entry);

@@ -7,6 +7,7 @@ import {
   type VideoUpdate,
 } from "iacrea-video";
 import { createVideoProxy, readWebhook, type ProxyOptions } from "iacrea-video/edge";
+import { start, step, type MachineOptions, type PollCommand, type PollEvent, type Step } from "iacrea-video/machine";
 import { createSimulator, simulatorScenarios } from "iacrea-video/simulator";
 import wasm from "iacrea-video/iacrea-video.wasm";
 import * as slim from "iacrea-video/slim";
@@ -136,3 +137,26 @@ export async function serve(request: Request, secrets: Map<string, string>): Pro
   named.videoId;
   return named ? new Response(named.videoId) : handle(request);
 }
+
+/** The loop of an engine: what happened in, what to do out, the snapshot in between. */
+export async function engine(id: string, ask: () => Promise<PollEvent>, until: (ms: number) => Promise<void>): Promise<DoneUpdate> {
+  const bounds: MachineOptions = { timeoutMs: 60_000 };
+  // @ts-expect-error what belongs to a client is no business of the machine
+  const wrong: MachineOptions = { signal: AbortSignal.abort() };
+  let { snapshot, command }: Step = await start(id, Date.now(), bounds ?? wrong);
+  for (;;) {
+    switch (command.type) {
+      case "done": return command.update;
+      case "failed": throw command.error;
+      case "fetch": ({ snapshot, command } = await step(snapshot, await ask(), Date.now())); break;
+      case "sleep":
+        await until(command.untilMs);
+        ({ snapshot, command } = await step(snapshot, { type: "wake" }, Date.now()));
+        break;
+      default: return never(command);
+    }
+  }
+}
+// @ts-expect-error a response has a body
+export const bodiless: PollEvent = { type: "response", httpStatus: 200 };
+export const asks: PollCommand = { type: "fetch" };

@@ -50,10 +50,13 @@ const SIMULATOR: Module = Module {
     file: "simulator.wasm",
 };
 /// The entries as ES modules, one for each condition that needs its own.
-const ENTRIES: [&str; 9] = [
+const ENTRIES: [&str; 12] = [
     "index",
     "index.workerd",
     "index.edge-light",
+    "machine",
+    "machine.workerd",
+    "machine.edge-light",
     "slim",
     "edge",
     "edge.workerd",
@@ -62,8 +65,9 @@ const ENTRIES: [&str; 9] = [
     "simulator.edge-light",
 ];
 /// The declarations that users' compilers read; those of all other modules stay here.
-const DECLARATIONS: [&str; 12] = [
+const DECLARATIONS: [&str; 13] = [
     "index",
+    "machine",
     "slim",
     "edge",
     "simulator",
@@ -364,7 +368,7 @@ fn common_js_modules() -> Result<Vec<String>> {
         .iter()
         .filter(|name| !elsewhere(name) && !names.contains(&format!("{name}.node")))
         .map(|name| match name.as_str() {
-            "index.node" | "simulator.node" => {
+            "index.node" | "machine.node" | "simulator.node" => {
                 format!("{}=src/{name}.ts", name.trim_end_matches(".node"))
             }
             _ => format!("{name}=src/{name}.ts"),

@@ -36,6 +36,7 @@ console.log(
     await entry("iacrea-video, workerd", "index.workerd"),
     await entry("iacrea-video/slim", "slim"),
     row("iacrea-video.wasm", readFileSync(join(folder, "dist/iacrea-video.wasm"))),
+    await entry("iacrea-video/machine", "machine"),
     await entry("iacrea-video/edge", "edge"),
     await entry("iacrea-video/simulator", "simulator"),
   ]),
