@@ -4,10 +4,20 @@
  * between two programs undoes without being asked. What was JSON stays JSON.
  */
 
+/** What a header can hold. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/;
 /** What stands in the place of the key. */
 const BLOT = "***";
 /** A shorter key would be found in innocent words and numbers. */
-const SHORTEST = 8;
+export const SHORTEST = 8;
+
+/** The key as it is sent; undefined if it cannot be. */
+export function keyFrom(value: unknown): string | undefined {
+  if (typeof value !== "string") return undefined;
+  // As fetch does: a key that was read from a file often ends with a line break.
+  const key = value.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
+  return HEADER_VALUE.test(key) ? key : undefined;
+}
 
 /** Whether the key can be told from innocent words, and is in this text. */
 export function holdsKey(text: string, key: string): boolean {

@@ -23,7 +23,7 @@ export interface Outcome {
 /** Headers and body of one request together. */
 export const TIME_LIMIT_MS = 30_000;
 /** A longer body is not read on. */
-const SIZE_LIMIT = 1_048_576;
+export const SIZE_LIMIT = 1_048_576;
 
 /** A media type with at most a charset: what else a server may write there is not for browsers of other sites. */
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*charset="?([\w:.-]+)"?)?$/i;
@@ -37,37 +37,93 @@ export function refusal(status: number, error: string, headers?: Readonly<Record
   return { status, headers: { "content-type": "application/json", ...headers }, body };
 }
 
+/** Limits of one request. */
+export interface Limits {
+  /** Headers and body together. */
+  readonly timeMs: number;
+  /** A longer body is not read on. */
+  readonly bytes: number;
+}
+
+/** What came back, as it is: it may hold the key. */
+export interface Said {
+  readonly status: number;
+  /** It leads elsewhere, and was not followed; nothing was read. */
+  readonly redirects: boolean;
+  readonly headers: Pick<Headers, "get">;
+  /** Undefined where there is more than the limit. */
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
+}
+
 /** Asks once. */
 export async function ask(url: string, key: string, given: typeof globalThis.fetch | undefined): Promise<Outcome> {
+  const lost: Outcome = { answer: refusal(502, "the video API could not be reached"), heard: false };
+  const said = await exchange(url, key, given, { timeMs: TIME_LIMIT_MS, bytes: SIZE_LIMIT });
+  if (said === "late") return { answer: refusal(504, "the video API did not answer in time"), heard: false };
+  if (said === "lost") return lost;
+  try {
+    return { answer: answerOf(said, key), heard: true };
+  } catch {
+    return lost;
+  }
+}
+
+/** What a caller is told of it. */
+function answerOf({ status, redirects, headers: said, bytes }: Said, key: string): Answer {
+  if (redirects) return refusal(502, "the video API redirects");
+  if (!isPossible(status)) return refusal(502, "the video API answered with an impossible status");
+  if (!bytes) return refusal(502, "the video API answered more than a status");
+
+  // A page that a failing server or its gateway shows must not run on this origin.
+  const headers: Record<string, string> = { "content-security-policy": "default-src 'none'; sandbox" };
+  const keep = (name: string, value: string | null | undefined, form: RegExp) => {
+    const match = value == null || holdsKey(value, key) ? null : form.exec(value.trim());
+    if (match) headers[name] = match[0];
+    return match;
+  };
+  keep("retry-after", said.get("retry-after"), RETRY_AFTER);
+  const charset = keep("content-type", said.get("content-type"), MEDIA_TYPE)?.[1];
+  if (status === 204 || status === 205 || status === 304) return { status, headers, body: null };
+  const text = decoded(bytes, charset);
+  const clean = withoutKey(text, key);
+  if (clean === text) return { status, headers, body: bytes };
+  if (charset !== undefined) headers["content-type"] = headers["content-type"]?.replace(/\s*;.*/, "; charset=utf-8") ?? "";
+  return { status, headers, body: new TextEncoder().encode(clean) };
+}
+
+/** One request within its limits: what came back, or that nothing did (in time). It never rejects. */
+export async function exchange(
+  url: string,
+  key: string,
+  given: typeof globalThis.fetch | undefined,
+  limits: Limits,
+): Promise<Said | "late" | "lost"> {
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   // A fetch of the user's own may not listen to the signal.
-  const late = new Promise<Outcome>((resolve) => {
+  const late = new Promise<"late">((resolve) => {
     timer = setTimeout(() => {
-      resolve({ answer: refusal(504, "the video API did not answer in time"), heard: false });
+      resolve("late");
       controller.abort();
-    }, TIME_LIMIT_MS);
+    }, limits.timeMs);
   });
   try {
-    return await Promise.race([exchange(url, key, given, controller), late]);
+    return await Promise.race([send(url, key, given, limits, controller), late]);
   } catch {
     // Whatever it says, it may quote the request.
-    return { answer: refusal(502, "the video API could not be reached"), heard: false };
+    return "lost";
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function exchange(
+async function send(
   url: string,
   key: string,
   given: typeof globalThis.fetch | undefined,
+  limits: Limits,
   controller: AbortController,
-): Promise<Outcome> {
-  const refuse = (error: string): Outcome => {
-    controller.abort();
-    return { answer: refusal(502, error), heard: true };
-  };
+): Promise<Said> {
   // Called unbound, as hosts demand, and looked up at each call, so that a replaced global is used.
   const fetch = given ?? globalThis.fetch;
   const response = await fetch(url, {
@@ -78,28 +134,19 @@ async function exchange(
     ...(takesCache(url) ? { cache: "no-store" } : {}),
     signal: controller.signal,
   });
-  const { status } = response;
-  const redirects = status >= 300 && status < 400 && status !== 304;
-  if (redirects || response.redirected || response.type === "opaqueredirect") return refuse("the video API redirects");
-  if (!(status >= 200 && status <= 599)) return refuse("the video API answered with an impossible status");
-  const bytes = await read(response);
-  if (!bytes) return refuse("the video API answered more than a status");
+  const { status, headers } = response;
+  const redirects = (status >= 300 && status < 400 && status !== 304) || response.redirected || response.type === "opaqueredirect";
+  if (redirects || !isPossible(status)) {
+    controller.abort();
+    return { status, redirects, headers, bytes: new Uint8Array() };
+  }
+  const bytes = await read(response, limits.bytes);
+  if (!bytes) controller.abort();
+  return { status, redirects, headers, bytes };
+}
 
-  // A page that a failing server or its gateway shows must not run on this origin.
-  const headers: Record<string, string> = { "content-security-policy": "default-src 'none'; sandbox" };
-  const keep = (name: string, value: string | null | undefined, form: RegExp) => {
-    const match = value == null || holdsKey(value, key) ? null : form.exec(value.trim());
-    if (match) headers[name] = match[0];
-    return match;
-  };
-  keep("retry-after", response.headers.get("retry-after"), RETRY_AFTER);
-  const charset = keep("content-type", response.headers.get("content-type"), MEDIA_TYPE)?.[1];
-  if (status === 204 || status === 205 || status === 304) return { answer: { status, headers, body: null }, heard: true };
-  const text = decoded(bytes, charset);
-  const clean = withoutKey(text, key);
-  if (clean === text) return { answer: { status, headers, body: bytes }, heard: true };
-  if (charset !== undefined) headers["content-type"] = headers["content-type"]?.replace(/\s*;.*/, "; charset=utf-8") ?? "";
-  return { answer: { status, headers, body: new TextEncoder().encode(clean) }, heard: true };
+function isPossible(status: number): boolean {
+  return status >= 200 && status <= 599;
 }
 
 /** Whether this host knows the word; Workers with a compatibility date before November 2024 throw on it. */
@@ -113,13 +160,13 @@ function takesCache(url: string): boolean {
 }
 
 /** The body, up to the limit and no further; undefined if it is longer. */
-async function read(response: Response): Promise<Uint8Array<ArrayBuffer> | undefined> {
+async function read(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (typeof response.body?.getReader !== "function") {
     // A response of some other make, or one without a body.
     const whole = new Uint8Array(await response.arrayBuffer());
-    return whole.length > SIZE_LIMIT ? undefined : whole;
+    return whole.length > limit ? undefined : whole;
   }
-  return readStream(response.body, SIZE_LIMIT);
+  return readStream(response.body, limit);
 }
 
 /** A stream's bytes, up to the limit and no further; undefined if there are more. */

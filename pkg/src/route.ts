@@ -1,0 +1,120 @@
+/**
+ * What the handlers of requests have in common: which video a path names, who may see it, and the headers that
+ * every answer has. A hook of the user's is called here, and what it throws reaches the server's log alone.
+ */
+
+import { invalidArgument } from "./error.js";
+import { refusal, type Answer } from "./upstream.js";
+import { isVideoId } from "./video-id.js";
+
+/** A video as requests name it. */
+export interface Video {
+  readonly id: string;
+  readonly kind: "video" | "auto";
+}
+
+/** What a caller is told, at once or bit by bit. */
+export interface Reply extends Omit<Answer, "body"> {
+  readonly body: Answer["body"] | ReadableStream<Uint8Array>;
+}
+
+/** Who may see which video. A Response is returned as it is; false is 403. @internal */
+export type Authorize = (
+  request: Request,
+  video: { id: string; kind: "video" | "auto" },
+) => boolean | Response | Promise<boolean | Response>;
+
+const ROUTE = /\/api\/video-editor\/generate\/video\/(auto\/)?([^/]*)$/;
+/** The names of headers, as a browser lists them before it sends them. */
+const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:, ?[\w!#$%&'*+.^`|~-]+)*$/;
+
+/** The video that a path names, if it can be one. */
+export function videoAt(pathname: string): Video | undefined {
+  const route = ROUTE.exec(pathname);
+  if (!route) return undefined;
+  const [, auto, segment = ""] = route;
+  let id: string;
+  try {
+    id = decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
+  return isVideoId(id) ? { id, kind: auto ? "auto" : "video" } : undefined;
+}
+
+/** What a hook of the user's gives; undefined if it threw, which is for the server's log alone. */
+export async function call<T>(name: string, hook: () => T | Promise<T>): Promise<{ readonly result: T } | undefined> {
+  try {
+    return { result: await hook() };
+  } catch (error) {
+    log(`the ${name} threw`, error);
+    return undefined;
+  }
+}
+
+/** Why this caller is not told of this video; undefined if it is. `whose` is the handler, for the log. */
+export async function refused(
+  authorize: Authorize,
+  request: Request,
+  video: Video,
+  whose: string,
+): Promise<Answer | Response | undefined> {
+  const permission = await call(`authorize hook of ${whose}`, () => authorize(request, { ...video }));
+  if (!permission) return refusal(500, "the authorize hook failed");
+  if (isResponse(permission.result)) return permission.result;
+  return permission.result === true ? undefined : refusal(403, "this video is not for you");
+}
+
+/** On the server's own console. */
+export function log(what: string, error: unknown): void {
+  try {
+    console.error(`iacrea-video: ${what}`, error);
+  } catch {
+    // What was thrown throws when it is looked at.
+  }
+}
+
+/** A Response for one caller; `methods` are those that a browser of an allowed origin may use. */
+export function responseOf(answer: Reply, request: Request, origins: ReadonlySet<string>, methods: string): Response {
+  const headers = new Headers(answer.headers);
+  headers.set("cache-control", "no-store");
+  headers.set("x-content-type-options", "nosniff");
+  if (origins.size > 0) headers.set("vary", "origin");
+  const origin = request.headers.get("origin");
+  if (origin !== null && origins.has(origin)) {
+    headers.set("access-control-allow-origin", origin);
+    headers.set("access-control-allow-credentials", "true");
+    if (request.method === "OPTIONS") {
+      headers.set("access-control-allow-methods", methods);
+      const names = request.headers.get("access-control-request-headers");
+      if (names !== null && HEADER_NAMES.test(names)) headers.set("access-control-allow-headers", names);
+      headers.set("access-control-max-age", "600");
+    } else {
+      headers.set("access-control-expose-headers", "retry-after");
+    }
+  }
+  return new Response(request.method === "HEAD" ? null : answer.body, { status: answer.status, headers });
+}
+
+/** Also one of another realm. */
+export function isResponse(value: unknown): value is Response {
+  return value instanceof Response || Object.prototype.toString.call(value) === "[object Response]";
+}
+
+/** Exact origins, copied, so that they cannot change after the look at them. */
+export function checkedOrigins(allowedOrigins: readonly string[] | undefined = []): ReadonlySet<string> {
+  const origins = Array.isArray(allowedOrigins) ? new Set<string>(allowedOrigins) : undefined;
+  if (!origins || ![...origins].every(isOrigin)) {
+    throw invalidArgument('allowedOrigins must be a list of exact origins, like "https://example.com"');
+  }
+  return origins;
+}
+
+/** "null" is the origin of whoever hides theirs. */
+function isOrigin(value: unknown): boolean {
+  try {
+    return typeof value === "string" && value !== "null" && new URL(value).origin === value;
+  } catch {
+    return false;
+  }
+}
