@@ -1,0 +1,213 @@
+/**
+ * The routes of a Worker to its watchers: what a page asks, who may ask it, and a stream for browsers out of the
+ * watcher's WebSocket. Nothing is known or decided about a video here, and nothing is kept between two requests.
+ */
+
+import { invalidArgument, readable } from "./error.js";
+import { checkedOrigins, isResponse, log, refused, responseOf, videoAt, type Reply, type Video } from "./route.js";
+import { refusal, type Answer } from "./upstream.js";
+import { readWebhook } from "./webhook.js";
+
+/** The binding of a watcher, as far as it is used; Cloudflare's `DurableObjectNamespace` is one. */
+export interface WatcherNamespace {
+  idFromName(name: string): unknown;
+  // Whatever type the host gives its ids.
+  get(id: any): { fetch(url: string, init?: { method?: string; headers?: Record<string, string> }): Promise<Response> };
+}
+
+/** What a Worker is given to keep work alive after its answer. */
+export interface WatchContext {
+  waitUntil(work: Promise<unknown>): void;
+}
+
+export interface VideoWatchOptions<Env> {
+  /** The binding of the Durable Object that watches: `(env) => env.WATCHER`. */
+  watcher: (env: Env) => WatcherNamespace;
+  /** Who may see which video. A Response is returned as it is; false is 403. Not asked about notifications. */
+  authorize?: (
+    request: Request,
+    video: { id: string; kind: "video" | "auto" },
+  ) => boolean | Response | Promise<boolean | Response>;
+  /** Exact origins whose pages may use the routes, cookies and all; none by default (same origin needs none). */
+  allowedOrigins?: readonly string[];
+}
+
+type Action = "status" | "watch" | "update" | "events";
+
+const METHODS: Readonly<Record<Action, string>> = { status: "GET, HEAD", watch: "POST", update: "GET", events: "GET" };
+const SUFFIX = /\/(watch|update|events)$/;
+const WEBHOOK = /\/api\/video-editor\/webhook$/;
+/** A longer notification is none. */
+const LONGEST_NOTIFICATION = 1_048_576;
+/** The parts of a path in the object are known to it alone. */
+const INSIDE = "https://watcher";
+const HEARTBEAT_MS = 20_000;
+/** A reader that is so far behind comes back later, for what it missed. */
+const LONGEST_BACKLOG = 4 * 1_048_576;
+
+/**
+ * A handler for the routes of watched videos, under any mount path; it answers 404 or 405 to all else, and never
+ * rejects:
+ *
+ * - `GET` and `HEAD` on `/api/video-editor/generate/video/{id}` and `.../video/auto/{id}`: the API's last answer, for
+ *   any `VideoClient`. It begins to watch.
+ * - `POST .../{id}/watch` begins to watch; `GET .../{id}/update` tells the latest change.
+ * - `GET .../{id}/events` tells each change once and in order, as server-sent events or over a WebSocket. It begins
+ *   to watch, unless it goes on after a `Last-Event-ID`.
+ * - `POST /api/video-editor/webhook` takes the API's notifications as hints.
+ *
+ * Throws a `VideoError` "invalid_argument" for options that cannot work.
+ */
+export function createVideoWatch<Env = unknown>(
+  options: VideoWatchOptions<Env>,
+): (request: Request, env: Env, ctx?: WatchContext) => Promise<Response> {
+  const { watcher, authorize, origins } = readable(() => checked(options));
+
+  const handle = async (request: Request, env: Env, ctx: WatchContext | undefined): Promise<Reply | Response> => {
+    const url = new URL(request.url);
+    if (WEBHOOK.test(url.pathname)) return notified(request, watcher(env), ctx);
+    const route = routeOf(url.pathname);
+    if (!route) return refusal(404, "there is nothing at this path");
+    const { video, action } = route;
+    const allow = `${METHODS[action]}, OPTIONS`;
+    if (request.method === "OPTIONS") return { status: 204, headers: { allow }, body: null };
+    if (!METHODS[action].split(", ").includes(request.method)) return refusal(405, `only ${allow} are answered here`, { allow });
+    const upgrades = request.headers.has("upgrade");
+    const isSocket = request.headers.get("upgrade")?.toLowerCase() === "websocket";
+    if (upgrades && !(isSocket && action === "events")) return refusal(426, "only the events speak WebSocket", { upgrade: "websocket" });
+    // Browsers ask no leave for these, and send cookies along.
+    if ((isSocket || action === "watch") && !isOurs(request, url, origins)) return refusal(403, "not from this origin");
+    const refusedTo = await refused(authorize, request, video, "the watch");
+    if (refusedTo) return refusedTo;
+
+    const ask = (query: string, headers: Record<string, string> = {}) =>
+      stubOf(watcher(env), video).fetch(`${INSIDE}/${action}?${new URLSearchParams({ ...video })}${query}`, { headers });
+    if (action !== "events") return relayed(await ask(""));
+    const after = request.headers.get("last-event-id") ?? url.searchParams.get("lastEventId");
+    const query = (after === null ? "" : `&after=${encodeURIComponent(after)}`) + (isSocket ? "" : "&stream");
+    const response = await ask(query, { upgrade: "websocket" });
+    if (isSocket && response.status === 101) return response;
+    const { webSocket } = response as Response & { webSocket?: WorkerSocket | null };
+    if (!webSocket) return relayed(response);
+    const headers = { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" };
+    return { status: 200, headers, body: streamOf(webSocket) };
+  };
+
+  return async (request, env, ctx) => {
+    try {
+      const answer = await handle(request, env, ctx);
+      if (isResponse(answer)) return answer;
+      const methods = METHODS[routeOf(new URL(request.url).pathname)?.action ?? "status"];
+      return responseOf(answer, request, origins, methods);
+    } catch (error) {
+      log("the watch failed", error);
+      // The object may be moving to another machine.
+      return new Response('{"error":"the watcher cannot be reached"}', {
+        status: 503,
+        headers: { "content-type": "application/json", "cache-control": "no-store", "retry-after": "1" },
+      });
+    }
+  };
+}
+
+/** What a path asks of which video. One that the proxy would read as a video's is a video's. */
+function routeOf(pathname: string): { readonly video: Video; readonly action: Action } | undefined {
+  const whole = videoAt(pathname);
+  if (whole) return { video: whole, action: "status" };
+  const suffix = SUFFIX.exec(pathname);
+  const video = suffix && videoAt(pathname.slice(0, suffix.index));
+  return video ? { video, action: suffix[1] as Action } : undefined;
+}
+
+/** A notification: a hint to the watcher of that id, of whichever kind. Who sent it learns nothing. */
+async function notified(request: Request, namespace: WatcherNamespace, ctx: WatchContext | undefined): Promise<Answer> {
+  if (request.method !== "POST") return refusal(405, "only POST is answered here", { allow: "POST" });
+  if (Number(request.headers.get("content-length")) > LONGEST_NOTIFICATION) return refusal(413, "this is too long for a notification");
+  const notification = await readWebhook(request);
+  if (!notification) return refusal(400, "this names no video");
+  const hints = (["video", "auto"] as const).map(async (kind) => {
+    try {
+      await stubOf(namespace, { id: notification.videoId, kind }).fetch(`${INSIDE}/hint`);
+    } catch (error) {
+      log("a hint did not reach its watcher", error);
+    }
+  });
+  const hinted = Promise.all(hints);
+  // How long it takes would say whether there is such a video.
+  if (ctx) ctx.waitUntil(hinted);
+  else await hinted;
+  return { status: 202, headers: { "content-type": "application/json" }, body: new TextEncoder().encode("{}") };
+}
+
+function stubOf(namespace: WatcherNamespace, { kind, id }: Video) {
+  return namespace.get(namespace.idFromName(`${kind}/${id}`));
+}
+
+/** What the object answered, as it is told. */
+async function relayed(response: Response): Promise<Answer> {
+  const headers: Record<string, string> = { "content-security-policy": "default-src 'none'; sandbox" };
+  for (const name of ["content-type", "retry-after"]) {
+    const value = response.headers.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  const body = response.status === 204 ? null : new Uint8Array(await response.arrayBuffer());
+  return { status: response.status, headers, body };
+}
+
+/** Whether a page that sends this is one of ours; what is no browser says nothing. */
+function isOurs(request: Request, url: URL, origins: ReadonlySet<string>): boolean {
+  const origin = request.headers.get("origin");
+  return origin === null || origin === url.origin || origins.has(origin);
+}
+
+/** Server-sent events, for as long as the socket and the reader are there. */
+function streamOf(socket: WorkerSocket): ReadableStream<Uint8Array> {
+  let heartbeat: ReturnType<typeof setInterval> | undefined;
+  let isOpen = true;
+  const leave = () => {
+    isOpen = false;
+    clearInterval(heartbeat);
+    try {
+      socket.close(1_000, "");
+    } catch {
+      // It is closed.
+    }
+  };
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const encoder = new TextEncoder();
+        const end = () => {
+          if (!isOpen) return;
+          leave();
+          controller.close();
+        };
+        const say = (text: string) => {
+          if (!isOpen) return;
+          controller.enqueue(encoder.encode(text));
+          if ((controller.desiredSize ?? 0) < -LONGEST_BACKLOG) end();
+        };
+        socket.addEventListener("message", ({ data }) => {
+          const { id, type } = JSON.parse(String(data)) as { id: string; type: string };
+          say(`id: ${id}\nevent: ${type}\ndata: ${String(data)}\n\n`);
+        });
+        socket.addEventListener("close", end);
+        socket.addEventListener("error", end);
+        socket.accept();
+        // The headers go out with the first byte.
+        say(":\n\n");
+        heartbeat = setInterval(() => say(":\n\n"), HEARTBEAT_MS);
+      },
+      cancel: leave,
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: 65_536 }),
+  );
+}
+
+function checked<Env>(options: VideoWatchOptions<Env>) {
+  if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
+  const { watcher, authorize = () => true, allowedOrigins } = options;
+  if (typeof watcher !== "function") throw invalidArgument("watcher must be a function that gives the binding of the Durable Object");
+  if (typeof authorize !== "function") throw invalidArgument("authorize must be a function");
+  return { watcher, authorize, origins: checkedOrigins(allowedOrigins) };
+}

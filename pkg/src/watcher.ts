@@ -1,0 +1,666 @@
+/**
+ * One video watched by a Durable Object: alarms are its clock, its storage is its memory, and whoever wants to
+ * know hangs on a WebSocket that survives its sleep. When to ask, what an answer means and when to give up is the
+ * machine's to say; here it is carried out. The key is read when it is needed, and is never kept or told.
+ */
+
+import { DurableObject } from "cloudflare:workers";
+import { checkedBase, endpointOf } from "./address.js";
+import { invalidArgument, readable, VideoError, type PlainError } from "./error.js";
+import { start, step } from "./machine.workerd.js";
+import { log, type Video } from "./route.js";
+import { holdsKey, keyFrom, SHORTEST, withoutKey } from "./secret.js";
+import type { DoneUpdate, MachineOptions, PollCommand, PollEvent, Step, VideoUpdate } from "./types.js";
+import { exchange, SIZE_LIMIT, TIME_LIMIT_MS } from "./upstream.js";
+
+type WithoutRaw<T> = T extends unknown ? Omit<T, "raw"> : never;
+
+/** An update as it is kept and sent: without the body that it was read from. */
+export type WatchedUpdate = WithoutRaw<VideoUpdate>;
+/** The finished video, likewise. */
+export type WatchedVideo = WithoutRaw<DoneUpdate>;
+
+/** How a watcher works; its key, at least. */
+export interface WatcherSettings {
+  /** Sent upstream as x-api-key, of at least 8 characters. Never stored, logged or told. */
+  apiKey: string;
+  /** Default "https://iacrea.com". Plain http to a loopback address only. */
+  baseUrl?: string | URL | undefined;
+  /** Bounds of the poll, taken when a watch begins. Default: 6 hours, and no number of failures in a row ends it. */
+  poll?: MachineOptions | undefined;
+  /** Headers and body of one request together, in milliseconds. Default 30,000. */
+  requestTimeoutMs?: number | undefined;
+  /** Longest body that is read. Default and most: 1 MiB. */
+  maxResponseBytes?: number | undefined;
+  /** How long the end of a watch is remembered after it was delivered, in milliseconds. Default a day. */
+  retentionMs?: number | undefined;
+  /** Gets a {@link WatchMessage} at the end: a Cloudflare Queue, say. */
+  queue?: { send(body: unknown): Promise<unknown> } | undefined;
+  /** Gets a {@link WatchMessage} at the end, as JSON in a POST; any answer but 2xx is a failure. */
+  callbackUrl?: string | URL | undefined;
+  /** Used instead of the global fetch, for the video API alone. */
+  fetch?: typeof globalThis.fetch | undefined;
+}
+
+/** Of which watch a message is. */
+export interface WatchDelivery {
+  /** The same each time that this end is delivered: keep it, to tell what is delivered twice. */
+  readonly deliveryId: string;
+  /** The id that was asked for. */
+  readonly id: string;
+  readonly kind: "video" | "auto";
+}
+
+/** Why a watch ended without a video, as a message can hold it. */
+export type WatchFailure = Pick<VideoError, "code" | "message" | "retryable" | "httpStatus" | "detail">;
+
+/** What a queue or a callback is sent at the end of a watch. */
+export type WatchMessage = WatchDelivery &
+  (
+    | { readonly type: "done"; readonly video: WatchedVideo }
+    | { readonly type: "failed"; readonly error: WatchFailure; readonly last?: WatchedUpdate }
+  );
+
+/** What the host gives an object; Cloudflare's `DurableObjectState` is one. */
+export interface WatcherContext {
+  readonly id: object;
+  readonly storage: object;
+}
+
+interface Storage {
+  get(keys: readonly string[]): Promise<Map<string, unknown>>;
+  list(range: { readonly start: string; readonly end: string; readonly limit: number }): Promise<Map<string, Uint8Array>>;
+  put(entries: Readonly<Record<string, unknown>>): Promise<void>;
+  delete(key: string): Promise<boolean>;
+  setAlarm(atMs: number): Promise<void>;
+  deleteAlarm(): Promise<void>;
+  deleteAll(): Promise<void>;
+  sync(): Promise<void>;
+}
+
+interface Context {
+  readonly storage: Storage;
+  blockConcurrencyWhile(act: () => Promise<void>): Promise<void>;
+  acceptWebSocket(socket: WorkerSocket): void;
+  getWebSockets(): WorkerSocket[];
+  setWebSocketAutoResponse(pair: object): void;
+}
+
+/** What is kept of a watch, beside the machine's snapshot, the last body and the changes. */
+interface Watch extends Video {
+  readonly startedMs: number;
+  /** Of the latest change; 0 before the first. */
+  readonly seq: number;
+  /** The API said something, so there is a last body. */
+  readonly heard: boolean;
+  /** What it said last was a failure that is being tried again. */
+  readonly retrying: boolean;
+  readonly hintedAtMs?: number;
+  readonly end?: { readonly type: "done" } | { readonly type: "failed"; readonly error: PlainError; readonly resumeToken?: string };
+  readonly delivery?: { readonly attempts: number; readonly untilMs: number };
+}
+
+/** A change as viewers are told of it. */
+type Change =
+  | { readonly type: "update"; readonly update: WatchedUpdate }
+  | { readonly type: "done"; readonly update: WatchedVideo }
+  | { readonly type: "failed"; readonly error: WatchFailure; readonly update?: WatchedUpdate };
+
+/** A step as it will be written down: all of it, or nothing. */
+interface Entry {
+  readonly watch: Watch;
+  readonly snapshot: string;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly change: string | undefined;
+  readonly alarmMs: number;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** A paid job is not given up because the API is down for some minutes. */
+const PATIENCE: MachineOptions = { timeoutMs: 6 * HOUR_MS, maxConsecutiveFailures: Infinity };
+/** The machine's own, where the settings say nothing. */
+const MIN_INTERVAL_MS = 2_000;
+/** After a crash the alarm comes back by so much later than the next question is allowed. */
+const LEASE_SLACK_MS = 500;
+/** Later alarms are set in steps; no host takes any number. */
+const LONGEST_ALARM_MS = DAY_MS;
+/** When settings cannot be read, or the module traps: until the next try. */
+const TROUBLE_MS = 30_000;
+const HINT_EVERY_MS = 60_000;
+const FIRST_ANSWER_MS = 10_000;
+const KEPT_CHANGES = 1_000;
+/** Cloudflare stores at most 2 MB in one value. */
+const LONGEST_VALUE = 1_900_000;
+const DELIVERY_MS = 3 * DAY_MS;
+const LONGEST_BACKOFF_MS = HOUR_MS;
+/** How long a hook of the user's may take. */
+const HOOK_MS = 60_000;
+const EVENT_ID = /^([0-9a-z]{1,11})-(\d{1,12})$/;
+
+/** The host's class, as users' compilers are to see it: Cloudflare's types know an object by this mark. */
+const Base = DurableObject as unknown as new <Env>(ctx: WatcherContext, env: Env) => { readonly __DURABLE_OBJECT_BRAND: never };
+
+/**
+ * Watches one video to its end, whatever happens to the process it runs in. Export it (or a class that extends it)
+ * from the Worker, bind it as a Durable Object with SQLite storage, and give `createVideoWatch` the binding.
+ */
+export class VideoWatcher<Env = unknown> extends Base<Env> {
+  protected declare readonly ctx: WatcherContext;
+  protected declare readonly env: Env;
+  readonly #host: Context;
+  #watch: Watch | undefined;
+  #snapshot: string | undefined;
+  /** A step is being taken, request and all. */
+  #polling = false;
+  /** Steps are taken one after the other; the request is part of the step. */
+  #lane: Promise<void> = Promise.resolve();
+  /** Those who wait for the first answer. */
+  readonly #waiting = new Set<() => void>();
+
+  constructor(ctx: WatcherContext, env: Env) {
+    super(ctx, env);
+    const host = ctx as unknown as Context;
+    this.#host = host;
+    host.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+    void host.blockConcurrencyWhile(async () => {
+      const kept = await host.storage.get(["watch", "snapshot"]);
+      this.#watch = kept.get("watch") as Watch | undefined;
+      this.#snapshot = decoded(kept.get("snapshot"));
+    });
+  }
+
+  /** Override it to choose the settings; by default the key is `env.IACREA_API_KEY`, the address `env.IACREA_BASE_URL`. */
+  settings(): WatcherSettings | Promise<WatcherSettings> {
+    const { IACREA_API_KEY, IACREA_BASE_URL } = this.env as { IACREA_API_KEY: string; IACREA_BASE_URL?: string };
+    return { apiKey: IACREA_API_KEY, baseUrl: IACREA_BASE_URL };
+  }
+
+  /**
+   * Called when the video is finished, until it resolves: after failures again and again for three days, with pauses
+   * of up to an hour, and after a crash once more. By default it tells the queue and the callback of the settings.
+   */
+  async onDone(video: WatchedVideo, delivery: WatchDelivery): Promise<void> {
+    await this.#tell({ ...delivery, type: "done", video });
+  }
+
+  /** Called when the watch ended without a video; in all else like {@link onDone}. */
+  async onFailed(error: VideoError, delivery: WatchDelivery): Promise<void> {
+    const { last } = error;
+    await this.#tell({ ...delivery, type: "failed", error: failureOf(error), ...(last ? { last: withoutRaw(last) } : {}) });
+  }
+
+  /** For `createVideoWatch` alone. */
+  async fetch(request: Request): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    const id = searchParams.get("id") ?? "";
+    const video: Video = { id, kind: searchParams.get("kind") === "auto" ? "auto" : "video" };
+    try {
+      switch (pathname) {
+        case "/watch":
+          await this.#begin(video);
+          return json(202, { id, watching: true });
+        case "/status":
+          return await this.#status(video);
+        case "/update":
+          return await this.#update();
+        case "/events":
+          return await this.#events(video, searchParams.get("after"), searchParams.get("stream") !== null);
+        case "/hint":
+          await this.#hint();
+          return json(202, {});
+        default:
+          return json(404, { error: "there is nothing at this path" });
+      }
+    } catch (error) {
+      log("the watcher failed", error);
+      return json(500, { error: error instanceof VideoError ? "the watcher's settings cannot work" : "the watcher failed" });
+    }
+  }
+
+  /** For the host alone. */
+  alarm(): Promise<void> {
+    this.#lane = this.#lane.then(() => this.#act());
+    return this.#lane;
+  }
+
+  /** For the host alone. Viewers have nothing to say. */
+  webSocketMessage(): void {}
+
+  /** For the host alone. */
+  webSocketClose(socket: object, code: number): void {
+    // Older hosts leave it to us to answer; codes of their own cannot be sent back.
+    attempt(() => (socket as WorkerSocket).close(code === 1_000 || code >= 3_000 ? code : 1_000, ""));
+  }
+
+  /** For the host alone. */
+  webSocketError(): void {}
+
+  /** Begins to watch, unless that was done before. */
+  async #begin({ id, kind }: Video): Promise<void> {
+    if (this.#watch) return;
+    const { poll } = await this.#settings();
+    // What cannot work is refused before anything is kept.
+    await start(id, Date.now(), poll);
+    if (this.#watch) return;
+    const nowMs = Date.now();
+    this.#watch = { id, kind, startedMs: nowMs, seq: 0, heard: false, retrying: false };
+    const { storage } = this.#host;
+    await Promise.all([storage.put({ watch: this.#watch }), storage.setAlarm(nowMs)]);
+  }
+
+  /** What there is to do when the alarm comes. */
+  async #act(): Promise<void> {
+    const watch = this.#watch;
+    if (!watch) return;
+    try {
+      this.#polling = !watch.end;
+      if (!watch.end) await this.#poll(watch);
+      else if (watch.delivery) await this.#deliver(watch, watch.end, watch.delivery);
+      else await this.#forget();
+    } catch (error) {
+      log(`the watch of ${watch.kind}/${watch.id} is held up`, error);
+      // The host would give up an alarm that throws again and again.
+      await this.#host.storage.setAlarm(Date.now() + TROUBLE_MS);
+    } finally {
+      this.#polling = false;
+    }
+  }
+
+  /** Steps until the machine wants to sleep, or has come to the end. */
+  async #poll(watch: Watch): Promise<void> {
+    const settings = await this.#settings();
+    let from = await this.#woken(watch, settings.poll);
+    let entry = this.#entry(watch, from, settings);
+    while (from.command.type === "fetch") {
+      const { giveUpAtMs } = from.command;
+      await this.#write(entry);
+      // A request that the disk does not know of would be sent again at once after a crash.
+      await this.#host.storage.sync();
+      const event = await this.#ask(entry.watch, settings, giveUpAtMs);
+      const nowMs = Date.now();
+      const asked = entry;
+      from = await step(asked.snapshot, event, nowMs);
+      entry = this.#entry(asked.watch, from, settings, event);
+      if (event.type === "response" && isTooLong(entry)) {
+        // There is no room for what it says; to the machine it is as any answer over the limit.
+        from = await step(asked.snapshot, { ...event, body: "" }, nowMs);
+        entry = this.#entry(asked.watch, from, settings);
+      }
+    }
+    await this.#write(entry);
+  }
+
+  /** The step for which the alarm came. */
+  async #woken({ id }: Watch, poll: MachineOptions): Promise<Step> {
+    const nowMs = Date.now();
+    if (this.#snapshot === undefined) return start(id, nowMs, poll);
+    try {
+      return await step(this.#snapshot, { type: "wake" }, nowMs);
+    } catch (error) {
+      if (!(error instanceof VideoError) || error.code !== "invalid_argument") throw error;
+      // Of another version of the machine, before a deployment: the job is paid for, so it is watched anew.
+      return start(id, nowMs, poll);
+    }
+  }
+
+  /** One request, and what came of it. */
+  async #ask({ id, kind }: Video, settings: Settings, giveUpAtMs: number | undefined): Promise<PollEvent> {
+    const { apiKey, endpoints, fetch, limits } = settings;
+    const leftMs = giveUpAtMs === undefined ? Infinity : Math.max(giveUpAtMs - Date.now(), 0);
+    const url = endpoints[kind] + encodeURIComponent(id);
+    const said = await exchange(url, apiKey, fetch, { ...limits, timeMs: Math.min(limits.timeMs, leftMs) });
+    if (said === "late" || said === "lost") return { type: "network_error" };
+    const { status, redirects, headers, bytes } = said;
+    // What is no HTTP at all is no answer.
+    if (!redirects && !(Number.isInteger(status) && status >= 200 && status <= 599)) return { type: "network_error" };
+    const retryAfter = headers.get("retry-after");
+    return {
+      type: "response",
+      httpStatus: redirects && !(status >= 300 && status < 400) ? 0 : status,
+      retryAfter: retryAfter === null || holdsKey(retryAfter, apiKey) ? null : retryAfter,
+      body: withoutKey(new TextDecoder().decode(bytes ?? new Uint8Array()), apiKey),
+    };
+  }
+
+  /** What a step comes to in writing. */
+  #entry(before: Watch, { snapshot, command }: Step, settings: Settings, event?: PollEvent): Entry {
+    const nowMs = Date.now();
+    let watch = before;
+    const told = command.type === "failed" ? undefined : command.update;
+    if (told) watch = { ...watch, heard: true, retrying: told.retrying !== undefined };
+    const change = changeOf(command);
+    if (change) watch = { ...watch, seq: watch.seq + 1 };
+    let alarmMs = nowMs;
+    if (command.type === "fetch") alarmMs += settings.minIntervalMs + LEASE_SLACK_MS;
+    else if (command.type === "sleep") alarmMs = Math.min(command.untilMs, nowMs + LONGEST_ALARM_MS);
+    else watch = { ...watch, end: endOf(command), delivery: { attempts: 0, untilMs: nowMs + DELIVERY_MS } };
+
+    const text = change && JSON.stringify({ id: eventId(watch, watch.seq), ...change });
+    const isStatus = command.type === "failed" ? command.error.code === "video_failed" : watch.heard && !watch.retrying;
+    const values: Record<string, unknown> = { watch, snapshot: encoded(snapshot) };
+    if (event?.type === "response" && isStatus) values.body = encoded(event.body);
+    if (text !== undefined) values[eventKey(watch.seq)] = encoded(text);
+    return { watch, snapshot, values, change: text, alarmMs };
+  }
+
+  /** Writes a step down and tells of it, in this order: the host holds back what is sent until the rest is safe. */
+  async #write({ watch, snapshot, values, change, alarmMs }: Entry): Promise<void> {
+    const { storage } = this.#host;
+    this.#watch = watch;
+    this.#snapshot = snapshot;
+    // In one breath, so that the host makes one transaction of it.
+    const writes: Promise<unknown>[] = [storage.put(values), storage.setAlarm(alarmMs)];
+    if (change !== undefined) {
+      if (watch.seq > KEPT_CHANGES) writes.push(storage.delete(eventKey(watch.seq - KEPT_CHANGES)));
+      for (const socket of this.#host.getWebSockets()) {
+        // Who is further behind is being told of what comes before, and will get here.
+        if (sentTo(socket) === watch.seq - 1) attempt(() => this.#send(socket, change, watch.seq));
+      }
+    }
+    if (hasAnswer(watch)) for (const go of this.#waiting) go();
+    await Promise.all(writes);
+  }
+
+  /** One change for one viewer; after the last there is nothing more to say. */
+  #send(socket: WorkerSocket, change: string, seq: number): void {
+    socket.send(change);
+    socket.serializeAttachment({ sent: seq });
+    if (this.#watch?.end && this.#watch.seq === seq) socket.close(1_000, "the watch is over");
+  }
+
+  /** One try to tell of the end. */
+  async #deliver(watch: Watch, end: NonNullable<Watch["end"]>, { attempts, untilMs }: NonNullable<Watch["delivery"]>): Promise<void> {
+    const { storage } = this.#host;
+    const { retentionMs } = await this.#settings();
+    const { delivery: _, ...over } = watch;
+    const retire = () => {
+      this.#watch = over;
+      return Promise.all([storage.put({ watch: over }), storage.setAlarm(Date.now() + retentionMs)]);
+    };
+    if (Date.now() >= untilMs) {
+      log(`the end of ${watch.kind}/${watch.id} could not be delivered`, `after ${attempts} attempts`);
+      await retire();
+      return;
+    }
+    const backoffMs = Math.min(1_000 * 2 ** attempts, LONGEST_BACKOFF_MS);
+    const counted = { ...watch, delivery: { attempts: attempts + 1, untilMs } };
+    this.#watch = counted;
+    await Promise.all([storage.put({ watch: counted }), storage.setAlarm(Date.now() + backoffMs)]);
+    const key = eventKey(watch.seq);
+    const change = JSON.parse(decoded((await storage.get([key])).get(key)) ?? "null") as Change;
+    const delivery: WatchDelivery = { deliveryId: `${watch.kind}/${watch.id}/${eventId(watch, watch.seq)}`, id: watch.id, kind: watch.kind };
+    try {
+      await withinMs(HOOK_MS, async () => {
+        if (change.type === "done") return this.onDone(change.update, delivery);
+        if (end.type === "done") throw new Error("the end of the watch is not the last change");
+        const last = change.type === "failed" && change.update ? ({ ...change.update, raw: undefined } as VideoUpdate) : undefined;
+        return this.onFailed(new VideoError(end.error, { last, resumeToken: end.resumeToken }), delivery);
+      });
+    } catch (error) {
+      log(`the end of ${watch.kind}/${watch.id} is not delivered yet`, error);
+      await storage.setAlarm(Date.now() + backoffMs);
+      return;
+    }
+    await retire();
+  }
+
+  /** As if it had never been. */
+  async #forget(): Promise<void> {
+    const { storage } = this.#host;
+    this.#watch = undefined;
+    this.#snapshot = undefined;
+    for (const socket of this.#host.getWebSockets()) attempt(() => socket.close(1_000, "the watch is over"));
+    await Promise.all([storage.deleteAlarm(), storage.deleteAll()]);
+  }
+
+  /** Somebody says that there is news. Anybody may say so, so it counts once in a while only. */
+  async #hint(): Promise<void> {
+    const watch = this.#watch;
+    const nowMs = Date.now();
+    if (!watch || watch.end || this.#polling || nowMs - (watch.hintedAtMs ?? 0) < HINT_EVERY_MS) return;
+    // Before the first question there is nothing to hasten.
+    if (this.#snapshot === undefined) return;
+    this.#watch = { ...watch, hintedAtMs: nowMs };
+    const { storage } = this.#host;
+    await Promise.all([storage.put({ watch: this.#watch }), storage.setAlarm(nowMs)]);
+  }
+
+  /** The last body, as the API would say it. */
+  async #status(video: Video): Promise<Response> {
+    await this.#begin(video);
+    await this.#firstAnswer();
+    const watch = this.#watch;
+    if (!watch || !hasAnswer(watch)) return json(503, { error: "the video API has not answered yet" }, { "retry-after": "1" });
+    if (watch.end?.type === "failed" && watch.end.error.code !== "video_failed") {
+      const { code, message } = watch.end.error;
+      return json(code === "not_found" ? 404 : 502, { error: message, code });
+    }
+    const body = (await this.#host.storage.get(["body"])).get("body") as Uint8Array<ArrayBuffer>;
+    return new Response(body, { headers: { "content-type": "application/json" } });
+  }
+
+  async #firstAnswer(): Promise<void> {
+    if (!this.#watch || hasAnswer(this.#watch)) return;
+    await new Promise<void>((resolve) => {
+      const go = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(go);
+        resolve();
+      };
+      const timer = setTimeout(go, FIRST_ANSWER_MS);
+      this.#waiting.add(go);
+    });
+  }
+
+  /** The latest change. */
+  async #update(): Promise<Response> {
+    const watch = this.#watch;
+    if (!watch) return json(404, { error: "this video is not watched" });
+    const id = eventId(watch, watch.seq);
+    if (watch.seq === 0) return json(200, { id });
+    const key = eventKey(watch.seq);
+    const { type, ...rest } = JSON.parse(decoded((await this.#host.storage.get([key])).get(key)) ?? "{}") as Change;
+    if (type === "failed") {
+      const { error, update } = rest as Extract<Change, { type: "failed" }>;
+      return json(200, { id, update, ended: { type, error } });
+    }
+    return json(200, { ...rest, ...(type === "done" ? { ended: { type } } : {}) });
+  }
+
+  /** A WebSocket with the latest change, or with all that came after one, and with all that follow. */
+  async #events(video: Video, after: string | null, isStream: boolean): Promise<Response> {
+    const named = after === null ? undefined : EVENT_ID.exec(after);
+    if (named === null) return json(400, { error: "the last event id is none" });
+    if (!named) await this.#begin(video);
+    const watch = this.#watch;
+    if (!watch) return json(404, { error: "this video is not watched" });
+    let sent = Math.max(watch.seq - 1, 0);
+    if (named) {
+      sent = Number(named[2]);
+      if (named[1] !== watch.startedMs.toString(36) || sent > watch.seq) {
+        return json(400, { error: "the last event id is of another watch" });
+      }
+    }
+    const isOver = watch.end !== undefined && sent === watch.seq;
+    // What a stream understands as: do not come again.
+    if (isOver && isStream) return new Response(null, { status: 204 });
+    const { 0: far, 1: near } = new WebSocketPair();
+    try {
+      this.#host.acceptWebSocket(near);
+    } catch {
+      return json(503, { error: "too many watch this video" }, { "retry-after": "10" });
+    }
+    near.serializeAttachment({ sent });
+    if (isOver) near.close(1_000, "the watch is over");
+    else await this.#catchUp(near, sent);
+    return new Response(null, { status: 101, webSocket: far } as ResponseInit);
+  }
+
+  /** Tells a viewer of all that is kept after `sent`; then it is told of the rest as it happens. */
+  async #catchUp(socket: WorkerSocket, sent: number): Promise<void> {
+    let at = sent;
+    for (;;) {
+      const seq = this.#watch?.seq ?? 0;
+      if (at >= seq) return;
+      const changes = await this.#host.storage.list({ start: eventKey(at + 1), end: eventKey(seq + 1), limit: 50 });
+      if (changes.size === 0) return;
+      for (const [key, change] of changes) {
+        at = Number(key.slice(EVENT.length));
+        const seqNow = at;
+        if (!attempt(() => this.#send(socket, decoded(change) ?? "", seqNow))) return;
+      }
+    }
+  }
+
+  /** Sends what happened to those that the settings name. */
+  async #tell(message: WatchMessage): Promise<void> {
+    const { queue, callbackUrl } = await this.#settings();
+    if (queue) await queue.send(message);
+    if (!callbackUrl) return;
+    const response = await globalThis.fetch(callbackUrl, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(message),
+      redirect: "manual",
+      signal: AbortSignal.timeout(TIME_LIMIT_MS),
+    });
+    await response.body?.cancel();
+    if (!response.ok) throw new Error(`the callback answered ${response.status}`);
+  }
+
+  /** The settings of now, if they can work. Nothing that a hook throws or gives is passed on with the key in it. */
+  async #settings(): Promise<Settings> {
+    const given = await this.settings();
+    return readable(() => checked(given));
+  }
+}
+
+type Settings = ReturnType<typeof checked>;
+
+function checked(given: WatcherSettings) {
+  if (typeof given !== "object" || given === null) throw invalidArgument("settings must be an object");
+  const { baseUrl, poll, requestTimeoutMs = TIME_LIMIT_MS, maxResponseBytes = SIZE_LIMIT, retentionMs = DAY_MS, queue, callbackUrl, fetch } = given;
+  const apiKey = keyFrom(given.apiKey);
+  if (apiKey === undefined || apiKey.length < SHORTEST) {
+    throw invalidArgument(`apiKey must be a text that a header can hold, of at least ${SHORTEST} characters`);
+  }
+  // A timer of more would come at once.
+  if (!(requestTimeoutMs > 0 && requestTimeoutMs <= 2 ** 31 - 1)) throw invalidArgument("requestTimeoutMs must be a number above 0");
+  if (!(maxResponseBytes > 0 && maxResponseBytes <= SIZE_LIMIT)) {
+    throw invalidArgument(`maxResponseBytes must be a number above 0, and at most ${SIZE_LIMIT}`);
+  }
+  if (!(retentionMs >= 0 && retentionMs < Infinity)) throw invalidArgument("retentionMs must be a number, 0 or more");
+  if (fetch !== undefined && typeof fetch !== "function") throw invalidArgument("fetch must be a function");
+  if (queue !== undefined && typeof queue?.send !== "function") throw invalidArgument("queue must have a function send");
+  const callback = callbackUrl === undefined ? undefined : addressOf(callbackUrl);
+  const base = checkedBase(baseUrl, { withKey: true });
+  const bounds = { ...PATIENCE, ...poll };
+  return {
+    apiKey,
+    endpoints: { video: endpointOf(base, "video"), auto: endpointOf(base, "auto") },
+    poll: bounds,
+    minIntervalMs: bounds.minIntervalMs ?? MIN_INTERVAL_MS,
+    limits: { timeMs: requestTimeoutMs, bytes: maxResponseBytes },
+    retentionMs,
+    queue,
+    callbackUrl: callback,
+    fetch,
+  };
+}
+
+function addressOf(url: string | URL): string {
+  let address: URL | undefined;
+  try {
+    address = new URL(url);
+  } catch {
+    // As one of another scheme.
+  }
+  if (address?.protocol !== "https:" && address?.protocol !== "http:") throw invalidArgument("callbackUrl must be http or https");
+  return address.href;
+}
+
+/** There is something to say about the video. */
+function hasAnswer({ heard, end }: Watch): boolean {
+  return heard || end !== undefined;
+}
+
+/** What viewers are told of a command, if anything. */
+function changeOf(command: PollCommand): Change | undefined {
+  if (command.type === "done") return { type: "done", update: withoutRaw(command.update) };
+  if (command.type === "failed") {
+    const { last } = command.error;
+    return { type: "failed", error: failureOf(command.error), ...(last ? { update: withoutRaw(last) } : {}) };
+  }
+  return command.update && { type: "update", update: withoutRaw(command.update) };
+}
+
+function endOf(command: Extract<PollCommand, { type: "done" | "failed" }>): NonNullable<Watch["end"]> {
+  if (command.type === "done") return { type: "done" };
+  const { resumeToken } = command.error;
+  return { type: "failed", error: failureOf(command.error), ...(resumeToken === undefined ? {} : { resumeToken }) };
+}
+
+function failureOf({ code, message, retryable, httpStatus, detail }: VideoError): WatchFailure {
+  return { code, message, retryable, ...(httpStatus === undefined ? {} : { httpStatus }), ...(detail === undefined ? {} : { detail }) };
+}
+
+function withoutRaw<T extends VideoUpdate>({ raw: _, ...rest }: T): WithoutRaw<T> {
+  return rest as unknown as WithoutRaw<T>;
+}
+
+const EVENT = "event:";
+
+/** In the order of the changes. */
+function eventKey(seq: number): string {
+  return EVENT + String(seq).padStart(12, "0");
+}
+
+/** As viewers name a change: a watch that begins anew has other names. */
+function eventId({ startedMs }: Watch, seq: number): string {
+  return `${startedMs.toString(36)}-${seq}`;
+}
+
+function sentTo(socket: WorkerSocket): unknown {
+  return (socket.deserializeAttachment() as { readonly sent: number } | null)?.sent;
+}
+
+function isTooLong({ values }: Entry): boolean {
+  return Object.values(values).some((value) => value instanceof Uint8Array && value.length > LONGEST_VALUE);
+}
+
+/** Bytes are stored as they are; a text with one letter from abroad would take twice the room. */
+function encoded(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+function decoded(bytes: unknown): string | undefined {
+  return bytes instanceof Uint8Array ? new TextDecoder().decode(bytes) : undefined;
+}
+
+function json(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json", ...headers } });
+}
+
+/** Whether `act` went through; a socket may be gone at any time. */
+function attempt(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What `act` comes to, unless it takes too long. */
+async function withinMs<T>(ms: number, act: () => Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took more than ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([act(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
