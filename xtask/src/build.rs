@@ -50,7 +50,7 @@ const SIMULATOR: Module = Module {
     file: "simulator.wasm",
 };
 /// The entries as ES modules, one for each condition that needs its own.
-const ENTRIES: [&str; 12] = [
+const ENTRIES: [&str; 13] = [
     "index",
     "index.workerd",
     "index.edge-light",
@@ -60,16 +60,18 @@ const ENTRIES: [&str; 12] = [
     "slim",
     "edge",
     "edge.workerd",
+    "cloudflare",
     "simulator",
     "simulator.workerd",
     "simulator.edge-light",
 ];
 /// The declarations that users' compilers read; those of all other modules stay here.
-const DECLARATIONS: [&str; 13] = [
+const DECLARATIONS: [&str; 16] = [
     "index",
     "machine",
     "slim",
     "edge",
+    "cloudflare",
     "simulator",
     "client",
     "dispose",
@@ -78,6 +80,8 @@ const DECLARATIONS: [&str; 13] = [
     "simulate",
     "types",
     "wasm",
+    "watch-routes",
+    "watcher",
     "webhook",
 ];
 
@@ -362,7 +366,16 @@ fn common_js_modules() -> Result<Vec<String>> {
     let elsewhere = |name: &str| {
         name.ends_with(".workerd")
             || name.ends_with(".edge-light")
-            || ["inlined", "text.node", "types", "wasm"].contains(&name)
+            || [
+                "inlined",
+                "text.node",
+                "types",
+                "wasm",
+                "cloudflare",
+                "watch-routes",
+                "watcher",
+            ]
+            .contains(&name)
     };
     let mut modules: Vec<_> = names
         .iter()

@@ -38,6 +38,7 @@ console.log(
     row("iacrea-video.wasm", readFileSync(join(folder, "dist/iacrea-video.wasm"))),
     await entry("iacrea-video/machine", "machine"),
     await entry("iacrea-video/edge", "edge"),
+    await entry("iacrea-video/cloudflare", "cloudflare"),
     await entry("iacrea-video/simulator", "simulator"),
   ]),
 );
