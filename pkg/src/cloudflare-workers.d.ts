@@ -7,6 +7,7 @@ declare module "cloudflare:workers" {
   /** Runtimes before August 2025 lack it. */
   export const waitUntil: ((work: Promise<unknown>) => void) | undefined;
   export const DurableObject: new (ctx: unknown, env: unknown) => object;
+  export const WorkflowEntrypoint: new (ctx: unknown, env: unknown) => object;
 }
 
 /** One end of a WebSocket, as Workers have it. */

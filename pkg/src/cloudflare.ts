@@ -1,6 +1,6 @@
 /**
  * The entry "iacrea-video/cloudflare": videos watched by Durable Objects, each to its end, with nobody there or
- * hundreds. For Workers alone; the machine inside is that of "iacrea-video/machine".
+ * hundreds; or waited for by Workflows. For Workers alone; the machine inside is that of "iacrea-video/machine".
  */
 
 export { VideoError } from "./error.js";
@@ -17,3 +17,5 @@ export type {
   WatchFailure,
   WatchMessage,
 } from "./watcher.js";
+export { VideoWorkflow } from "./workflow.js";
+export type { VideoWorkflowEvent, VideoWorkflowParams, VideoWorkflowStep } from "./workflow.js";

@@ -277,15 +277,15 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
       await this.#write(entry);
       // A request that the disk does not know of would be sent again at once after a crash.
       await this.#host.storage.sync();
-      const event = await this.#ask(entry.watch, settings, giveUpAtMs);
+      const event = await asked(entry.watch, settings, giveUpAtMs);
       const nowMs = Date.now();
-      const asked = entry;
-      from = await step(asked.snapshot, event, nowMs);
-      entry = this.#entry(asked.watch, from, settings, event);
+      const sent = entry;
+      from = await step(sent.snapshot, event, nowMs);
+      entry = this.#entry(sent.watch, from, settings, event);
       if (event.type === "response" && isTooLong(entry)) {
         // There is no room for what it says; to the machine it is as any answer over the limit.
-        from = await step(asked.snapshot, { ...event, body: "" }, nowMs);
-        entry = this.#entry(asked.watch, from, settings);
+        from = await step(sent.snapshot, { ...event, body: "" }, nowMs);
+        entry = this.#entry(sent.watch, from, settings);
       }
     }
     await this.#write(entry);
@@ -302,25 +302,6 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
       // Of another version of the machine, before a deployment: the job is paid for, so it is watched anew.
       return start(id, nowMs, poll);
     }
-  }
-
-  /** One request, and what came of it. */
-  async #ask({ id, kind }: Video, settings: Settings, giveUpAtMs: number | undefined): Promise<PollEvent> {
-    const { apiKey, endpoints, fetch, limits } = settings;
-    const leftMs = giveUpAtMs === undefined ? Infinity : Math.max(giveUpAtMs - Date.now(), 0);
-    const url = endpoints[kind] + encodeURIComponent(id);
-    const said = await exchange(url, apiKey, fetch, { ...limits, timeMs: Math.min(limits.timeMs, leftMs) });
-    if (said === "late" || said === "lost") return { type: "network_error" };
-    const { status, redirects, headers, bytes } = said;
-    // What is no HTTP at all is no answer.
-    if (!redirects && !(Number.isInteger(status) && status >= 200 && status <= 599)) return { type: "network_error" };
-    const retryAfter = headers.get("retry-after");
-    return {
-      type: "response",
-      httpStatus: redirects && !(status >= 300 && status < 400) ? 0 : status,
-      retryAfter: retryAfter === null || holdsKey(retryAfter, apiKey) ? null : retryAfter,
-      body: withoutKey(new TextDecoder().decode(bytes ?? new Uint8Array()), apiKey),
-    };
   }
 
   /** What a step comes to in writing. */
@@ -532,13 +513,15 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   /** The settings of now, if they can work. Nothing that a hook throws or gives is passed on with the key in it. */
   async #settings(): Promise<Settings> {
     const given = await this.settings();
-    return readable(() => checked(given));
+    return readable(() => checkedSettings(given));
   }
 }
 
-type Settings = ReturnType<typeof checked>;
+/** @internal */
+export type Settings = ReturnType<typeof checkedSettings>;
 
-function checked(given: WatcherSettings) {
+/** @internal */
+export function checkedSettings(given: WatcherSettings) {
   if (typeof given !== "object" || given === null) throw invalidArgument("settings must be an object");
   const { baseUrl, poll, requestTimeoutMs = TIME_LIMIT_MS, maxResponseBytes = SIZE_LIMIT, retentionMs = DAY_MS, queue, callbackUrl, fetch } = given;
   const apiKey = keyFrom(given.apiKey);
@@ -566,6 +549,25 @@ function checked(given: WatcherSettings) {
     queue,
     callbackUrl: callback,
     fetch,
+  };
+}
+
+/** One request, and what came of it. @internal */
+export async function asked({ id, kind }: Video, settings: Settings, giveUpAtMs: number | undefined): Promise<PollEvent> {
+  const { apiKey, endpoints, fetch, limits } = settings;
+  const leftMs = giveUpAtMs === undefined ? Infinity : Math.max(giveUpAtMs - Date.now(), 0);
+  const url = endpoints[kind] + encodeURIComponent(id);
+  const said = await exchange(url, apiKey, fetch, { ...limits, timeMs: Math.min(limits.timeMs, leftMs) });
+  if (said === "late" || said === "lost") return { type: "network_error" };
+  const { status, redirects, headers, bytes } = said;
+  // What is no HTTP at all is no answer.
+  if (!redirects && !(Number.isInteger(status) && status >= 200 && status <= 599)) return { type: "network_error" };
+  const retryAfter = headers.get("retry-after");
+  return {
+    type: "response",
+    httpStatus: redirects && !(status >= 300 && status < 400) ? 0 : status,
+    retryAfter: retryAfter === null || holdsKey(retryAfter, apiKey) ? null : retryAfter,
+    body: withoutKey(new TextDecoder().decode(bytes ?? new Uint8Array()), apiKey),
   };
 }
 
@@ -601,11 +603,13 @@ function endOf(command: Extract<PollCommand, { type: "done" | "failed" }>): NonN
   return { type: "failed", error: failureOf(command.error), ...(resumeToken === undefined ? {} : { resumeToken }) };
 }
 
-function failureOf({ code, message, retryable, httpStatus, detail }: VideoError): WatchFailure {
+/** @internal */
+export function failureOf({ code, message, retryable, httpStatus, detail }: VideoError): WatchFailure {
   return { code, message, retryable, ...(httpStatus === undefined ? {} : { httpStatus }), ...(detail === undefined ? {} : { detail }) };
 }
 
-function withoutRaw<T extends VideoUpdate>({ raw: _, ...rest }: T): WithoutRaw<T> {
+/** @internal */
+export function withoutRaw<T extends VideoUpdate>({ raw: _, ...rest }: T): WithoutRaw<T> {
   return rest as unknown as WithoutRaw<T>;
 }
 

@@ -221,6 +221,7 @@ export const consumers = [
         run: program("node", "ask.mjs", "dist/worker.js"),
       },
       { name: "workerd through Miniflare, not bundled", family: "workerd", quick: true, run: program("node", "--conditions=workerd", "ask.mjs") },
+      { name: "workerd, a Workflow", family: "workerd", quick: true, run: program("node", "--conditions=workerd", "workflow.mjs") },
       {
         name: "workerd, slim with a static import",
         family: "workerd",

@@ -66,7 +66,7 @@ const ENTRIES: [&str; 13] = [
     "simulator.edge-light",
 ];
 /// The declarations that users' compilers read; those of all other modules stay here.
-const DECLARATIONS: [&str; 16] = [
+const DECLARATIONS: [&str; 17] = [
     "index",
     "machine",
     "slim",
@@ -83,6 +83,7 @@ const DECLARATIONS: [&str; 16] = [
     "watch-routes",
     "watcher",
     "webhook",
+    "workflow",
 ];
 
 /// What rustc's wasm32-unknown-unknown assumes of every engine; wasm-opt must assume no more.
@@ -374,6 +375,7 @@ fn common_js_modules() -> Result<Vec<String>> {
                 "cloudflare",
                 "watch-routes",
                 "watcher",
+                "workflow",
             ]
             .contains(&name)
     };

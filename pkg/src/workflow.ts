@@ -1,0 +1,142 @@
+/**
+ * One video watched by a Cloudflare Workflow, for those whose jobs are workflows anyway: each request is a step, each
+ * pause a sleep that costs nothing. As in the watcher, the machine decides; a step keeps what it said and no more.
+ */
+
+import { WorkflowEntrypoint } from "cloudflare:workers";
+import { invalidArgument, readable, VideoError } from "./error.js";
+import { start, step } from "./machine.workerd.js";
+import type { Video } from "./route.js";
+import type { Step } from "./types.js";
+import { asked, checkedSettings, failureOf, withoutRaw, type WatchedUpdate, type WatchedVideo, type WatcherSettings, type WatchFailure } from "./watcher.js";
+
+/** What a `VideoWorkflow` is created with. */
+export interface VideoWorkflowParams {
+  readonly id: string;
+  /** Default "video". */
+  readonly kind?: "video" | "auto";
+}
+
+/** What a run is given; Cloudflare's `WorkflowEvent` is one. */
+export interface VideoWorkflowEvent {
+  readonly payload: Readonly<VideoWorkflowParams>;
+}
+
+/** What a run works with; Cloudflare's `WorkflowStep` is one. */
+export interface VideoWorkflowStep {
+  do(name: string, act: () => Promise<any>): Promise<any>;
+  sleep(name: string, ms: number): Promise<void>;
+  waitForEvent(name: string, options: { type: string; timeout: number }): Promise<unknown>;
+}
+
+/** What a step keeps: where the poll stands, what comes next, and when that was known. */
+type Kept = { readonly snapshot: string; readonly nowMs: number } & (
+  | { readonly type: "fetch"; readonly giveUpAtMs?: number }
+  | { readonly type: "sleep"; readonly untilMs: number; readonly update?: WatchedUpdate }
+  | { readonly type: "done"; readonly update: WatchedVideo }
+  | { readonly type: "failed"; readonly error: WatchFailure; readonly resumeToken?: string }
+);
+
+/** Hints come from anywhere, so one counts only so often. */
+const HINT_EVERY_MS = 60_000;
+/** What a webhook's receiver sends to the instance: `instance.sendEvent({ type: "video-hint", payload: {} })`. */
+const HINT = "video-hint";
+
+/** The host's class, as users' compilers are to see it: Cloudflare's types know a workflow by this mark. */
+const Base = WorkflowEntrypoint as unknown as new <Env>(ctx: object, env: Env) => { readonly __WORKFLOW_ENTRYPOINT_BRAND: never };
+
+/**
+ * Waits for one video as a Workflow: `env.WAIT.create({ params: { id } })`. An event of the type "video-hint" hastens
+ * it. To do more with the video, extend it: `const video = await super.run(event, step)` and steps of your own after it.
+ */
+export class VideoWorkflow<Env = unknown> extends Base<Env> {
+  protected declare readonly ctx: object;
+  protected declare readonly env: Env;
+
+  /** Override it to choose the settings; by default the key is `env.IACREA_API_KEY`, the address `env.IACREA_BASE_URL`. */
+  settings(): WatcherSettings | Promise<WatcherSettings> {
+    const { IACREA_API_KEY, IACREA_BASE_URL } = this.env as { IACREA_API_KEY: string; IACREA_BASE_URL?: string };
+    return { apiKey: IACREA_API_KEY, baseUrl: IACREA_BASE_URL };
+  }
+
+  /**
+   * Returns the finished video; fails with a `VideoError`. A step that the host repeats after a crash asks the API
+   * once more, at once.
+   */
+  async run(event: VideoWorkflowEvent, steps: VideoWorkflowStep): Promise<WatchedVideo> {
+    const video = paramsOf(event);
+    let hintedAtMs = -Infinity;
+    let at: Kept = await steps.do("start", async () => {
+      const { poll } = await this.#settings();
+      const nowMs = Date.now();
+      return kept(await start(video.id, nowMs, poll), nowMs);
+    });
+    // Each name once, and the same in every run: what is decided here is read from what was kept.
+    for (let round = 1; ; round += 1) {
+      const before = at;
+      if (before.type === "done") return before.update;
+      if (before.type === "failed") throw new VideoError(before.error, { resumeToken: before.resumeToken });
+      if (before.type === "sleep") {
+        const pauseMs = Math.max(before.untilMs - before.nowMs, 1);
+        if (before.nowMs - hintedAtMs < HINT_EVERY_MS) await steps.sleep(`pause ${round}`, pauseMs);
+        else if (await hinted(steps, round, pauseMs)) hintedAtMs = before.nowMs;
+      }
+      at = await steps.do(`ask ${round}`, () => this.#ask(video, before));
+    }
+  }
+
+  /** From a pause, or the start, to the next pause or the end. */
+  async #ask(video: Video, before: Extract<Kept, { type: "fetch" | "sleep" }>): Promise<Kept> {
+    const settings = await this.#settings();
+    let { snapshot } = before;
+    let giveUpAtMs = before.type === "fetch" ? before.giveUpAtMs : undefined;
+    if (before.type === "sleep") {
+      const woken = await step(snapshot, { type: "wake" }, Date.now());
+      if (woken.command.type !== "fetch") return kept(woken, Date.now());
+      ({ snapshot } = woken);
+      ({ giveUpAtMs } = woken.command);
+    }
+    const event = await asked(video, settings, giveUpAtMs);
+    const nowMs = Date.now();
+    return kept(await step(snapshot, event, nowMs), nowMs);
+  }
+
+  async #settings() {
+    const given = await this.settings();
+    return readable(() => checkedSettings(given));
+  }
+}
+
+function paramsOf(event: VideoWorkflowEvent): Video {
+  const { id, kind = "video" } = event?.payload ?? {};
+  if (typeof id !== "string") throw invalidArgument("params must hold the id of a video");
+  if (kind !== "video" && kind !== "auto") throw invalidArgument('kind must be "video" or "auto"');
+  return { id, kind };
+}
+
+/** Whether somebody said that there is news, before the pause was over. */
+async function hinted(steps: VideoWorkflowStep, round: number, pauseMs: number): Promise<boolean> {
+  try {
+    await steps.waitForEvent(`pause ${round}`, { type: HINT, timeout: pauseMs });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Without bodies: a step may keep a megabyte at most. */
+function kept({ snapshot, command }: Step, nowMs: number): Kept {
+  const base = { snapshot, nowMs };
+  switch (command.type) {
+    case "fetch":
+      return { ...base, type: "fetch", ...(command.giveUpAtMs === undefined ? {} : { giveUpAtMs: command.giveUpAtMs }) };
+    case "sleep":
+      return { ...base, type: "sleep", untilMs: command.untilMs, ...(command.update ? { update: withoutRaw(command.update) } : {}) };
+    case "done":
+      return { ...base, type: "done", update: withoutRaw(command.update) };
+    case "failed": {
+      const { resumeToken } = command.error;
+      return { ...base, type: "failed", error: failureOf(command.error), ...(resumeToken === undefined ? {} : { resumeToken }) };
+    }
+  }
+}
