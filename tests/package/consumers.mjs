@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { cp, mkdir } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { resultOf } from "./chromium.mjs";
@@ -181,6 +181,18 @@ const nextServer = ["next", "start", "--hostname", "127.0.0.1", "--port", "0"];
 const nextDevServer = ["next", "dev", "--hostname", "127.0.0.1", "--port", "0"];
 const nextProxy = fileURLToPath(new URL("../../examples/proxy/next-route.js", import.meta.url));
 
+const watcher = fileURLToPath(new URL("../../examples/cloudflare-worker/", import.meta.url));
+const demoPage = fileURLToPath(new URL("../../www/index.html", import.meta.url));
+
+/** The Worker of the examples, with a page. @param {import("./tarball.mjs").Installed} installed */
+async function exampleOfWatcher({ dir }) {
+  for (const file of ["worker.js", "wrangler.jsonc"]) await cp(join(watcher, file), join(dir, file));
+  await mkdir(join(dir, "page"));
+  await cp(demoPage, join(dir, "page/index.html"));
+  const config = join(dir, "wrangler.jsonc");
+  await writeFile(config, (await readFile(config, "utf8")).replace("../../www/dist", "page"));
+}
+
 /** The route of the examples, at the place that they name. @param {import("./tarball.mjs").Installed} installed */
 async function prepareNext({ dir, place }) {
   if (existsSync(nextProxy)) {
@@ -206,6 +218,22 @@ export const consumers = [
         : []),
       { name: "Next 16 dev server, a client component", family: "dev server", run: served(nextDevServer, pageElsewhere) },
       { name: "Next 16 dev server, an edge route", family: "dev server", run: served(nextDevServer, route("/edge")) },
+    ],
+  },
+  {
+    name: "cloudflare-worker",
+    node: 22,
+    prepare: exampleOfWatcher,
+    ways: [
+      {
+        name: "the Worker of the examples that watches",
+        family: "workerd",
+        quick: true,
+        // It asks less often than who looks on.
+        shares: true,
+        build: ["wrangler", "deploy", "--dry-run", "--outdir", "dist"],
+        run: program("node", "serve.mjs"),
+      },
     ],
   },
   {

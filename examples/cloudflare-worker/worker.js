@@ -1,0 +1,33 @@
+// Watches videos in Durable Objects, and serves the demo page, which watches them through it. The key is a secret of
+// the Worker: `wrangler secret put IACREA_API_KEY`.
+
+import { createVideoWatch, VideoWatcher } from "iacrea-video/cloudflare";
+
+/** One object for each video, with nobody looking on or hundreds. */
+export class Watcher extends VideoWatcher {
+  settings() {
+    // Whoever is named here hears of the end, at least once; see README.md.
+    return { ...super.settings(), queue: this.env.FINISHED, callbackUrl: this.env.CALLBACK_URL };
+  }
+}
+
+const watch = createVideoWatch({
+  watcher: (env) => env.WATCHER,
+  // Say here who may see which video; as it stands, whoever knows its id.
+  authorize: () => true,
+});
+
+/** Tells the page that it can watch real videos. */
+const live = new HTMLRewriter().on("meta[name=demo-server]", {
+  element(meta) {
+    meta.setAttribute("content", "live");
+  },
+});
+
+export default {
+  async fetch(request, env, ctx) {
+    if (new URL(request.url).pathname.startsWith("/live/")) return watch(request, env, ctx);
+    const file = await env.ASSETS.fetch(request);
+    return file.headers.get("content-type")?.startsWith("text/html") ? live.transform(file) : file;
+  },
+};
