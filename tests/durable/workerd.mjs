@@ -1,0 +1,134 @@
+// @ts-check
+/**
+ * The real workerd with Durable Objects on a disk: it can be killed at any moment and started again on what it
+ * left there. Each start is a process of its own, and none outlives this one.
+ */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { dist } from "../edge/package.mjs";
+import { closure, NEWEST_DATE } from "../edge/workerd.mjs";
+
+export { NEWEST_DATE };
+
+/** @type {string} */
+const program = createRequire(import.meta.url)("workerd").default;
+const quoted = (/** @type {string} */ text) => JSON.stringify(text);
+
+/** A Worker, its storage, and all that its processes ever said. */
+export class Host {
+  /** @type {import("node:child_process").ChildProcess | undefined} */
+  #child;
+  #folder = mkdtempSync(join(tmpdir(), "iacrea-durable-"));
+  #end = () => {
+    this.#child?.kill("SIGKILL");
+    rmSync(this.#folder, { recursive: true, force: true });
+  };
+  /** Where it listens; another place after each start. */
+  origin = "";
+  log = "";
+
+  /**
+   * @param {import("./worker.mjs").Environment} environment
+   * @param {string} [compatibilityDate]
+   */
+  constructor(environment, compatibilityDate = NEWEST_DATE) {
+    const modules = {
+      "worker.mjs": fileURLToPath(new URL("worker.mjs", import.meta.url)),
+      ...closure(dist, "cloudflare.js"),
+      // The closure follows what is imported by name, and this is a module of another make.
+      "iacrea-video.wasm": join(dist, "iacrea-video.wasm"),
+    };
+    for (const [name, file] of Object.entries(modules)) {
+      mkdirSync(dirname(join(this.#folder, name)), { recursive: true });
+      copyFileSync(file, join(this.#folder, name));
+    }
+    mkdirSync(this.disk);
+    const kindOf = (/** @type {string} */ name) => (name.endsWith(".wasm") ? "wasm" : "esModule");
+    const list = Object.keys(modules).map((name) => `(name = ${quoted(name)}, ${kindOf(name)} = embed ${quoted(name)})`);
+    const bindings = Object.entries(environment).map(([name, text]) => `(name = ${quoted(name)}, text = ${quoted(String(text))})`);
+    writeFileSync(
+      join(this.#folder, "config.capnp"),
+      `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "worker", worker = .worker),
+    (name = "disk", disk = (path = ${quoted(this.disk)}, writable = true)),
+    (name = "internet", network = (allow = ["local"])),
+  ],
+  sockets = [(name = "worker", address = "127.0.0.1:0", http = (), service = "worker")],
+);
+const worker :Workerd.Worker = (
+  modules = [${list.join(", ")}],
+  compatibilityDate = ${quoted(compatibilityDate)},
+  durableObjectNamespaces = [(className = "Watcher", uniqueKey = "iacrea-video-watcher", enableSql = true)],
+  durableObjectStorage = (localDisk = "disk"),
+  bindings = [
+    (name = "WATCHER", durableObjectNamespace = "Watcher"),
+    ${bindings.join(",\n    ")}
+  ],
+);
+`,
+    );
+    process.once("exit", this.#end);
+  }
+
+  /** Where its storage is. */
+  get disk() {
+    return join(this.#folder, "disk");
+  }
+
+  /** All that is stored, byte for byte. */
+  stored() {
+    const files = readdirSync(this.disk, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    return files.map((file) => readFileSync(join(file.parentPath ?? file.path, file.name), "latin1")).join("\n");
+  }
+
+  async start() {
+    const child = spawn(program, ["serve", "config.capnp", "--control-fd=3", "--verbose"], {
+      cwd: this.#folder,
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+    });
+    this.#child = child;
+    const [, output, errors, control] = /** @type {import("node:stream").Readable[]} */ (/** @type {unknown} */ (child.stdio));
+    assert.ok(output && errors && control);
+    for (const stream of [output, errors]) stream.on("data", (data) => (this.log += data));
+    const listening = new Promise((resolve) => {
+      createInterface(control).on("line", (line) => {
+        const { event, port } = JSON.parse(line);
+        if (event === "listen") resolve(port);
+      });
+    });
+    const ended = once(child, "exit").then(([code]) => assert.fail(`workerd ended with ${code}: ${this.log}`));
+    this.origin = `http://127.0.0.1:${await Promise.race([listening, ended])}`;
+    ended.catch(() => {});
+    // The tests decide how long this process lives.
+    child.unref();
+    for (const stream of [output, errors, control]) /** @type {import("node:net").Socket} */ (stream).unref();
+    return this;
+  }
+
+  /** As a machine dies: nothing is written any more. */
+  async kill() {
+    const child = this.#child;
+    assert.ok(child);
+    const gone = once(child, "exit");
+    child.ref();
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  /** It is not needed any more. */
+  async end() {
+    await this.kill();
+    process.off("exit", this.#end);
+    this.#end();
+  }
+}
