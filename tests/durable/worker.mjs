@@ -22,7 +22,7 @@ const ALLOWED = "https://app.example";
 
 export class Watcher extends VideoWatcher {
   settings() {
-    const { KEY, UPSTREAM, POLL, CALLBACK, RETENTION_MS, REQUEST_TIMEOUT_MS } = /** @type {Environment} */ (this.env);
+    const { KEY, UPSTREAM, POLL, CALLBACK, RETENTION_MS, REQUEST_TIMEOUT_MS } = /** @type {{ env: Environment }} */ (/** @type {unknown} */ (this)).env;
     return {
       apiKey: KEY,
       baseUrl: UPSTREAM,
