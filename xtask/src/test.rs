@@ -40,7 +40,7 @@ struct Section {
     run: fn(&Machine) -> Result<()>,
 }
 
-const SECTIONS: [Section; 22] = [
+const SECTIONS: [Section; 23] = [
     Section {
         name: "format",
         title: "cargo fmt",
@@ -100,6 +100,11 @@ const SECTIONS: [Section; 22] = [
         name: "edge",
         title: "the proxy in Node and on workerd",
         run: on_the_edge,
+    },
+    Section {
+        name: "durable",
+        title: "watching in Durable Objects, on a workerd that is killed again and again",
+        run: in_durable_objects,
     },
     Section {
         name: "consumers",
@@ -366,6 +371,7 @@ fn types(_: &Machine) -> Result<()> {
     for project in [
         "../tests/types",
         "../tests/edge",
+        "../tests/durable",
         "../tests/examples",
         "../tests/package",
         "../tests/browser",
@@ -407,6 +413,17 @@ fn on_the_edge(_: &Machine) -> Result<()> {
     let simulator = simulator()?;
     let mut tests = node_tests("edge")?;
     run_program(tests.env("SIMULATOR_BIN", simulator), SEE_ABOVE)
+}
+
+/// With `--all` it is killed oftener, while more videos run.
+fn in_durable_objects(machine: &Machine) -> Result<()> {
+    let simulator = simulator()?;
+    let mut tests = node_tests("durable")?;
+    tests.env("SIMULATOR_BIN", simulator);
+    if machine.all {
+        tests.env("ALL", "1");
+    }
+    run_program(&mut tests, SEE_ABOVE)
 }
 
 fn in_consumers(machine: &Machine) -> Result<()> {
