@@ -21,6 +21,13 @@ import { createVideoWatch, VideoWatcher } from "./cloudflare.js";
 const ALLOWED = "https://app.example";
 
 export class Watcher extends VideoWatcher {
+  async alarm() {
+    const began = Date.now();
+    await super.alarm();
+    // Time stands still here but for what is waited for.
+    steps.push(Date.now() - began);
+  }
+
   settings() {
     const { KEY, UPSTREAM, POLL, CALLBACK, RETENTION_MS, REQUEST_TIMEOUT_MS } = /** @type {{ env: Environment }} */ (/** @type {unknown} */ (this)).env;
     return {
@@ -33,6 +40,9 @@ export class Watcher extends VideoWatcher {
     };
   }
 }
+
+/** How long each alarm took, in ms. @type {number[]} */
+const steps = [];
 
 const watcher = (/** @type {any} */ env) => env.WATCHER;
 const open = createVideoWatch({ watcher, allowedOrigins: [ALLOWED] });
@@ -49,6 +59,7 @@ const tenants = createVideoWatch({
 export default {
   /** @param {Request} request @param {unknown} env @param {any} ctx */
   fetch(request, env, ctx) {
+    if (new URL(request.url).pathname === "/steps") return Response.json(steps);
     return (new URL(request.url).pathname.startsWith("/tenants/") ? tenants : open)(request, env, ctx);
   },
 };

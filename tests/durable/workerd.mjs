@@ -85,6 +85,11 @@ const worker :Workerd.Worker = (
     return join(this.#folder, "disk");
   }
 
+  /** Of its process. */
+  get pid() {
+    return this.#child?.pid;
+  }
+
   /** All that is stored, byte for byte. */
   stored() {
     const files = readdirSync(this.disk, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
