@@ -27,6 +27,14 @@ const projects = {
   "node16, ES module": { file: "usage.mts", options: ["--module", "node16", "--lib", "es2022,dom"] },
   "node16, CommonJS": { file: "usage.cts", options: ["--module", "node16", "--lib", "es2022,dom"] },
   "Node's types and no DOM": { file: "usage.mts", options: ["--module", "node16", "--lib", "es2022", "--typeRoots", nodeTypes, "--types", "node"] },
+  "a Worker, without Cloudflare's types": {
+    file: "worker.ts",
+    options: ["--module", "esnext", "--moduleResolution", "bundler", "--lib", "es2022,dom"],
+  },
+  "a Worker, with Cloudflare's types": {
+    file: "wrangler.ts",
+    options: ["--module", "esnext", "--moduleResolution", "bundler", "--lib", "es2022"],
+  },
   "node10, as before there were exports": {
     file: "usage.ts",
     options: ["--module", "commonjs", "--moduleResolution", "node10", "--lib", "es2022,dom"],
@@ -39,6 +47,9 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "iacrea-video-types-"));
   await mkdir(join(folder, "node_modules"));
   await cp(unpacked, join(folder, "node_modules/iacrea-video"), { recursive: true });
+  await cp(join(here, "../node_modules/@cloudflare/workers-types"), join(folder, "node_modules/@cloudflare/workers-types"), { recursive: true });
+  await cp(join(here, "worker.ts"), join(folder, "worker.ts"));
+  await cp(join(here, "wrangler/worker.ts"), join(folder, "wrangler.ts"));
   for (const ending of ["ts", "mts", "cts"]) await cp(join(here, "usage.ts"), join(folder, `usage.${ending}`));
 });
 after(async () => {
