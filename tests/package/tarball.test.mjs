@@ -36,7 +36,10 @@ describe("the tarball", { timeout: 120_000 }, () => {
   it("has types that no resolver gets wrong", async () => {
     const found = await checkPackage(createPackageFromTarballData(new Uint8Array(readFileSync(tarball))));
     assert.ok(found.types, "types are found at all");
-    assert.deepEqual(found.problems, []);
+    // Workers know no CommonJS, so there is none of what is for them alone.
+    const isForWorkers = (/** @type {{ kind: string, entrypoint?: string }} */ { kind, entrypoint }) =>
+      kind === "CJSResolvesToESM" && entrypoint === "./cloudflare";
+    assert.deepEqual(found.problems.filter((problem) => !isForWorkers(/** @type {any} */ (problem))), []);
     const entries = Object.keys(found.entrypoints).sort();
     assert.deepEqual(entries, Object.keys(manifest.exports).sort());
   });
