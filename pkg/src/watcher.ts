@@ -220,8 +220,10 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
 
   /** For the host alone. */
   alarm(): Promise<void> {
-    this.#lane = this.#lane.then(() => this.#act());
-    return this.#lane;
+    const turn = this.#lane.then(() => this.#act());
+    // Should the storage fail, the host hears of it; the next alarm gets its turn all the same.
+    this.#lane = turn.catch(() => {});
+    return turn;
   }
 
   /** For the host alone. Viewers have nothing to say. */

@@ -305,9 +305,16 @@ impl Machine {
     pub fn wake(&mut self, now: Millis) -> Step {
         match self.phase {
             Phase::Sleeping { until } if until > now => self.step(Event::Nudge, now),
-            Phase::Sleeping { until } if self.deadline != Some(until) => self.ask(now),
+            Phase::Sleeping { until }
+                if self.deadline != Some(until)
+                    || now >= until.saturating_add(self.options.min_interval) =>
+            {
+                self.ask(now)
+            }
             Phase::Asking => {
-                let again = self.job.asked_at.saturating_add(self.options.min_interval);
+                // A clock that was set back must not make it sleep for as long.
+                let asked_at = self.job.asked_at.min(now);
+                let again = asked_at.saturating_add(self.options.min_interval);
                 if again <= now {
                     return self.ask(now);
                 }

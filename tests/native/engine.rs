@@ -84,6 +84,17 @@ fn a_lost_answer_is_asked_for_again_after_the_shortest_pause() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_does_not_hold_up_who_lost_an_answer() {
+    let hour = 3_600_000;
+    let mut machine = start();
+    assert_eq!(
+        sleeps_until(&machine.wake(START - hour)),
+        START - hour + SHORTEST
+    );
+    assert!(asks(&restored(&machine).wake(START - hour + SHORTEST)));
+}
+
+#[test]
 fn an_answer_that_was_thought_lost_counts() {
     let mut machine = start();
     machine.wake(START);
@@ -106,13 +117,18 @@ fn who_is_woken_after_the_end_asks_once_more() {
 }
 
 #[test]
-fn who_slept_until_the_end_is_not_asked_again() {
+fn who_slept_until_the_end_asks_again_only_if_it_is_woken_late() {
     let (mut machine, _) = asleep();
     let end = START + 1_200_000;
     machine.step(Event::Wake, end - 1_000);
     assert_eq!(sleeps_until(&machine.step(pending(), end - 900)), end);
     let over = restored(&machine).wake(end);
-    assert!(matches!(over.command, Command::Failed(failure) if failure.code == ErrorCode::Timeout));
+    assert!(
+        matches!(over.command, Command::Failed(ref failure) if failure.code == ErrorCode::Timeout)
+    );
+    let nearly = restored(&machine).wake(end + SHORTEST - 1);
+    assert_eq!(nearly.command, over.command);
+    assert!(asks(&restored(&machine).wake(end + SHORTEST)));
 }
 
 #[test]

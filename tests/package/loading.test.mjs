@@ -23,7 +23,9 @@ const WASM = "package/dist/iacrea-video.wasm";
 
 /** The files that a page or Node imports by the exports map. @param {string} condition @returns {string[]} */
 function entries(condition) {
-  return Object.values(manifest.exports).flatMap((target) => {
+  // One of them is for Workers alone.
+  const targets = Object.entries(manifest.exports).filter(([name]) => name !== "./cloudflare");
+  return targets.flatMap(([, target]) => {
     const chosen = target[condition] ?? target.default;
     const file = chosen?.default ?? chosen;
     return typeof file === "string" && file.endsWith(".js") ? [file.replace("./", "")] : [];
