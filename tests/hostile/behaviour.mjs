@@ -28,11 +28,14 @@ const TIME = / · [^|·]+$/;
  * @typedef {{ late: number, bare: number }} Sample in ms
  */
 
-/** What is promised of a cell: how it ended, after how many requests. @param {Situation} situation @param {Told} told */
-export function promiseOf({ ends }, { outcome, calls }) {
-  const within = ends.map(range).find((one) => one.outcome === outcome && one.least <= calls && calls <= one.most);
-  const count = within && within.least < within.most ? `${within.least} to ${within.most}` : String(calls);
-  return `${/^\w+$/.test(outcome) ? `\`${outcome}\`` : outcome}, ${count}`;
+/** What is promised of a cell: how it ended, after how many requests; where a race decides, each way it may end. @param {Situation} situation @param {Told} told */
+export function promiseOf({ ends, races }, { outcome, calls }) {
+  const all = ends.map(range);
+  const its = all.find((one) => one.outcome === outcome && one.least <= calls && calls <= one.most) ?? { outcome, least: calls, most: calls };
+  return (races ? all : [its]).map(({ outcome, least, most }) => {
+    const how = /^\w+$/.test(outcome) ? `\`${outcome}\`` : outcome;
+    return `${how}, ${least < most ? `${least} to ${most}` : least}`;
+  }).join(" or ");
 }
 
 /** "timeout 2-5" @param {string} end */
@@ -82,7 +85,7 @@ export async function write(all, runs, latencies) {
     "",
     `Played by ${COLUMNS.map((name) => runs.get(name)?.version).join(", ")}.`,
     "",
-    "A cell says how the poll ended (`done`, or the code of the `VideoError` that it rejected with), how many requests the package sent, and how long that took from the call to the end. The polls here pause 10 to 20 ms and give up after three failures in a row; by default it is 2 to 5 s and ten. So `network, 3` is a failure that was tried again, and would not have ended a poll had it passed: each such row is also played with a sound server from the second request on, and then ends with the video.",
+    "A cell says how the poll ended (`done`, or the code of the `VideoError` that it rejected with), how many requests the package sent, and how long that took from the call to the end; where the server and the client race, each way it may end. The polls here pause 10 to 20 ms and give up after three failures in a row; by default it is 2 to 5 s and ten. So `network, 3` is a failure that was tried again, and would not have ended a poll had it passed: each such row is also played with a sound server from the second request on, and then ends with the video.",
     "",
     "Held in every cell: nothing is sent after the end, and no update comes; `overall` never falls; the key is in `x-api-key` of each request to the server that was named, and nowhere else, neither in another place of a request, nor at another origin, nor in an error, an update, a token or a console.",
     "",

@@ -23,6 +23,7 @@ import { chunk, chunkedHead, course, DONE, drip, forEver, head, PENDING, pour, t
  * @property {import("./play.js").ClientChoice} [client]
  * @property {import("./play.js").PollChoice} [poll]
  * @property {boolean} [alone] not beside others: it does something to what they share, a clock or a connection
+ * @property {boolean} [races] which of its ends it comes to is decided by who is quicker, so each of them may come
  * @property {boolean} [big] much is sent, little may be taken or kept
  */
 
@@ -253,7 +254,7 @@ export function situations(elsewhere) {
   add("continue", "100 first", ["done 2", "network 3"], said((body) => `HTTP/1.1 100 Continue\r\n\r\n${whole(body)}`));
   add("informs", "150 first, then 102", ["done 2", "network 3"], said((body) => `HTTP/1.1 150 Well\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${whole(body)}`));
   add("switches", "101, and another protocol", ["network 3", "bad_response 3"], always(`HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n${DONE}`), { client: HASTY });
-  add("answers-first", "an answer before the request", ["done 1-3", "network 3"], well, { accept: (socket) => void socket.write(whole(DONE)), alone: true });
+  add("answers-first", "an answer before the request", ["done 1-3", "network 3"], well, { accept: (socket) => void socket.write(whole(DONE)), alone: true, races: true });
   add("answers-twice", "a second answer behind the first", ["done 2", "done 3"], (socket, { number }) => {
     // Whoever takes the second for an answer to the next request gets a wrong video.
     const wrong = JSON.stringify({ status: "DONE", url: "https://elsewhere.example/wrong.webm" });
