@@ -12,6 +12,9 @@ const FIRST_BACKOFF: Millis = 1_000;
 /// The longest backoff.
 const LONGEST_BACKOFF: Millis = 30_000;
 
+/// The pause while somebody says when there is news: for the case that they are wrong.
+const WATCHED: Millis = 30_000;
+
 /// A small seeded generator (xorshift32): jitter needs spread, not secrecy, and a run can be replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jitter(u32);
@@ -48,9 +51,17 @@ pub fn pause(
 ) -> Millis {
     let span = options.max_interval - options.min_interval;
     let pause = options.max_interval - span * urgency(video, progress, options, now) / URGENT;
-    // A tenth of spread, so that many polls do not beat in step.
-    let spread = jitter.up_to(pause / 10);
-    (pause - spread).max(options.min_interval)
+    spread(pause, options, jitter)
+}
+
+/// The pause after an answer while somebody says when there is news.
+pub fn watch(options: &Options, jitter: &mut Jitter) -> Millis {
+    spread(WATCHED.max(options.max_interval), options, jitter)
+}
+
+/// Shorter by up to a tenth, so that many polls do not beat in step.
+fn spread(pause: Millis, options: &Options, jitter: &mut Jitter) -> Millis {
+    (pause - jitter.up_to(pause / 10)).max(options.min_interval)
 }
 
 const URGENT: Millis = 100;

@@ -29,6 +29,11 @@ pub enum Event {
     /// Something makes asking likely worth it (the tab is back, the network is back). It hastens
     /// the next question, but within the pace.
     Nudge,
+    /// Whether from now on somebody says when there is news. While they do, asking can be rare.
+    Followed(bool),
+    /// There is news. It is asked for as soon as the pace allows, also where a question is under
+    /// way: its answer may be the older one.
+    News,
 }
 
 /// What the carrier is to do next.
@@ -115,9 +120,24 @@ pub(super) struct Job {
     /// The server asked not to be asked before this.
     pub(super) not_before: Millis,
     pub(super) jitter: Jitter,
+    /// News will be told. It is the carrier that hears them, so this is written down nowhere.
+    pub(super) is_followed: bool,
+    /// There was news after the question that is under way.
+    pub(super) is_stale: bool,
 }
 
 impl Job {
+    /// From a question to the next, after an answer that tells of no trouble.
+    fn pause(&mut self, video: &VideoStatus, options: &Options, now: Millis) -> Millis {
+        if std::mem::take(&mut self.is_stale) {
+            options.min_interval
+        } else if self.is_followed {
+            cadence::watch(options, &mut self.jitter)
+        } else {
+            cadence::pause(video, &self.progress, options, &mut self.jitter, now)
+        }
+    }
+
     /// A video that was finished, or given up, has to be heard of anew.
     fn reopen(&mut self) {
         self.progress = self.progress.reopened();
@@ -147,6 +167,8 @@ impl Machine {
             retrying: None,
             not_before: 0,
             jitter: Jitter::new(fingerprint(id) ^ now),
+            is_followed: false,
+            is_stale: false,
         };
         let deadline = options.timeout.map(|timeout| now.saturating_add(timeout));
         let mut machine = Self {
@@ -229,15 +251,10 @@ impl Machine {
             }
             Phase::Sleeping { until } => {
                 // Its own pace may be the tighter one, unless the server is in trouble.
-                let own = match &self.job.last {
+                let own = match self.job.last.clone() {
                     Some(video) if self.job.retrying.is_none() => {
-                        Some(self.job.asked_at.saturating_add(cadence::pause(
-                            video,
-                            &self.job.progress,
-                            &self.options,
-                            &mut self.job.jitter,
-                            now,
-                        )))
+                        let pause = self.job.pause(&video, &self.options, now);
+                        Some(self.job.asked_at.saturating_add(pause))
                     }
                     _ => None,
                 };
@@ -277,24 +294,48 @@ impl Machine {
             Event::Wake if self.is_overdue(now) => self.end(Failure::new(ErrorCode::Timeout), now),
             Event::Wake if self.job.not_before > now => self.sleep_until(self.job.not_before),
             Event::Wake => self.ask(now),
-            Event::Nudge => match self.phase {
-                Phase::Sleeping { until } => {
-                    let allowed = self
-                        .job
-                        .asked_at
-                        .saturating_add(self.options.min_interval)
-                        .max(self.job.not_before);
-                    if allowed <= now && !self.is_overdue(now) {
-                        self.ask(now)
-                    } else {
-                        self.sleep_until(until.min(allowed))
-                    }
+            Event::Nudge => self.hasten(now),
+            Event::Followed(is_followed) => {
+                let is_lost = self.job.is_followed && !is_followed;
+                self.job.is_followed = is_followed;
+                self.heed(is_lost, now)
+            }
+            Event::News => {
+                self.job.is_stale = self.phase == Phase::Asking;
+                self.heed(true, now)
+            }
+        }
+    }
+
+    /// The next question as soon as the pace allows.
+    fn hasten(&mut self, now: Millis) -> Step {
+        match self.phase {
+            Phase::Sleeping { until } => {
+                let allowed = self
+                    .job
+                    .asked_at
+                    .saturating_add(self.options.min_interval)
+                    .max(self.job.not_before);
+                if allowed <= now && !self.is_overdue(now) {
+                    self.ask(now)
+                } else {
+                    self.sleep_until(until.min(allowed))
                 }
-                _ => Step {
-                    command: self.fetch(now),
-                    update: None,
-                },
+            }
+            _ => Step {
+                command: self.fetch(now),
+                update: None,
             },
+        }
+    }
+
+    /// The same where there is something to hear; but news are no reason to press a server in trouble.
+    fn heed(&mut self, has_news: bool, now: Millis) -> Step {
+        match self.phase {
+            Phase::Sleeping { until } if !has_news || self.job.retrying.is_some() => {
+                self.sleep_until(until)
+            }
+            _ => self.hasten(now),
         }
     }
 
@@ -382,8 +423,7 @@ impl Machine {
                 self.end(failure, now)
             }
             _ => {
-                let pause =
-                    cadence::pause(&video, &job.progress, &self.options, &mut job.jitter, now);
+                let pause = job.pause(&video, &self.options, now);
                 // Counted from the question, but an answer that took long still earns the server a rest.
                 let next = job
                     .asked_at
@@ -461,6 +501,7 @@ impl Machine {
     fn ask(&mut self, now: Millis) -> Step {
         self.job.requests = self.job.requests.saturating_add(1);
         self.job.asked_at = now;
+        self.job.is_stale = false;
         Step {
             command: self.fetch(now),
             update: None,

@@ -344,6 +344,8 @@ fn read_begun(mut fields: Reader<'_>) -> Option<Machine> {
         retrying,
         not_before,
         jitter,
+        is_followed: false,
+        is_stale: false,
     };
     let mut machine = Machine {
         id,

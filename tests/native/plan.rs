@@ -63,9 +63,16 @@ pub(crate) enum Act {
     Leave(Index),
     AskNow,
     Nudge,
+    /// Somebody begins, or ceases, to say when there is news.
+    Followed(bool),
+    News,
     Offline,
     Online,
-    Save { who: Index, ahead: i64, whole: bool },
+    Save {
+        who: Index,
+        ahead: i64,
+        whole: bool,
+    },
     Twin(Index),
 }
 
@@ -316,6 +323,8 @@ fn act() -> impl Strategy<Value = (u64, Act)> {
         2 => index().prop_map(Act::Leave),
         2 => Just(Act::AskNow),
         3 => Just(Act::Nudge),
+        2 => any::<bool>().prop_map(Act::Followed),
+        3 => Just(Act::News),
         1 => Just(Act::Offline),
         1 => Just(Act::Online),
         4 => (index(), select(vec![0_i64, 0, 0, 700, -700, 3_600_000, -3_600_000]), any::<bool>())
@@ -336,6 +345,8 @@ pub(crate) fn ordeals() -> impl Strategy<Value = (Options, Vec<(u64, Ordeal)>)> 
         4 => answered().prop_map(Ordeal::Answer),
         3 => Just(Ordeal::Wake),
         1 => Just(Ordeal::Nudge),
+        1 => any::<bool>().prop_map(Ordeal::Followed),
+        1 => Just(Ordeal::News),
         1 => Just(Ordeal::Lost),
         1 => Just(Ordeal::Offline),
         1 => Just(Ordeal::Snapshot),
@@ -366,6 +377,8 @@ pub(crate) enum Ordeal {
     Answer(Answered),
     Wake,
     Nudge,
+    Followed(bool),
+    News,
     Lost,
     Offline,
     /// Written down whole and read back.

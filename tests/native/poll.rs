@@ -265,6 +265,115 @@ fn a_wake_asks_now_and_a_nudge_keeps_the_pace() {
 }
 
 #[test]
+fn a_followed_poll_asks_rarely_and_at_once_when_there_is_news() {
+    let mut machine = machine();
+    machine.step(Event::Followed(true), START);
+    let until = sleeps_until(&machine.step(ok(PENDING), START));
+    assert!(
+        (START + 27_000..=START + 30_000).contains(&until),
+        "{until}"
+    );
+    // Within the pace, and not sooner for news that come in a flood.
+    for after in [0, 1, 1_999] {
+        assert_eq!(
+            sleeps_until(&machine.step(Event::News, START + after)),
+            START + 2_000
+        );
+    }
+    assert!(matches!(
+        machine.step(Event::News, START + 2_000).command,
+        Command::Fetch { .. }
+    ));
+    let until = sleeps_until(&machine.step(ok(PENDING), START + 2_100));
+    assert!(until > START + 29_000, "{until}");
+}
+
+#[test]
+fn a_followed_poll_never_asks_more_often_than_it_would_by_itself() {
+    let options = Options {
+        min_interval: 40_000,
+        max_interval: 50_000,
+        ..Options::default()
+    };
+    let (mut machine, _) = start(options);
+    machine.step(Event::Followed(true), START);
+    let until = sleeps_until(&machine.step(ok(PENDING), START));
+    assert!(
+        (START + 45_000..=START + 50_000).contains(&until),
+        "{until}"
+    );
+}
+
+#[test]
+fn news_that_come_while_a_question_is_under_way_are_asked_for_after_it() {
+    for is_followed in [false, true] {
+        let mut machine = machine();
+        machine.step(Event::Followed(is_followed), START);
+        let step = machine.step(Event::News, START + 100);
+        assert!(matches!(step.command, Command::Fetch { .. }));
+        let slow = r#"{"status":"GENERATING_VIDEO","generatedContent":[{"status":"pending"}]}"#;
+        assert_eq!(
+            sleeps_until(&machine.step(ok(slow), START + 200)),
+            START + 2_200
+        );
+        machine.step(Event::Wake, START + 2_200);
+        let until = sleeps_until(&machine.step(ok(slow), START + 2_300));
+        assert!(until > START + 6_000, "they were asked for: {until}");
+    }
+}
+
+#[test]
+fn what_was_followed_and_is_not_any_more_is_asked_for_as_soon_as_the_pace_allows() {
+    let mut machine = machine();
+    machine.step(Event::Followed(true), START);
+    machine.step(ok(PENDING), START);
+    // To hear it again changes nothing.
+    let before = machine.step(Event::Followed(true), START + 10);
+    assert!(sleeps_until(&before) > START + 26_000);
+    assert_eq!(
+        sleeps_until(&machine.clone().step(Event::Followed(false), START + 10)),
+        START + 2_000
+    );
+    let step = machine.step(Event::Followed(false), START + 9_000);
+    assert!(matches!(step.command, Command::Fetch { .. }));
+    let until = sleeps_until(&machine.step(ok(PENDING), START + 9_000));
+    assert!(until <= START + 14_000, "{until}");
+    assert_eq!(
+        sleeps_until(&machine.step(Event::Followed(false), START + 13_000)),
+        until,
+        "it was not followed"
+    );
+}
+
+#[test]
+fn news_do_not_press_a_server_in_trouble() {
+    for event in [Event::News, Event::Followed(false)] {
+        let mut machine = machine();
+        machine.step(Event::Followed(true), START);
+        machine.step(answer(503, None, ""), START);
+        for _ in 0..4 {
+            machine.step(Event::Wake, START);
+            machine.step(answer(503, None, ""), START);
+        }
+        let until = sleeps_until(&machine.step(Event::Followed(true), START));
+        assert_eq!(sleeps_until(&machine.step(event, START)), until);
+    }
+}
+
+#[test]
+fn one_that_joins_a_followed_poll_is_followed() {
+    let mut machine = machine();
+    machine.step(Event::Followed(true), START);
+    machine.step(ok(PENDING), START);
+    let (mut late, _) = start(Options::default());
+    let step = late.join(&machine, START + 1_000);
+    assert!(sleeps_until(&step) > START + 26_000);
+    late.step(Event::Wake, START + 5_000);
+    let until = sleeps_until(&late.step(ok(PENDING), START + 5_000));
+    assert!(until > START + 30_000, "{until}");
+}
+
+#[test]
 fn news_is_what_changed_and_time_alone_is_none() {
     let mut machine = machine();
     let mut tell = |event, at| {

@@ -68,6 +68,8 @@ fn a_clock_that_jumps_and_options_made_by_hand_break_nothing() {
                 Ordeal::Answer(answered) => read(&answered),
                 Ordeal::Wake => Event::Wake,
                 Ordeal::Nudge => Event::Nudge,
+                Ordeal::Followed(is_followed) => Event::Followed(is_followed),
+                Ordeal::News => Event::News,
                 Ordeal::Lost => Event::NetworkError,
                 Ordeal::Offline => Event::Offline,
                 Ordeal::Snapshot => {

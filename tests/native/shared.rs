@@ -21,6 +21,8 @@ pub(crate) const ID: &str = "v";
 const LONGEST_ALARM: u64 = i32::MAX as u64;
 /// The longest backoff, as the README has it.
 const LONGEST_BACKOFF: u64 = 30_000;
+/// The longest pause while somebody says when there is news.
+const WATCHED: u64 = 30_000;
 
 /// What a waiter's poll has promised so far: the rules, kept beside the machine.
 #[derive(Clone)]
@@ -37,6 +39,10 @@ struct Books {
     over: bool,
     /// The server is to be left alone until then.
     floor: u64,
+    /// Somebody says when there is news.
+    is_followed: bool,
+    /// There was some after the question that is under way.
+    is_stale: bool,
 }
 
 struct Waiter {
@@ -206,6 +212,8 @@ impl<'a> Shared<'a> {
                 self.hasten(Event::Wake);
             }
             Act::Nudge => self.nudge(),
+            Act::Followed(is_followed) => self.hear(&Event::Followed(is_followed)),
+            Act::News => self.hear(&Event::News),
             Act::Offline => self.offline = true,
             Act::Online => {
                 self.offline = false;
@@ -226,8 +234,13 @@ impl<'a> Shared<'a> {
                         .find(|w| w.serial == serial)
                         .unwrap();
                     let snapshot = waiter.machine.snapshot();
-                    let twin = Machine::restore(&snapshot).expect("a snapshot is read back");
+                    let mut twin = Machine::restore(&snapshot).expect("a snapshot is read back");
                     assert_eq!(twin.snapshot(), snapshot);
+                    // What is heard beside the answers is not written down.
+                    twin.step(Event::Followed(waiter.books.is_followed), self.now);
+                    if waiter.books.is_stale {
+                        twin.step(Event::News, self.now);
+                    }
                     waiter.twin = Some(twin);
                 }
             }
@@ -262,6 +275,8 @@ impl<'a> Shared<'a> {
                     retrying: None,
                     over: false,
                     floor: 0,
+                    is_followed: false,
+                    is_stale: false,
                 };
                 let (machine, step) = Machine::start(ID, options, now);
                 assert!(
@@ -298,6 +313,8 @@ impl<'a> Shared<'a> {
                         saved.books.failures
                     },
                     over: false,
+                    is_followed: false,
+                    is_stale: false,
                     floor: if saved.books.floor > 0 { floor } else { 0 },
                     ..saved.books.clone()
                 };
@@ -316,6 +333,8 @@ impl<'a> Shared<'a> {
             books.failures = 0;
             books.floor = other.books.floor;
             books.retrying = other.books.retrying;
+            books.is_followed = other.books.is_followed;
+            books.is_stale = other.books.is_stale;
             // One that sleeps until its own end tells nothing of when to ask.
             let slowest = LONGEST_BACKOFF.max(books.options.min_interval);
             ask_by = other
@@ -398,6 +417,20 @@ impl<'a> Shared<'a> {
             self.not_before = self.not_before.min(allowed);
         }
         self.hasten(Event::Nudge);
+    }
+
+    /// As `Poll::hear` does it.
+    fn hear(&mut self, event: &Event) {
+        if let Some(asked_at) = self.asked_at {
+            let tightest = self
+                .waiters
+                .iter()
+                .map(|w| w.books.options.min_interval)
+                .min();
+            let allowed = asked_at.saturating_add(tightest.unwrap_or(0));
+            self.not_before = self.not_before.min(allowed);
+        }
+        self.deliver(event, |_, _| true);
     }
 
     fn hasten(&mut self, event: Event) {
@@ -502,6 +535,7 @@ impl<'a> Shared<'a> {
             let asked = self.asked;
             let floor = self.floor;
             for waiter in &mut waiters {
+                waiter.books.is_stale = false;
                 if !waiter.asking {
                     self.steps += 1;
                     let step = waiter.step(&Event::Wake, floor, now, now);
@@ -620,6 +654,7 @@ impl Waiter {
                 assert_eq!(same.update, step.update, "the twin tells something else");
             }
         }
+        let was_asking = self.asking;
         let books = &mut self.books;
         let options = &books.options;
         let deadline = books.deadline.unwrap_or(u64::MAX);
@@ -634,7 +669,16 @@ impl Waiter {
             }) => {
                 (books.failures, books.retrying, books.floor) = (0, None, 0);
                 from = min_after;
-                by = asked_at.saturating_add(options.max_interval).max(min_after);
+                let pace = match (std::mem::take(&mut books.is_stale), books.is_followed) {
+                    (true, _) => options.min_interval,
+                    (false, true) => {
+                        let longest = WATCHED.max(options.max_interval);
+                        from = from.max(asked_at.saturating_add(longest - longest / 10));
+                        longest
+                    }
+                    (false, false) => options.max_interval,
+                };
+                by = asked_at.saturating_add(pace).max(min_after);
                 match &video.status {
                     Status::Done { url, .. } => {
                         assert_eq!(step.command, Command::Done, "DONE wins, however late");
@@ -696,7 +740,41 @@ impl Waiter {
                 );
                 return step;
             }
-            Event::Nudge => match step.command {
+            Event::Followed(_) | Event::News if was_asking => {
+                if let Event::Followed(is_followed) = event {
+                    books.is_followed = *is_followed;
+                } else {
+                    books.is_stale = true;
+                }
+                assert!(matches!(step.command, Command::Fetch { .. }));
+                return step;
+            }
+            Event::Followed(is_followed)
+                if *is_followed
+                    || !std::mem::replace(&mut books.is_followed, *is_followed)
+                    || books.retrying.is_some() =>
+            {
+                books.is_followed = *is_followed;
+                assert_eq!(
+                    step.command,
+                    Command::Sleep {
+                        until: self.due.unwrap()
+                    },
+                    "no news"
+                );
+                return step;
+            }
+            Event::News if books.retrying.is_some() => {
+                assert_eq!(
+                    step.command,
+                    Command::Sleep {
+                        until: self.due.unwrap()
+                    },
+                    "no hurry"
+                );
+                return step;
+            }
+            Event::Nudge | Event::News | Event::Followed(_) => match step.command {
                 Command::Fetch { .. } => {
                     let allowed = asked_at.saturating_add(options.min_interval);
                     assert!(
@@ -711,6 +789,10 @@ impl Waiter {
                     assert!(
                         matches!(step.command, Command::Sleep { until } if until <= self.ask_by)
                     );
+                    if !matches!(event, Event::Nudge) {
+                        let soon = asked_at.saturating_add(options.min_interval).max(floor);
+                        assert!(matches!(step.command, Command::Sleep { until } if until <= soon));
+                    }
                     return step;
                 }
             },
