@@ -6,6 +6,7 @@
 import { checkedBase, endpointOf } from "./address.js";
 import { LOADING_MS, within } from "./deadline.js";
 import { dispose } from "./dispose.js";
+import { Streams, type Follower } from "./follow.js";
 import { asVideoError, invalidArgument, readable, type VideoError } from "./error.js";
 import type { Instance, Loader } from "./instantiate.js";
 import { Poller, type PollHandle, type PollListener } from "./poller.js";
@@ -31,11 +32,14 @@ export class ModuleClient {
   #connected: { readonly instance: Instance<Module>; readonly client: ClientHandle } | undefined;
   readonly #pollers = new Set<Poller>();
   readonly #signals = new Signals();
+  readonly #streams: Streams | undefined;
 
   /** @internal */
   constructor(loader: Loader<Module>, options: ClientOptions) {
     this.#loader = loader;
-    this.#config = readable(() => checked(options));
+    const { config, follow } = readable(() => checked(options));
+    this.#config = config;
+    if (follow) this.#streams = new Streams((id, signal) => openStream(config, id, signal));
   }
 
   /**
@@ -133,7 +137,9 @@ export class ModuleClient {
         },
       };
     };
-    const poller = new Poller(id, options, { signals: this.#signals, connect });
+    const streams = this.#streams;
+    const follow = streams && { follow: (follower: Follower) => streams.follow(id, follower) };
+    const poller = new Poller(id, options, { signals: this.#signals, connect, ...follow });
     this.#pollers.add(poller);
     const forget = () => void this.#pollers.delete(poller);
     poller.done.then(forget, forget);
@@ -182,14 +188,15 @@ interface Config {
   readonly maxResponseBytes: number;
 }
 
-function checked(options: ClientOptions): Config {
+function checked(options: ClientOptions): { readonly config: Config; readonly follow: ClientOptions["follow"] } {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
-  const { apiKey, baseUrl, kind = "video", credentials, fetch, requestTimeoutMs = 30_000, maxResponseBytes = 1_048_576 } = options;
+  const { apiKey, baseUrl, kind = "video", credentials, fetch, follow, requestTimeoutMs = 30_000, maxResponseBytes = 1_048_576 } = options;
   if (kind !== "video" && kind !== "auto") throw invalidArgument('kind must be "video" or "auto"');
   if (credentials !== undefined && !["omit", "same-origin", "include"].includes(credentials)) {
     throw invalidArgument('credentials must be "omit", "same-origin" or "include"');
   }
   if (fetch !== undefined && typeof fetch !== "function") throw invalidArgument("fetch must be a function");
+  if (follow !== undefined && follow !== "events") throw invalidArgument('follow must be "events"');
   for (const [name, value] of Object.entries({ requestTimeoutMs, maxResponseBytes })) {
     if (typeof value !== "number" || !(value > 0)) throw invalidArgument(`${name} must be a number above 0`);
   }
@@ -201,7 +208,16 @@ function checked(options: ClientOptions): Config {
   const key = headers.get("x-api-key") ?? undefined;
   const page = (globalThis as { location?: { href: string } }).location?.href;
   const endpoint = endpointOf(checkedBase(baseUrl, { page, withKey: key !== undefined }), kind);
-  return { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes };
+  return { config: { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes }, follow };
+}
+
+/** The live stream of one video, as `createVideoWatch` offers it. */
+async function openStream({ endpoint, headers: own, credentials, fetch }: Config, id: string, signal: AbortSignal): Promise<Response> {
+  const headers = new Headers(own);
+  headers.set("accept", "text/event-stream");
+  // Called unbound, as hosts demand. A redirect would carry the key on to wherever it leads, so there is no fallback.
+  const ask = fetch ?? globalThis.fetch;
+  return ask(`${endpoint}${encodeURIComponent(id)}/events?brief`, { headers, redirect: "manual", signal, ...(credentials && { credentials }) });
 }
 
 function checkedHeaders(init: HeadersInit | undefined, apiKey: string | undefined): Headers {

@@ -4,13 +4,14 @@
  */
 
 import { dispose } from "./dispose.js";
+import type { Follower, Following } from "./follow.js";
 import type { Crash } from "./instantiate.js";
 import { abortionOf, type Signals } from "./signals.js";
 import { asVideoError, VideoError, type PlainError } from "./error.js";
 import type { DoneUpdate, PollOptions, VideoPoller, VideoUpdate } from "./types.js";
 
 /** The module's side of one poll. */
-export interface PollHandle {
+export interface PollHandle extends Follower {
   askNow(): void;
   token(): string | undefined;
   leave(): void;
@@ -23,6 +24,8 @@ export type PollListener = (event: "update" | "done" | "failed", value: unknown,
 /** Where a poll runs. */
 export interface Host {
   readonly signals: Signals;
+  /** Where the client listens to live streams: hears of this video. */
+  follow?(follower: Follower): Following;
   /** Resolves with how to start the module's side. */
   connect(): Promise<{ readonly crash: Crash; start(listener: PollListener): PollHandle }>;
 }
@@ -35,6 +38,7 @@ export class Poller implements VideoPoller {
   #resolve!: (update: DoneUpdate) => void;
   #reject!: (reason: unknown) => void;
   #handle: PollHandle | undefined;
+  #following: Following | undefined;
   #token: string;
   #state: "running" | "done" | "failed" | "left" = "running";
   #asksNow = false;
@@ -125,6 +129,9 @@ export class Poller implements VideoPoller {
       if (this.#state !== "running") return release(handle); // left inside the very first update
       this.#handle = handle;
       if (this.#asksNow) handle.askNow();
+      this.#following = host.follow?.(handle);
+      // What it was told at once may have ended it.
+      if (this.#state !== "running") this.#following?.leave();
     } catch (thrown) {
       this.#fail(asVideoError(thrown, this.#rest()));
     }
@@ -134,7 +141,9 @@ export class Poller implements VideoPoller {
     if (this.#state !== "running") return;
     this.#token = token;
     if (event === "update") {
-      this.#publish(value as VideoUpdate);
+      const update = value as VideoUpdate;
+      if (update.retrying !== undefined) this.#following?.yield();
+      this.#publish(update);
     } else if (event === "done") {
       const handle = this.#settle("done");
       this.#resolve(this.#current as DoneUpdate);
@@ -184,6 +193,7 @@ export class Poller implements VideoPoller {
   #settle(state: "done" | "failed" | "left"): PollHandle | undefined {
     this.#state = state;
     for (const unhook of this.#unhooks.splice(0)) unhook();
+    this.#following?.leave();
     this.#listeners.clear();
     const handle = this.#handle;
     this.#handle = undefined;

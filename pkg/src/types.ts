@@ -158,6 +158,12 @@ export interface ClientOptions {
   credentials?: "omit" | "same-origin" | "include";
   /** Used instead of the global `fetch`. */
   fetch?: typeof globalThis.fetch;
+  /**
+   * `"events"`: listen to the live stream that `createVideoWatch` of `iacrea-video/cloudflare` offers beside each
+   * video (`.../{id}/events`, server-sent events), and ask when it has news, instead of every few seconds. Nothing
+   * else changes: where there is no stream, or it breaks, or three others of this client are open, it polls.
+   */
+  follow?: "events";
   /** For headers and body of one request together, in milliseconds. Default 30,000. */
   requestTimeoutMs?: number;
   /** Longest body that is read. Default 1 MiB. */

@@ -431,6 +431,13 @@ impl Poll {
         self.of.hasten(Event::Wake);
     }
 
+    /// Something is heard of the video beside the answers, by all of its polls at once: a question
+    /// that one of them asks upon news is no older than the news are for another.
+    pub(super) fn hear(&self, event: Event) {
+        self.of
+            .turn(|waiter, now| Some(waiter.machine.step(event.clone(), now)));
+    }
+
     /// What another process needs to go on; nothing once the poll is over.
     pub(super) fn token(&self) -> Option<String> {
         let state = self.of.state.borrow();

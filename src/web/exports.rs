@@ -6,7 +6,7 @@ use super::driver::{self, Notice};
 use super::fetch::{Reply, Transport};
 use super::value::{get, get_function};
 use crate::core::error::{ErrorCode, Failure};
-use crate::core::machine::check_id;
+use crate::core::machine::{Event, check_id};
 use crate::core::secret::Secret;
 use js_sys::{Function, Promise};
 use std::cell::Cell;
@@ -139,6 +139,16 @@ impl Poll {
     #[wasm_bindgen(js_name = askNow)]
     pub fn ask_now(&self) {
         self.inner.ask_now();
+    }
+
+    /// Whether from now on somebody says when there is news; for all polls of this video.
+    pub fn followed(&self, is_followed: bool) {
+        self.inner.hear(Event::Followed(is_followed));
+    }
+
+    /// There is news; for all polls of this video.
+    pub fn news(&self) {
+        self.inner.hear(Event::News);
     }
 
     /// What another process needs to go on; nothing once the poll is over.

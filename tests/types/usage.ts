@@ -111,7 +111,7 @@ export function simulate(): VideoClient {
 }
 
 export function bringTheModule(response: Promise<Response>, bytes: Uint8Array, sources: slim.WasmSource[]): VideoPoller {
-  const options: slim.SlimClientOptions = { wasm, baseUrl: new URL("https://example.com") };
+  const options: slim.SlimClientOptions = { wasm, follow: "events", baseUrl: new URL("https://example.com") };
   sources.push("/video.wasm", new URL("https://example.com"), response, bytes, bytes.buffer as ArrayBuffer, () => response, { default: wasm });
   // @ts-expect-error nowhere to take it from
   new slim.VideoClient({ baseUrl: "/" });
