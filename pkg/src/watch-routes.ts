@@ -53,7 +53,8 @@ const LONGEST_BACKLOG = 4 * 1_048_576;
  *   any `VideoClient`. It begins to watch.
  * - `POST .../{id}/watch` begins to watch; `GET .../{id}/update` tells the latest change.
  * - `GET .../{id}/events` tells each change once and in order, as server-sent events or over a WebSocket. It begins
- *   to watch, unless it goes on after a `Last-Event-ID`.
+ *   to watch, unless it goes on after a `Last-Event-ID`. With `?brief` the data of a server-sent event is
+ *   `{"id","type"}` and nothing of the video, for who asks the first route upon news; a WebSocket tells all the same.
  * - `POST /api/video-editor/webhook` takes the API's notifications as hints.
  *
  * Throws a `VideoError` "invalid_argument" for options that cannot work.
@@ -90,7 +91,7 @@ export function createVideoWatch<Env = unknown>(
     const { webSocket } = response as Response & { webSocket?: WorkerSocket | null };
     if (!webSocket) return relayed(response);
     const headers = { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" };
-    return { status: 200, headers, body: streamOf(webSocket) };
+    return { status: 200, headers, body: streamOf(webSocket, url.searchParams.has("brief")) };
   };
 
   return async (request, env, ctx) => {
@@ -161,7 +162,7 @@ function isOurs(request: Request, url: URL, origins: ReadonlySet<string>): boole
 }
 
 /** Server-sent events, for as long as the socket and the reader are there. */
-function streamOf(socket: WorkerSocket): ReadableStream<Uint8Array> {
+function streamOf(socket: WorkerSocket, isBrief: boolean): ReadableStream<Uint8Array> {
   let heartbeat: ReturnType<typeof setInterval> | undefined;
   let isOpen = true;
   const leave = () => {
@@ -189,7 +190,7 @@ function streamOf(socket: WorkerSocket): ReadableStream<Uint8Array> {
         };
         socket.addEventListener("message", ({ data }) => {
           const { id, type } = JSON.parse(String(data)) as { id: string; type: string };
-          say(`id: ${id}\nevent: ${type}\ndata: ${String(data)}\n\n`);
+          say(`id: ${id}\nevent: ${type}\ndata: ${isBrief ? JSON.stringify({ id, type }) : String(data)}\n\n`);
         });
         socket.addEventListener("close", end);
         socket.addEventListener("error", end);

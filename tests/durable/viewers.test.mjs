@@ -78,6 +78,22 @@ for (const date of ["2023-03-01", NEWEST_DATE]) {
       assert.match(update.url, /^http/);
     });
 
+    it("learn of each change its id and type, and nothing of the video, who ask in brief", async () => {
+      const id = await createVideo({ speed: 300 });
+      const events = `${host.origin}${BASE}/${id}/events`;
+      const early = await stream(`${events}?brief`);
+      await early.over;
+      const all = await stream(events, `${early.told[0]?.id.split("-")[0]}-0`);
+      await all.over;
+      const brief = all.told.map(({ id: named, type }) => ({ id: named, type }));
+      assert.ok(early.told.length > 3, `${early.told.length} changes`);
+      assert.deepEqual(early.told, brief.slice(-early.told.length));
+      // Whoever comes is told of the latest change at once.
+      const late = await stream(`${events}?brief`);
+      await late.over;
+      assert.deepEqual(late.told, brief.slice(-1));
+    });
+
     it("are not kept after the end: a stream hears 204, a WebSocket is closed with 1000", async () => {
       const id = await createVideo({ speed: 600 });
       const events = `${host.origin}${BASE}/${id}/events`;
