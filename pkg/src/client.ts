@@ -186,19 +186,25 @@ interface Config {
   readonly fetch: typeof globalThis.fetch | undefined;
   readonly requestTimeoutMs: number;
   readonly maxResponseBytes: number;
+  readonly concurrency: number;
+  readonly requestsPerSecond: number;
 }
 
 function checked(options: ClientOptions): { readonly config: Config; readonly follow: ClientOptions["follow"] } {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
   const { apiKey, baseUrl, kind = "video", credentials, fetch, follow, requestTimeoutMs = 30_000, maxResponseBytes = 1_048_576 } = options;
+  const { concurrency = Infinity, requestsPerSecond = Infinity } = options;
   if (kind !== "video" && kind !== "auto") throw invalidArgument('kind must be "video" or "auto"');
   if (credentials !== undefined && !["omit", "same-origin", "include"].includes(credentials)) {
     throw invalidArgument('credentials must be "omit", "same-origin" or "include"');
   }
   if (fetch !== undefined && typeof fetch !== "function") throw invalidArgument("fetch must be a function");
   if (follow !== undefined && follow !== "events") throw invalidArgument('follow must be "events"');
-  for (const [name, value] of Object.entries({ requestTimeoutMs, maxResponseBytes })) {
+  for (const [name, value] of Object.entries({ requestTimeoutMs, maxResponseBytes, requestsPerSecond })) {
     if (typeof value !== "number" || !(value > 0)) throw invalidArgument(`${name} must be a number above 0`);
+  }
+  if (!(concurrency >= 1 && (Number.isInteger(concurrency) || concurrency === Infinity))) {
+    throw invalidArgument("concurrency must be a whole number of at least 1");
   }
   if (apiKey !== undefined && (typeof apiKey !== "string" || apiKey.trim() === "")) {
     throw invalidArgument("apiKey must be a text that is not empty");
@@ -208,7 +214,8 @@ function checked(options: ClientOptions): { readonly config: Config; readonly fo
   const key = headers.get("x-api-key") ?? undefined;
   const page = (globalThis as { location?: { href: string } }).location?.href;
   const endpoint = endpointOf(checkedBase(baseUrl, { page, withKey: key !== undefined }), kind);
-  return { config: { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes }, follow };
+  const config = { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes, concurrency, requestsPerSecond };
+  return { config, follow };
 }
 
 /** The live stream of one video, as `createVideoWatch` offers it. */

@@ -168,6 +168,17 @@ export interface ClientOptions {
   requestTimeoutMs?: number;
   /** Longest body that is read. Default 1 MiB. */
   maxResponseBytes?: number;
+  /**
+   * How many requests of this client may be in flight at once: 1 or more, whole. Default Infinity; `waitForVideos`
+   * has a limit of its own, and the tightest counts.
+   */
+  concurrency?: number;
+  /**
+   * How many requests of this client may leave in a second, above 0; they are spread out evenly, nearly finished videos
+   * first. Default Infinity: as many as the pace of each video has it. Either way an answer 429 to one of several
+   * videos slows them all down, until the server has no complaints any more.
+   */
+  requestsPerSecond?: number;
 }
 
 export interface PollOptions {

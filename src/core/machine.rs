@@ -11,9 +11,12 @@ use super::answer::{Answer, fingerprint};
 use super::cadence::{self, Jitter};
 use super::error::{ErrorCode, Failure};
 use super::options::{Options, RawOptions};
-use super::progress::Progress;
+use super::progress::{Progress, WHOLE};
 use super::status::{Status, VideoStatus};
 use std::sync::Arc;
+
+/// However long the pauses are.
+const LONGEST_LEAD: Millis = 60_000;
 
 /// What has happened.
 #[derive(Clone, Debug)]
@@ -372,6 +375,13 @@ impl Machine {
     /// Of which video.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// In a queue of questions, by how much earlier this one counts as having come: a video that is
+    /// nearly done goes before one that has just begun, and neither waits for ever.
+    pub fn lead(&self) -> Millis {
+        let longest = self.options.max_interval.min(LONGEST_LEAD);
+        longest * Millis::from(self.job.progress.overall) / Millis::from(WHOLE)
     }
 
     /// What is known now, told anew; nothing before the first status.

@@ -2,6 +2,7 @@
 //! as arguments, commands come out, so every rule of a poll can be tested natively in virtual time.
 
 pub mod answer;
+pub mod budget;
 pub mod cadence;
 pub mod endpoint;
 pub mod error;

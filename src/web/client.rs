@@ -35,6 +35,8 @@ pub struct ClientBuilder {
     fetch: Option<Function>,
     request_timeout: Duration,
     max_response_bytes: usize,
+    concurrency: NonZeroU32,
+    requests_per_second: f64,
 }
 
 impl ClientBuilder {
@@ -90,6 +92,19 @@ impl ClientBuilder {
         self
     }
 
+    /// How many requests may be in flight at once. Default: as many as there are videos to ask about.
+    pub fn concurrency(mut self, limit: NonZeroU32) -> Self {
+        self.concurrency = limit;
+        self
+    }
+
+    /// How many requests may leave in a second, above 0, spread out evenly. Default: as many as the
+    /// pace of each video has it. Either way, once the server answers 429, all of them slow down.
+    pub fn requests_per_second(mut self, limit: f64) -> Self {
+        self.requests_per_second = limit;
+        self
+    }
+
     /// The client.
     ///
     /// # Errors
@@ -104,23 +119,29 @@ impl ClientBuilder {
         if self.max_response_bytes == 0 {
             return Err(Failure::invalid("maxResponseBytes must be above 0"));
         }
+        // Not a number is none above 0 either.
+        if !(self.requests_per_second > 0.0) {
+            return Err(Failure::invalid("requestsPerSecond must be above 0"));
+        }
         let headers = self.checked_headers()?;
         // Wherever the key came from, it is as secret.
         let key = headers.get(KEY_HEADER).unwrap_or_default();
         let endpoint = Endpoint::new(&absolute(&self.base_url)?, self.kind, key.as_deref())?;
+        let transport = Transport {
+            endpoint: endpoint.prefix().to_owned(),
+            headers: headers.into(),
+            credentials: self.credentials.map_or(JsValue::UNDEFINED, JsValue::from),
+            fetch: self.fetch,
+            secret: key.as_deref().map(Secret::new),
+            // Rounded up, so that nothing above 0 becomes "at once".
+            timeout: u64::try_from(self.request_timeout.as_nanos().div_ceil(1_000_000))
+                .unwrap_or(u64::MAX),
+            max_bytes: self.max_response_bytes,
+            words: Cell::new(None),
+        };
+        let (concurrency, rate) = (self.concurrency.get(), self.requests_per_second);
         Ok(Client {
-            inner: driver::Client::new(Transport {
-                endpoint: endpoint.prefix().to_owned(),
-                headers: headers.into(),
-                credentials: self.credentials.map_or(JsValue::UNDEFINED, JsValue::from),
-                fetch: self.fetch,
-                secret: key.as_deref().map(Secret::new),
-                // Rounded up, so that nothing above 0 becomes "at once".
-                timeout: u64::try_from(self.request_timeout.as_nanos().div_ceil(1_000_000))
-                    .unwrap_or(u64::MAX),
-                max_bytes: self.max_response_bytes,
-                words: Cell::new(None),
-            }),
+            inner: driver::Client::new(transport, concurrency, rate),
         })
     }
 
@@ -192,6 +213,8 @@ impl Client {
             fetch: None,
             request_timeout: Duration::from_secs(30),
             max_response_bytes: 1_048_576,
+            concurrency: NonZeroU32::MAX,
+            requests_per_second: f64::INFINITY,
         }
     }
 

@@ -5,6 +5,7 @@
 use super::fetch::{Reply, Transport};
 use super::timer::{Clock, Hint, Hints, alarm};
 use crate::core::Millis;
+use crate::core::budget::Budget;
 use crate::core::error::Failure;
 use crate::core::machine::{Command, Event, Machine, Step, Update};
 use crate::core::options::{Options, RawOptions};
@@ -83,17 +84,26 @@ enum Request {
     InFlight(AbortController, AbortHandle),
 }
 
-/// How many requests of one client may be in flight at once.
-#[derive(Default)]
+/// When which request of one client may leave.
 struct Gate {
+    /// How many may be in flight at once; the least counts.
     limits: Vec<u32>,
     in_flight: u32,
-    queue: VecDeque<Weak<Loop>>,
+    budget: Budget,
+    /// Whoever counts as having come first is first.
+    queue: VecDeque<(Millis, Weak<Loop>)>,
+    /// Opens it again when the budget has more.
+    alarm: Option<Timeout>,
 }
 
 impl Gate {
     fn is_open(&self) -> bool {
         self.limits.iter().all(|limit| self.in_flight < *limit)
+    }
+
+    fn queue(&mut self, since: Millis, running: &Rc<Loop>) {
+        let at = self.queue.partition_point(|(other, _)| *other <= since);
+        self.queue.insert(at, (since, Rc::downgrade(running)));
     }
 }
 
@@ -116,13 +126,20 @@ impl Drop for Limit {
 }
 
 impl Client {
-    pub(super) fn new(transport: Transport) -> Rc<Self> {
+    /// At most `concurrency` requests at once, and `per_second` in a second.
+    pub(super) fn new(transport: Transport, concurrency: u32, per_second: f64) -> Rc<Self> {
         Rc::new(Self {
             transport,
             clock: Clock::new(),
             loops: RefCell::default(),
             hints: RefCell::default(),
-            gate: RefCell::default(),
+            gate: RefCell::new(Gate {
+                limits: vec![concurrency],
+                in_flight: 0,
+                budget: Budget::new(per_second),
+                queue: VecDeque::new(),
+                alarm: None,
+            }),
         })
     }
 
@@ -203,29 +220,43 @@ impl Client {
         running
     }
 
-    /// Takes an ended loop out, and stops listening after the last one.
+    /// Takes an ended loop out; after the last one nothing listens or waits any more.
     fn forget(&self, ended: &Rc<Loop>) {
         let mut loops = self.loops.borrow_mut();
         loops.retain(|running| !Rc::ptr_eq(running, ended));
         if loops.is_empty() {
             self.hints.take();
+            let mut gate = self.gate.borrow_mut();
+            gate.alarm = None;
+            gate.queue.clear();
         }
     }
 
     /// Lets waiting requests go, as many as may.
-    fn let_in(&self) {
+    fn let_in(self: &Rc<Self>) {
         loop {
             let next = {
                 let mut gate = self.gate.borrow_mut();
-                if !gate.is_open() {
+                if gate.queue.is_empty() || !gate.is_open() {
                     return;
                 }
-                let Some(next) = gate.queue.pop_front() else {
+                let now = self.clock.now();
+                let at = gate.budget.next(self.loops.borrow().len() == 1, now);
+                if at > now {
+                    let client = Rc::downgrade(self);
+                    gate.alarm.get_or_insert_with(|| {
+                        alarm(at - now, move || {
+                            if let Some(client) = client.upgrade() {
+                                client.gate.borrow_mut().alarm = None;
+                                client.let_in();
+                            }
+                        })
+                    });
                     return;
-                };
-                next
+                }
+                gate.queue.pop_front().and_then(|(_, next)| next.upgrade())
             };
-            if let Some(next) = next.upgrade() {
+            if let Some(next) = next {
                 next.send();
             }
         }
@@ -264,11 +295,9 @@ impl Loop {
                     }
                 });
                 *request = Request::Queued;
-                self.client
-                    .gate
-                    .borrow_mut()
-                    .queue
-                    .push_back(Rc::downgrade(self));
+                let lead = waiters.iter().map(|waiter| waiter.machine.lead()).max();
+                let since = now.saturating_sub(lead.unwrap_or_default());
+                self.client.gate.borrow_mut().queue(since, self);
             }
             if state.waiters.is_empty() {
                 abandoned = self.end(&mut state);
@@ -366,7 +395,9 @@ impl Loop {
             running.arrived(reply);
         });
         state.request = Request::InFlight(controller, handle);
-        self.client.gate.borrow_mut().in_flight += 1;
+        let mut gate = self.client.gate.borrow_mut();
+        gate.in_flight += 1;
+        gate.budget.sent(self.client.clock.now());
         spawn_local(async move {
             let _ = task.await;
         });
@@ -384,6 +415,10 @@ impl Loop {
     fn arrived(self: &Rc<Self>, reply: Reply) {
         self.client.request_ended();
         let (event, raw) = reply.event();
+        if let Event::Answer(answer) = &event {
+            let now = self.client.clock.now();
+            self.client.gate.borrow_mut().budget.heard(answer, now);
+        }
         {
             let mut state = self.state.borrow_mut();
             state.request = Request::None;

@@ -28,20 +28,22 @@ impl Client {
     #[must_use]
     pub fn new(config: &JsValue) -> Self {
         let number = |key| get(config, key).as_f64().unwrap_or(f64::INFINITY);
+        let transport = Transport {
+            endpoint: get(config, "endpoint").as_string().unwrap_or_default(),
+            headers: get(config, "headers"),
+            credentials: get(config, "credentials"),
+            fetch: get_function(config, "fetch"),
+            secret: get(config, "apiKey")
+                .as_string()
+                .as_deref()
+                .map(Secret::new),
+            timeout: number("requestTimeoutMs") as u64,
+            max_bytes: number("maxResponseBytes") as usize,
+            words: Cell::new(None),
+        };
+        let concurrency = number("concurrency") as u32;
         Self {
-            inner: driver::Client::new(Transport {
-                endpoint: get(config, "endpoint").as_string().unwrap_or_default(),
-                headers: get(config, "headers"),
-                credentials: get(config, "credentials"),
-                fetch: get_function(config, "fetch"),
-                secret: get(config, "apiKey")
-                    .as_string()
-                    .as_deref()
-                    .map(Secret::new),
-                timeout: number("requestTimeoutMs") as u64,
-                max_bytes: number("maxResponseBytes") as usize,
-                words: Cell::new(None),
-            }),
+            inner: driver::Client::new(transport, concurrency, number("requestsPerSecond")),
         }
     }
 

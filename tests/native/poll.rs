@@ -374,6 +374,21 @@ fn one_that_joins_a_followed_poll_is_followed() {
 }
 
 #[test]
+fn the_nearer_a_video_is_to_its_end_the_earlier_it_counts_as_having_come() {
+    let mut machine = machine();
+    assert_eq!(machine.lead(), 0);
+    machine.step(ok(r#"{"status":"RENDERING_VIDEO","progress":50}"#), START);
+    // 83 % of the whole job, of the longest pause.
+    assert_eq!(machine.lead(), 4_150);
+    let (mut patient, _) = start(Options {
+        max_interval: u64::MAX,
+        ..Options::default()
+    });
+    patient.step(ok(DONE), START);
+    assert_eq!(patient.lead(), 60_000);
+}
+
+#[test]
 fn news_is_what_changed_and_time_alone_is_none() {
     let mut machine = machine();
     let mut tell = |event, at| {

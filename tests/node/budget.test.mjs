@@ -1,0 +1,170 @@
+// @ts-check
+/** All polls of one client: how much they ask together, who asks first, and what a complaint does to them. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { VideoClient } from "./package.mjs";
+import { done, inOrder, pending, rendering, scriptedServer } from "./scripted-server.mjs";
+import { deferred, failure, QUICK, SLOW, within } from "./settling.mjs";
+
+/** @param {number} count */
+const names = (count) => Array.from({ length: count }, (_, at) => `video-${at}`);
+/** @param {import("./scripted-server.mjs").Arrival} arrival */
+const nameOf = ({ path }) => path.slice(path.lastIndexOf("/") + 1);
+
+/** The most that came within any `ms`. @param {{ atMs: number }[]} arrivals @param {number} ms */
+function mostWithin(arrivals, ms) {
+  let most = 0;
+  for (let first = 0, last = 0; last < arrivals.length; last += 1) {
+    while ((arrivals[last]?.atMs ?? 0) - (arrivals[first]?.atMs ?? 0) > ms) first += 1;
+    most = Math.max(most, last - first + 1);
+  }
+  return most;
+}
+
+describe("a budget", { timeout: 60_000 }, () => {
+  it("holds for 500 videos, none of which waits more than twice its longest pause", async (test) => {
+    const [videos, perSecond, maxIntervalMs] = [500, 250, 2_500];
+    const server = await scriptedServer(test, () => pending);
+    const own = new VideoClient({ baseUrl: server.url, requestsPerSecond: perSecond });
+    const polls = names(videos).map((id) => own.poll(id, { minIntervalMs: 1_000, maxIntervalMs }));
+    const before = process.cpuUsage();
+    const began = performance.now();
+    await sleep(12_000);
+    const { user, system } = process.cpuUsage(before);
+    const took = performance.now() - began;
+    for (const poll of polls) poll.cancel();
+    const { arrivals } = server;
+    const inASecond = mostWithin(arrivals, 1_000);
+    const inATenth = mostWithin(arrivals, 100);
+    /** @type {Map<string, number[]>} */
+    const times = new Map(names(videos).map((id) => [id, [began]]));
+    for (const arrival of arrivals) times.get(nameOf(arrival))?.push(arrival.atMs);
+    const waits = [...times.values()].flatMap((at) => [...at, began + took].slice(1).map((time, index) => time - (at[index] ?? 0)));
+    const longest = Math.max(...waits);
+    const share = (user + system) / 10 / took;
+    test.diagnostic(`${arrivals.length} requests, ${inASecond} at most in a second, ${inATenth} in a tenth of one; longest wait ${longest.toFixed()} ms; ${share.toFixed(1)} % of a processor, server and all`);
+    // Arrivals are bunched by the network and a busy machine, but not by much.
+    assert.ok(inASecond <= perSecond * 1.2, `${inASecond} in a second`);
+    assert.ok(inATenth <= perSecond * 0.3, `${inATenth} in a tenth`);
+    assert.ok(arrivals.length > perSecond * 10, "it is used");
+    assert.ok(longest <= 2 * maxIntervalMs, `${longest} ms`);
+  });
+
+  it("keeps polls to so many requests at once", async (test) => {
+    const held = deferred();
+    const server = await scriptedServer(test, async () => {
+      await held.promise;
+      return done;
+    });
+    const own = new VideoClient({ baseUrl: server.url, concurrency: 3 });
+    const polls = names(10).map((id) => own.poll(id, QUICK));
+    await server.arrived(3);
+    await server.staysQuiet();
+    held.resolve(undefined);
+    await Promise.all(polls.map(({ done }) => done));
+    assert.equal(server.traffic.maxInFlight, 3);
+  });
+
+  it("lets the nearly finished go first", async (test) => {
+    /** @type {Record<string, number>} */
+    const progress = { early: 5, late: 95, middle: 50 };
+    const blocks = deferred();
+    const server = await scriptedServer(test, async (arrival) => {
+      const id = nameOf(arrival);
+      if (id !== "blocker") return rendering(progress[id] ?? 0);
+      await blocks.promise;
+      return pending;
+    });
+    const own = new VideoClient({ baseUrl: server.url, concurrency: 1 });
+    const polls = Object.keys(progress).map((id) => own.poll(id, SLOW));
+    await server.arrived(3);
+    while (polls.some(({ current }) => !current)) await sleep(5);
+    const blocker = own.poll("blocker", SLOW);
+    await server.arrived(4);
+    for (const poll of polls) poll.pollNow();
+    blocks.resolve(undefined);
+    await server.arrived(7);
+    assert.deepEqual(server.arrivals.slice(4).map(nameOf), ["late", "middle", "early"]);
+    for (const poll of [...polls, blocker]) poll.cancel();
+  });
+
+  it("is halted for all by one Retry-After to a 429, and by no other failure", async (test) => {
+    for (const [status, halts] of /** @type {const} */ ([[429, true], [503, false]])) {
+      let isRefusing = false;
+      const server = await scriptedServer(test, () => (isRefusing ? { status, headers: { "retry-after": "1" } } : pending));
+      const own = new VideoClient({ baseUrl: server.url });
+      const polls = names(20).map((id) => own.poll(id, { minIntervalMs: 50, maxIntervalMs: 100 }));
+      await server.arrived(60);
+      isRefusing = true;
+      const refused = await server.arrived(server.arrivals.length + 1);
+      isRefusing = false;
+      // What was on its way already.
+      await sleep(150);
+      const before = server.arrivals.length;
+      await sleep(600);
+      const meanwhile = server.arrivals.length - before;
+      assert.ok(halts ? meanwhile === 0 : meanwhile > 40, `${meanwhile} requests after ${status}`);
+      await server.arrived(before + meanwhile + 20);
+      const waited = (server.arrivals[before + meanwhile]?.atMs ?? 0) - refused.atMs;
+      if (halts) assert.ok(waited >= 999, `${waited} ms`);
+      for (const poll of polls) poll.cancel();
+    }
+  });
+
+  it("slows all down after a 429, and speeds up again", async (test) => {
+    let isRefusing = false;
+    const server = await scriptedServer(test, () => (isRefusing ? 429 : pending));
+    const own = new VideoClient({ baseUrl: server.url });
+    const polls = names(40).map((id) => own.poll(id, { minIntervalMs: 80, maxIntervalMs: 160, maxConsecutiveFailures: Infinity }));
+    await server.arrived(200);
+    const rate = async (/** @type {number} */ ms) => {
+      const before = server.arrivals.length;
+      await sleep(ms);
+      return ((server.arrivals.length - before) * 1_000) / ms;
+    };
+    const usual = await rate(1_000);
+    isRefusing = true;
+    await server.arrived(server.arrivals.length + 1);
+    isRefusing = false;
+    await sleep(200);
+    const slow = await rate(800);
+    await sleep(7_000);
+    const again = await rate(1_000);
+    test.diagnostic(`${usual.toFixed()} requests in a second, then ${slow.toFixed()}, then ${again.toFixed()}`);
+    assert.ok(slow < 0.75 * usual, `${slow} of ${usual}`);
+    assert.ok(again > 0.75 * usual && again > 1.2 * slow, `${again} of ${usual}`);
+    for (const poll of polls) poll.cancel();
+  });
+
+  it("does not slow a video that is alone, which has a pace of its own", async (test) => {
+    const server = await scriptedServer(test, inOrder(429, 429, 429, pending, done));
+    const began = performance.now();
+    await new VideoClient({ baseUrl: server.url }).waitForVideo("v", QUICK);
+    assert.ok(performance.now() - began < 900);
+  });
+
+  it("leaves nothing behind that would hold up the end of the process, or the next poll", async (test) => {
+    const server = await scriptedServer(test, inOrder(pending, pending, done));
+    const own = new VideoClient({ baseUrl: server.url, requestsPerSecond: 0.5 });
+    const polls = ["a", "b"].map((id) => own.poll(id, QUICK));
+    await server.arrived(1);
+    for (const poll of polls) poll.cancel();
+    await server.staysQuiet(2_200);
+    const { requests } = await within(6_000, own.waitForVideo("c", QUICK));
+    assert.equal(requests, 2);
+  });
+
+  it("is a number that can work", async () => {
+    for (const options of [{ concurrency: 0 }, { concurrency: 1.5 }, { concurrency: NaN }, { concurrency: "6" }, { concurrency: -Infinity }, { requestsPerSecond: 0 }, { requestsPerSecond: -1 }, { requestsPerSecond: NaN }, { requestsPerSecond: "9" }]) {
+      const [name = ""] = Object.keys(options);
+      assert.throws(
+        () => new VideoClient(/** @type {any} */ (options)),
+        (/** @type {any} */ error) => error.code === "invalid_argument" && error.message.includes(name),
+        JSON.stringify(options),
+      );
+    }
+    await failure(new VideoClient({ baseUrl: "http://127.0.0.1:9", concurrency: Infinity, requestsPerSecond: 1e9 }).waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 1 }), "network");
+  });
+});
