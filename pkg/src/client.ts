@@ -11,6 +11,7 @@ import { asVideoError, invalidArgument, readable, type VideoError } from "./erro
 import type { Instance, Loader } from "./instantiate.js";
 import { Poller, type PollHandle, type PollListener } from "./poller.js";
 import { abortionOf, Signals } from "./signals.js";
+import { Tabs } from "./tabs.js";
 import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, VideoPoller, VideoStatus } from "./types.js";
 
 /** What the module exports. @internal */
@@ -23,6 +24,7 @@ interface ClientHandle {
   getStatus(id: string, controller: AbortController): Promise<VideoStatus>;
   poll(id: string, options: PollOptions, listener: PollListener): PollHandle;
   limit(concurrency: number): { free(): void };
+  told(id: string, httpStatus: number, retryAfter: string | undefined, body: string): void;
 }
 
 /** A client of the module that the loader brings. */
@@ -33,12 +35,19 @@ export class ModuleClient {
   readonly #pollers = new Set<Poller>();
   readonly #signals = new Signals();
   readonly #streams: Streams | undefined;
+  readonly #tabs: Tabs | undefined;
 
   /** @internal */
   constructor(loader: Loader<Module>, options: ClientOptions) {
     this.#loader = loader;
-    const { config, follow } = readable(() => checked(options));
-    this.#config = config;
+    const { config, follow, acrossTabs } = readable(() => checked(options));
+    if (acrossTabs) {
+      const { endpoint, headers, credentials } = config;
+      // All that tells one user's requests from another's.
+      const identity = [endpoint, [...headers], credentials ?? null, acrossTabs];
+      this.#tabs = new Tabs(identity, (...told) => this.#connected?.client.told(...told));
+    }
+    this.#config = { ...config, tabs: this.#tabs };
     if (follow) this.#streams = new Streams((id, signal) => openStream(config, id, signal));
   }
 
@@ -120,6 +129,7 @@ export class ModuleClient {
     } catch (error) {
       refused = asVideoError(error);
     }
+    const entered = this.#tabs?.enter();
     const connect = async () => {
       if (refused) throw refused;
       const { timeoutMs } = options;
@@ -127,6 +137,7 @@ export class ModuleClient {
       const limited = this.#loader.afar && typeof timeoutMs === "number" && timeoutMs > 0;
       const began = performance.now();
       const { instance, client } = await this.#connect(limited ? timeoutMs : Infinity);
+      await entered;
       const spent = Math.round(performance.now() - began);
       return {
         crash: instance.crash,
@@ -141,7 +152,10 @@ export class ModuleClient {
     const follow = streams && { follow: (follower: Follower) => streams.follow(id, follower) };
     const poller = new Poller(id, options, { signals: this.#signals, connect, ...follow });
     this.#pollers.add(poller);
-    const forget = () => void this.#pollers.delete(poller);
+    const forget = () => {
+      this.#pollers.delete(poller);
+      this.#tabs?.leave();
+    };
     poller.done.then(forget, forget);
     return poller;
   }
@@ -188,17 +202,25 @@ interface Config {
   readonly maxResponseBytes: number;
   readonly concurrency: number;
   readonly requestsPerSecond: number;
+  readonly tabs?: Tabs | undefined;
 }
 
-function checked(options: ClientOptions): { readonly config: Config; readonly follow: ClientOptions["follow"] } {
+function checked(options: ClientOptions): {
+  readonly config: Config;
+  readonly follow: ClientOptions["follow"];
+  readonly acrossTabs: boolean | string;
+} {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
   const { apiKey, baseUrl, kind = "video", credentials, fetch, follow, requestTimeoutMs = 30_000, maxResponseBytes = 1_048_576 } = options;
-  const { concurrency = Infinity, requestsPerSecond = Infinity } = options;
+  const { concurrency = Infinity, requestsPerSecond = Infinity, acrossTabs = false } = options;
   if (kind !== "video" && kind !== "auto") throw invalidArgument('kind must be "video" or "auto"');
   if (credentials !== undefined && !["omit", "same-origin", "include"].includes(credentials)) {
     throw invalidArgument('credentials must be "omit", "same-origin" or "include"');
   }
   if (fetch !== undefined && typeof fetch !== "function") throw invalidArgument("fetch must be a function");
+  if (typeof acrossTabs !== "boolean" && (typeof acrossTabs !== "string" || acrossTabs === "")) {
+    throw invalidArgument("acrossTabs must be true, false or a text that is not empty");
+  }
   if (follow !== undefined && follow !== "events") throw invalidArgument('follow must be "events"');
   for (const [name, value] of Object.entries({ requestTimeoutMs, maxResponseBytes, requestsPerSecond })) {
     if (typeof value !== "number" || !(value > 0)) throw invalidArgument(`${name} must be a number above 0`);
@@ -215,7 +237,7 @@ function checked(options: ClientOptions): { readonly config: Config; readonly fo
   const page = (globalThis as { location?: { href: string } }).location?.href;
   const endpoint = endpointOf(checkedBase(baseUrl, { page, withKey: key !== undefined }), kind);
   const config = { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes, concurrency, requestsPerSecond };
-  return { config, follow };
+  return { config, follow, acrossTabs };
 }
 
 /** The live stream of one video, as `createVideoWatch` offers it. */

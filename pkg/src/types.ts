@@ -164,6 +164,14 @@ export interface ClientOptions {
    * else changes: where there is no stream, or it breaks, or three others of this client are open, it polls.
    */
   follow?: "events";
+  /**
+   * `true`: pages and workers of this origin that wait for the same video ask once between them (Web Locks,
+   * BroadcastChannel; where a browser lacks either, each asks for itself). They must send the same requests: the
+   * address, the headers, the key and the credentials are part of who they are, as a digest that tells nothing of
+   * them. Where only a cookie, or a `fetch` of your own, tells one user from another, give a text that does (the
+   * user's id) instead of `true`. Default `false`.
+   */
+  acrossTabs?: boolean | string;
   /** For headers and body of one request together, in milliseconds. Default 30,000. */
   requestTimeoutMs?: number;
   /** Longest body that is read. Default 1 MiB. */

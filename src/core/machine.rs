@@ -23,6 +23,9 @@ const LONGEST_LEAD: Millis = 60_000;
 pub enum Event {
     /// The server answered.
     Answer(Answer),
+    /// Somebody else asked the same, for all who want to know: the answer, instead of the machine's own
+    /// question if it was about to ask.
+    Told(Answer),
     /// A request came to nothing: no answer, a broken one, or none in time.
     NetworkError,
     /// The same, while the host knows that it has no network: not counted as a failure.
@@ -289,6 +292,12 @@ impl Machine {
         }
         match event {
             Event::Answer(answer) => self.answered(answer, now),
+            Event::Told(answer) => {
+                let own = u32::from(self.phase == Phase::Asking);
+                self.job.requests = self.job.requests.saturating_sub(own);
+                self.job.asked_at = now;
+                self.answered(answer, now)
+            }
             Event::NetworkError => self.failed(Failure::new(ErrorCode::Network), None, now),
             Event::Offline => {
                 self.job.retrying = Some(ErrorCode::Network);

@@ -138,6 +138,7 @@ impl ClientBuilder {
                 .unwrap_or(u64::MAX),
             max_bytes: self.max_response_bytes,
             words: Cell::new(None),
+            tabs: JsValue::UNDEFINED,
         };
         let (concurrency, rate) = (self.concurrency.get(), self.requests_per_second);
         Ok(Client {

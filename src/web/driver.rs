@@ -81,6 +81,8 @@ enum Request {
     None,
     /// Waits for its turn among the client's requests.
     Queued,
+    /// Waits for its turn among the pages of this origin.
+    Waiting(AbortController, AbortHandle),
     InFlight(AbortController, AbortHandle),
 }
 
@@ -218,6 +220,17 @@ impl Client {
         });
         loops.insert(at, Rc::clone(&running));
         running
+    }
+
+    /// What another page of this origin was answered about a video.
+    pub(super) fn told(&self, id: &str, reply: Reply) {
+        let loops = self.loops.borrow();
+        let at = loops.partition_point(|running| running.id.as_str() < id);
+        let running = loops.get(at).filter(|running| running.id == id).cloned();
+        drop(loops);
+        if let Some(running) = running {
+            running.told(reply);
+        }
     }
 
     /// Takes an ended loop out; after the last one nothing listens or waits any more.
@@ -391,16 +404,51 @@ impl Loop {
         let running = Rc::clone(self);
         let aborter = controller.clone();
         let (task, handle) = abortable(async move {
-            let reply = running.client.transport.ask(&running.id, &aborter).await;
+            let transport = &running.client.transport;
+            let turn = transport.turn(&running.id, &aborter).await;
+            running.depart();
+            let reply = transport.ask(&running.id, &aborter).await;
+            drop(turn);
             running.arrived(reply);
         });
-        state.request = Request::InFlight(controller, handle);
+        state.request = Request::Waiting(controller, handle);
         let mut gate = self.client.gate.borrow_mut();
         gate.in_flight += 1;
         gate.budget.sent(self.client.clock.now());
         spawn_local(async move {
             let _ = task.await;
         });
+    }
+
+    fn depart(&self) {
+        let request = &mut self.state.borrow_mut().request;
+        *request = match std::mem::take(request) {
+            Request::Waiting(controller, task) => Request::InFlight(controller, task),
+            other => other,
+        };
+    }
+
+    /// What another page was answered. A question of its own that is on its way already goes on.
+    fn told(self: &Rc<Self>, reply: Reply) {
+        let Reply::Answer { answer, raw } = reply else {
+            return;
+        };
+        let abandoned = {
+            let mut state = self.state.borrow_mut();
+            if matches!(state.request, Request::InFlight(..)) {
+                return;
+            }
+            if answer.outcome.is_ok() {
+                state.raw = raw;
+            }
+            let abandoned = self.recall(&mut state);
+            state.request = Request::None;
+            abandoned
+        };
+        if let Some(controller) = abandoned {
+            controller.abort();
+        }
+        self.turn(|waiter, now| Some(waiter.machine.step(Event::Told(answer.clone()), now)));
     }
 
     /// The request under way will come to nothing, which is nobody's failure.
@@ -441,7 +489,7 @@ impl Loop {
     /// Takes back the request that is in flight, if one is. Returns what is to be aborted.
     fn recall(&self, state: &mut State) -> Option<AbortController> {
         match std::mem::take(&mut state.request) {
-            Request::InFlight(controller, task) => {
+            Request::Waiting(controller, task) | Request::InFlight(controller, task) => {
                 task.abort();
                 self.client.request_ended();
                 Some(controller)

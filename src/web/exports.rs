@@ -3,8 +3,9 @@
 
 use super::convert::{failure_to_js, raw_options, status_to_js, update_to_js};
 use super::driver::{self, Notice};
-use super::fetch::{Reply, Transport};
+use super::fetch::{Reply, Transport, understood};
 use super::value::{get, get_function};
+use crate::core::answer::Response;
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::machine::{Event, check_id};
 use crate::core::secret::Secret;
@@ -12,7 +13,7 @@ use js_sys::{Function, Promise};
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
+use wasm_bindgen_futures::{future_to_promise, spawn_local};
 use web_sys::AbortController;
 
 /// All polls of one `VideoClient`.
@@ -40,6 +41,7 @@ impl Client {
             timeout: number("requestTimeoutMs") as u64,
             max_bytes: number("maxResponseBytes") as usize,
             words: Cell::new(None),
+            tabs: get(config, "tabs"),
         };
         let concurrency = number("concurrency") as u32;
         Self {
@@ -111,6 +113,22 @@ impl Client {
         poll()
             .map(|inner| Poll { inner })
             .map_err(|failure| failure_to_js(&failure))
+    }
+
+    /// What another page of this origin was answered about a video that may be polled here too.
+    pub fn told(&self, id: String, http_status: u16, retry_after: Option<String>, body: String) {
+        let inner = Rc::clone(&self.inner);
+        spawn_local(async move {
+            let response = Response {
+                http_status,
+                retry_after: retry_after.as_deref(),
+                body: &body,
+                json: None,
+                oversized: false,
+            };
+            let reply = understood(response, &id).await;
+            inner.told(&id, reply);
+        });
     }
 
     /// Keeps the client to `concurrency` requests at once until the limit is freed.

@@ -37,6 +37,21 @@ pub(super) struct Transport {
     pub(super) max_bytes: usize,
     /// Which optional words of a request this host takes; asked once.
     pub(super) words: Cell<Option<Words>>,
+    /// The package's side of other pages of this origin, where the user wants them to ask once between
+    /// them; `undefined` elsewhere.
+    pub(super) tabs: JsValue,
+}
+
+/// The right to ask about a video, which the pages of an origin have one after the other. Dropping it
+/// hands it on.
+pub(super) struct Turn(Option<Function>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(hand_on) = &self.0 {
+            let _ = hand_on.call0(&JsValue::UNDEFINED);
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -123,6 +138,18 @@ struct Body {
 }
 
 impl Transport {
+    /// Waits for the turn to ask, until `controller` aborts.
+    pub(super) async fn turn(&self, id: &str, controller: &AbortController) -> Turn {
+        let Some(turn) = get_function(&self.tabs, "turn") else {
+            return Turn(None);
+        };
+        let Ok(promise) = turn.call2(&self.tabs, &id.into(), &controller.signal()) else {
+            return Turn(None);
+        };
+        let settled = JsFuture::from(Promise::resolve(&promise)).await;
+        Turn(settled.ok().and_then(|hand_on| hand_on.dyn_into().ok()))
+    }
+
     /// Asks once how far the video is. One limit of time covers headers and body; `controller`
     /// aborts either.
     pub(super) async fn ask(&self, id: &str, controller: &AbortController) -> Reply {
@@ -191,21 +218,24 @@ impl Transport {
             Some(secret) => secret.blot_body(&text, !oversized),
             None => text.as_str().into(),
         };
-        let json = parse_json(&text).await;
-        let answer = Answer::read(
-            Response {
-                http_status,
-                retry_after: retry_after.as_deref(),
-                body: &text,
-                json: json.as_ref(),
-                oversized,
-            },
-            id,
-        );
-        Ok(Reply::Answer {
-            answer,
-            raw: json.unwrap_or_default(),
-        })
+        if let Some(tell) = get_function(&self.tabs, "tell").filter(|_| !is_redirect && !oversized)
+        {
+            let answer = Array::of4(
+                &id.into(),
+                &http_status.into(),
+                &retry_after.as_deref().into(),
+                &text.as_ref().into(),
+            );
+            let _ = tell.apply(&self.tabs, &answer);
+        }
+        let response = Response {
+            http_status,
+            retry_after: retry_after.as_deref(),
+            body: &text,
+            json: None,
+            oversized,
+        };
+        Ok(understood(response, id).await)
     }
 
     /// A failure to be shown: also a short key stays out of it.
@@ -291,6 +321,19 @@ impl Transport {
         let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes))
             .into_owned();
         Ok(Body { text, oversized })
+    }
+}
+
+/// An answer, read.
+pub(super) async fn understood(response: Response<'_, JsValue>, id: &str) -> Reply {
+    let json = parse_json(response.body).await;
+    let response = Response {
+        json: json.as_ref(),
+        ..response
+    };
+    Reply::Answer {
+        answer: Answer::read(response, id),
+        raw: json.unwrap_or_default(),
     }
 }
 

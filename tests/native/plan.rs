@@ -66,6 +66,8 @@ pub(crate) enum Act {
     /// Somebody begins, or ceases, to say when there is news.
     Followed(bool),
     News,
+    /// Another page was answered.
+    Told(Answered),
     Offline,
     Online,
     Save {
@@ -325,6 +327,7 @@ fn act() -> impl Strategy<Value = (u64, Act)> {
         3 => Just(Act::Nudge),
         2 => any::<bool>().prop_map(Act::Followed),
         3 => Just(Act::News),
+        2 => answered().prop_map(Act::Told),
         1 => Just(Act::Offline),
         1 => Just(Act::Online),
         4 => (index(), select(vec![0_i64, 0, 0, 700, -700, 3_600_000, -3_600_000]), any::<bool>())
@@ -347,6 +350,7 @@ pub(crate) fn ordeals() -> impl Strategy<Value = (Options, Vec<(u64, Ordeal)>)> 
         1 => Just(Ordeal::Nudge),
         1 => any::<bool>().prop_map(Ordeal::Followed),
         1 => Just(Ordeal::News),
+        1 => answered().prop_map(Ordeal::Told),
         1 => Just(Ordeal::Lost),
         1 => Just(Ordeal::Offline),
         1 => Just(Ordeal::Snapshot),
@@ -379,6 +383,7 @@ pub(crate) enum Ordeal {
     Nudge,
     Followed(bool),
     News,
+    Told(Answered),
     Lost,
     Offline,
     /// Written down whole and read back.

@@ -373,6 +373,42 @@ fn one_that_joins_a_followed_poll_is_followed() {
     assert!(until > START + 30_000, "{until}");
 }
 
+/// The same answer, to somebody else's question.
+fn told(answered: Event) -> Event {
+    match answered {
+        Event::Answer(answer) => Event::Told(answer),
+        other => other,
+    }
+}
+
+#[test]
+fn an_answer_to_another_is_as_good_as_its_own_and_is_no_request() {
+    let mut machine = machine();
+    let slow = r#"{"status":"GENERATING_VIDEO","generatedContent":[{"status":"pending"}]}"#;
+    // Instead of the question that it was about to ask.
+    let step = machine.step(told(ok(slow)), START + 500);
+    assert_eq!(step.update.map(|update| update.requests), Some(0));
+    assert!(sleeps_until(&machine.step(Event::Nudge, START + 500)) >= START + 2_500);
+    // While it slept: its own next question is put off by as much.
+    let until = sleeps_until(&machine.step(told(ok(PENDING)), START + 4_000));
+    assert!((START + 6_000..=START + 9_000).contains(&until), "{until}");
+    machine.step(Event::Wake, until);
+    let step = machine.step(ok(DONE), until);
+    assert_eq!(step.update.map(|update| update.requests), Some(1));
+    assert_eq!(step.command, Command::Done);
+}
+
+#[test]
+fn failures_that_another_was_told_of_count_and_its_retry_after_holds() {
+    let mut machine = machine();
+    let step = machine.step(told(answer(429, Some("60"), "")), START + 10);
+    assert_eq!(sleeps_until(&step), START + 60_010);
+    let step = machine.step(told(answer(404, None, "")), START + 20);
+    assert!(
+        matches!(step.command, Command::Failed(failure) if failure.code == ErrorCode::NotFound)
+    );
+}
+
 #[test]
 fn the_nearer_a_video_is_to_its_end_the_earlier_it_counts_as_having_come() {
     let mut machine = machine();

@@ -70,6 +70,10 @@ fn a_clock_that_jumps_and_options_made_by_hand_break_nothing() {
                 Ordeal::Nudge => Event::Nudge,
                 Ordeal::Followed(is_followed) => Event::Followed(is_followed),
                 Ordeal::News => Event::News,
+                Ordeal::Told(answered) => match read(&answered) {
+                    Event::Answer(answer) => Event::Told(answer),
+                    other => other,
+                },
                 Ordeal::Lost => Event::NetworkError,
                 Ordeal::Offline => Event::Offline,
                 Ordeal::Snapshot => {
@@ -98,7 +102,7 @@ fn a_clock_that_jumps_and_options_made_by_hand_break_nothing() {
                 }
             };
             let was_over = matches!(step.command, Command::Done | Command::Failed(_));
-            let is_done = matches!(&event, Event::Answer(answer)
+            let is_done = matches!(&event, Event::Answer(answer) | Event::Told(answer)
                 if answer.outcome.as_ref().is_ok_and(|video| matches!(video.status, Status::Done { .. })));
             let before = step.command;
             step = machine.step(event, now);

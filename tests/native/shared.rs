@@ -214,6 +214,7 @@ impl<'a> Shared<'a> {
             Act::Nudge => self.nudge(),
             Act::Followed(is_followed) => self.hear(&Event::Followed(is_followed)),
             Act::News => self.hear(&Event::News),
+            Act::Told(answered) => self.told(&answered),
             Act::Offline => self.offline = true,
             Act::Online => {
                 self.offline = false;
@@ -470,10 +471,38 @@ impl<'a> Shared<'a> {
         else {
             return;
         };
-        let event = reply.unwrap_or(Event::NetworkError);
+        self.receive(reply.unwrap_or(Event::NetworkError));
+    }
+
+    /// As `Loop::told` does it.
+    fn told(&mut self, answered: &Answered) {
+        let Event::Answer(answer) = read(answered) else {
+            return;
+        };
+        match std::mem::replace(&mut self.request, Request::None) {
+            flight @ Request::InFlight { .. } => {
+                self.request = flight;
+                return;
+            }
+            // What was about to be asked is not.
+            Request::Queued { .. } => self.asked -= 1,
+            Request::None => {}
+        }
+        for waiter in &mut self.waiters {
+            // The number of requests is right again, and may be one less than was told or saved.
+            waiter.books.requests = 0;
+            waiter.saw_all = false;
+        }
+        self.asked_at = Some(self.now);
+        self.receive(Event::Told(answer));
+    }
+
+    fn receive(&mut self, event: Event) {
         let now = self.now;
         self.floor = match &event {
-            Event::Answer(answer) if transient(&event).is_some() => floor(answer, now).unwrap_or(0),
+            Event::Answer(answer) | Event::Told(answer) if transient(&event).is_some() => {
+                floor(answer, now).unwrap_or(0)
+            }
             Event::Offline => self.floor,
             _ => 0,
         };
@@ -619,6 +648,10 @@ fn transient(event: &Event) -> Option<ErrorCode> {
         Event::Answer(Answer {
             outcome: Err(failure),
             ..
+        })
+        | Event::Told(Answer {
+            outcome: Err(failure),
+            ..
         }) => match (failure.code, failure.http_status) {
             (ErrorCode::BadResponse | ErrorCode::RateLimited, _) => Some(failure.code),
             (ErrorCode::Http, Some(408 | 425 | 500..=599)) => Some(failure.code),
@@ -663,8 +696,15 @@ impl Waiter {
         let mut end = None;
         // When it may and must ask again: both ends of the pace.
         let (mut from, mut by) = (0, u64::MAX);
+        let asked_at = match event {
+            Event::Told(_) => now,
+            _ => asked_at,
+        };
         match event {
             Event::Answer(Answer {
+                outcome: Ok(video), ..
+            })
+            | Event::Told(Answer {
                 outcome: Ok(video), ..
             }) => {
                 (books.failures, books.retrying, books.floor) = (0, None, 0);
@@ -693,12 +733,16 @@ impl Waiter {
                     _ => {}
                 }
             }
-            Event::Answer(_) | Event::NetworkError => match transient(event) {
+            Event::Answer(_) | Event::Told(_) | Event::NetworkError => match transient(event) {
                 None => {
-                    let Event::Answer(Answer {
+                    let (Event::Answer(Answer {
                         outcome: Err(failure),
                         ..
-                    }) = event
+                    })
+                    | Event::Told(Answer {
+                        outcome: Err(failure),
+                        ..
+                    })) = event
                     else {
                         panic!("no failure: {event:?}")
                     };

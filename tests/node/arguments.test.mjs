@@ -35,6 +35,10 @@ const CLIENT_OPTIONS = {
   fetch: [null, "fetch", {}],
   requestTimeoutMs: [0, ...NO_NUMBERS],
   maxResponseBytes: [0, ...NO_NUMBERS],
+  concurrency: [0, 0.5, 1.5, -Infinity, ...NO_NUMBERS],
+  requestsPerSecond: [0, -Infinity, ...NO_NUMBERS],
+  follow: ["", "Events", "websocket", true, null, {}],
+  acrossTabs: ["", null, 1, {}],
 };
 
 /** @type {Record<string, Wrong[]>} */
@@ -165,12 +169,16 @@ describe("the constructor", { concurrency: true, timeout: 30_000 }, () => {
     new VideoClient({
       requestTimeoutMs: Infinity,
       maxResponseBytes: Infinity,
+      concurrency: Infinity,
+      requestsPerSecond: Infinity,
+      follow: "events",
+      acrossTabs: "somebody",
       kind: "auto",
       credentials: "include",
       headers: [["a", "b"]],
       fetch,
     });
-    new VideoClient({ requestTimeoutMs: 0.5, maxResponseBytes: 1, headers: new Headers({ a: "b" }) });
+    new VideoClient({ requestTimeoutMs: 0.5, maxResponseBytes: 1, concurrency: 1, requestsPerSecond: 0.001, acrossTabs: false, headers: new Headers({ a: "b" }) });
     const nothing = undefined;
     new VideoClient(
       /** @type {Wrong} */ ({

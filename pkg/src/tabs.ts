@@ -1,0 +1,216 @@
+/**
+ * Pages of one origin that wait for the same video ask once between them. There is no leader: whoever's time comes
+ * first asks, under a lock that the browser gives to one of them, and tells the others, whose own time is put off by
+ * it. So nothing has to be handed over when a page is closed or frozen. Where a browser lacks what this takes, each
+ * page asks for itself.
+ */
+
+/** What pages tell each other. The name of the channel is known only to those who send the same requests. */
+type Message =
+  /** Somebody is asking, and still there. */
+  | { readonly type: "asking"; readonly id: string }
+  /** Does anybody know? */
+  | { readonly type: "who"; readonly id: string; readonly by: number }
+  /** What the API said; an answer to one who wanted to know has its number. */
+  | ({ readonly type: "answer"; readonly id: string; readonly to?: number } & Answer);
+
+/** One answer of the API, without the key. */
+interface Answer {
+  readonly httpStatus: number;
+  readonly retryAfter: string | undefined;
+  readonly body: string;
+}
+
+/** Passes on what another page was told. */
+export type Tell = (id: string, httpStatus: number, retryAfter: string | undefined, body: string) => void;
+
+const HEARTBEAT_MS = 400;
+/** After so long without a heartbeat, whoever asks is frozen. Pages in the background have timers of a second. */
+const LONGEST_SILENCE_MS = 1_200;
+/** What is known for so long is worth another question. */
+const FRESH_MS = 2_000;
+/** So long the others have to say what they know, or to be heard of before it is one's own turn. */
+const LISTEN_MS = 50;
+
+/** The lock manager, as far as it is used; TypeScript's own types of it are a browser's alone. */
+interface Locks {
+  request(name: string, options: object, act: Hold): Promise<unknown>;
+}
+type Hold = (lock: unknown) => Promise<void> | undefined;
+
+/** Who waits for the same videos with the same requests. */
+export class Tabs {
+  readonly #identity: readonly unknown[];
+  readonly #tell: Tell;
+  /** A number of this page's own among the others. */
+  readonly #by = Math.random();
+  #name: Promise<string> | undefined;
+  #channel: { readonly name: string; readonly port: BroadcastChannel } | undefined;
+  #present = 0;
+  readonly #known = new Map<string, Answer & { readonly atMs: number }>();
+  /** Of the turns that wait here: by the id, what a heartbeat puts off. */
+  readonly #silences = new Map<string, () => void>();
+  readonly #held = new Set<() => void>();
+
+  /** `identity` is all that makes a request what it is; only its digest leaves this object. */
+  constructor(identity: readonly unknown[], tell: Tell) {
+    this.#identity = identity;
+    this.#tell = tell;
+  }
+
+  /** A poll begins: from now on others are heard, until as many have left. */
+  async enter(): Promise<void> {
+    this.#present += 1;
+    try {
+      const name = await (this.#name ??= nameOf(this.#identity));
+      if (this.#present > 0 && !this.#channel && locks()) this.#open(name);
+    } catch {
+      // A host without a digest, or one that allows no channel here.
+    }
+  }
+
+  leave(): void {
+    this.#present -= 1;
+    if (this.#present > 0) return;
+    // Nothing is asked any more, also where the module could not hand its turn on.
+    for (const release of [...this.#held]) release();
+    this.#channel?.port.close();
+    this.#channel = undefined;
+    this.#known.clear();
+  }
+
+  /** Resolves when this page may ask, with how to hand that on. It never rejects. */
+  async turn(id: string, signal: AbortSignal): Promise<() => void> {
+    const channel = this.#channel;
+    if (!channel) return () => {};
+    const known = this.#known.get(id);
+    if (!known || performance.now() - known.atMs > FRESH_MS) {
+      this.#post({ type: "who", id, by: this.#by });
+      await pause(LISTEN_MS, signal);
+    }
+    const name = `${channel.name}:${id}`;
+    let release: (() => void) | undefined;
+    const hold = (lock: unknown) => {
+      if (!lock || signal.aborted) return undefined;
+      return new Promise<void>((resolve) => {
+        release = this.#hold(id, signal, resolve);
+      });
+    };
+    await request(name, { ifAvailable: true }, hold);
+    if (!release && !signal.aborted) {
+      await this.#queue(name, id, signal, hold);
+      if (!release && !signal.aborted) await request(name, { steal: true }, hold);
+      // Whoever had it before has told us by now, or will never.
+      await pause(LISTEN_MS, signal);
+    }
+    return release ?? (() => {});
+  }
+
+  /** To the other pages: what the API said to this one. */
+  tell(id: string, httpStatus: number, retryAfter: string | undefined, body: string): void {
+    const answer = { httpStatus, retryAfter, body };
+    this.#known.set(id, { ...answer, atMs: performance.now() });
+    this.#post({ type: "answer", id, ...answer });
+  }
+
+  #open(name: string): void {
+    const port = new BroadcastChannel(name);
+    port.onmessage = ({ data }: MessageEvent) => this.#hear(data as Message);
+    this.#channel = { name, port };
+  }
+
+  #hear(message: Message): void {
+    const { type, id } = message;
+    if (type === "asking") this.#silences.get(id)?.();
+    if (type === "who") {
+      const known = this.#known.get(id);
+      if (!known || performance.now() - known.atMs > FRESH_MS) return;
+      const { atMs: _, ...answer } = known;
+      this.#post({ type: "answer", id, to: message.by, ...answer });
+    }
+    if (type === "answer" && (message.to ?? this.#by) === this.#by) {
+      const { httpStatus, retryAfter, body } = message;
+      this.#known.set(id, { httpStatus, retryAfter, body, atMs: performance.now() });
+      this.#tell(id, httpStatus, retryAfter, body);
+    }
+  }
+
+  #post(message: Message): void {
+    try {
+      this.#channel?.port.postMessage(message);
+    } catch {
+      // It is closed, or too much: then they ask for themselves.
+    }
+  }
+
+  /** Has the turn until it is handed on, and says so as long as it does. */
+  #hold(id: string, signal: AbortSignal, resolve: () => void): () => void {
+    const beat = () => this.#post({ type: "asking", id });
+    beat();
+    const heart = setInterval(beat, HEARTBEAT_MS);
+    const release = () => {
+      clearInterval(heart);
+      signal.removeEventListener("abort", release);
+      this.#held.delete(release);
+      resolve();
+    };
+    this.#held.add(release);
+    signal.addEventListener("abort", release);
+    return release;
+  }
+
+  /** Waits for the turn of another to end, as long as that one is heard of. */
+  async #queue(name: string, id: string, signal: AbortSignal, hold: Hold): Promise<void> {
+    const waiting = new AbortController();
+    const leave = () => waiting.abort();
+    let timer = setTimeout(leave, LONGEST_SILENCE_MS);
+    this.#silences.set(id, () => {
+      clearTimeout(timer);
+      timer = setTimeout(leave, LONGEST_SILENCE_MS);
+    });
+    signal.addEventListener("abort", leave);
+    await request(name, { signal: waiting.signal }, hold);
+    clearTimeout(timer);
+    signal.removeEventListener("abort", leave);
+    this.#silences.delete(id);
+  }
+}
+
+/** Resolves when the lock is had, or will not be. It is had for as long as what `hold` gives is pending. */
+function request(name: string, options: object, hold: Hold): Promise<void> {
+  return new Promise((resolve) => {
+    const act = (lock: unknown) => {
+      const held = hold(lock);
+      resolve();
+      return held;
+    };
+    // Also where it is refused, which may throw.
+    Promise.resolve(locks()?.request(name, options, act)).then(() => resolve(), () => resolve());
+  });
+}
+
+function locks(): Locks | undefined {
+  const { navigator, BroadcastChannel } = globalThis as { navigator?: { locks?: Locks }; BroadcastChannel?: unknown };
+  return typeof BroadcastChannel === "function" ? navigator?.locks : undefined;
+}
+
+/** A name that only those have who know all of `identity`. */
+async function nameOf(identity: readonly unknown[]): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(identity));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return `iacrea-video:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Waits, but not beyond the signal. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", go);
+      resolve();
+    };
+    const timer = setTimeout(go, ms);
+    signal.addEventListener("abort", go);
+    if (signal.aborted) go();
+  });
+}
