@@ -12,6 +12,7 @@ import { log, type Video } from "./route.js";
 import { holdsKey, keyFrom, SHORTEST, withoutKey } from "./secret.js";
 import type { DoneUpdate, MachineOptions, PollCommand, PollEvent, Step, VideoUpdate } from "./types.js";
 import { exchange, SIZE_LIMIT, TIME_LIMIT_MS } from "./upstream.js";
+import { isVideoId } from "./video-id.js";
 
 type WithoutRaw<T> = T extends unknown ? Omit<T, "raw"> : never;
 
@@ -86,9 +87,13 @@ interface Context {
   setWebSocketAutoResponse(pair: object): void;
 }
 
-/** What is kept of a watch, beside the machine's snapshot, the last body and the changes. */
+/** What is kept of a watch, beside the last body and the changes: one value, since each that is written has its price. */
 interface Watch extends Video {
   readonly startedMs: number;
+  /** The machine's; none before the first question. */
+  readonly snapshot?: Uint8Array;
+  /** The object lives through this pause: its next question is asked without a word to the disk. */
+  readonly isShortPause: boolean;
   /** Of the latest change; 0 before the first. */
   readonly seq: number;
   /** The API said something, so there is a last body. */
@@ -109,8 +114,8 @@ type Change =
 /** A step as it will be written down: all of it, or nothing. */
 interface Entry {
   readonly watch: Watch;
-  readonly snapshot: string;
-  readonly values: Readonly<Record<string, unknown>>;
+  /** What is new beside it, by key. */
+  readonly values: Readonly<Record<string, Uint8Array>>;
   readonly change: string | undefined;
   readonly alarmMs: number;
 }
@@ -123,6 +128,8 @@ const PATIENCE: MachineOptions = { timeoutMs: 6 * HOUR_MS, maxConsecutiveFailure
 const MIN_INTERVAL_MS = 2_000;
 /** After a crash the alarm comes back by so much later than the next question is allowed. */
 const LEASE_SLACK_MS = 500;
+/** The host takes an object out of memory once it was idle for ten seconds. */
+const AWAKE_MS = 8_000;
 /** Later alarms are set in steps; no host takes any number. */
 const LONGEST_ALARM_MS = DAY_MS;
 /** When settings cannot be read, or the module traps: until the next try. */
@@ -150,7 +157,8 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   protected declare readonly env: Env;
   readonly #host: Context;
   #watch: Watch | undefined;
-  #snapshot: string | undefined;
+  /** Of what was done before, this object knows what is on the disk. */
+  #madeMs = 0;
   /** A step is being taken, request and all. */
   #polling = false;
   /** Steps are taken one after the other; the request is part of the step. */
@@ -164,9 +172,10 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     this.#host = host;
     host.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     void host.blockConcurrencyWhile(async () => {
-      const kept = await host.storage.get(["watch", "snapshot"]);
-      this.#watch = kept.get("watch") as Watch | undefined;
-      this.#snapshot = decoded(kept.get("snapshot"));
+      const kept = (await host.storage.get([WATCH])).get(WATCH);
+      this.#madeMs = Date.now();
+      if (isWatch(kept)) this.#watch = kept;
+      else if (kept !== undefined) await this.#mend(kept);
     });
   }
 
@@ -245,10 +254,14 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     // What cannot work is refused before anything is kept.
     await start(id, Date.now(), poll);
     if (this.#watch) return;
-    const nowMs = Date.now();
-    this.#watch = { id, kind, startedMs: nowMs, seq: 0, heard: false, retrying: false };
-    const { storage } = this.#host;
-    await Promise.all([storage.put({ watch: this.#watch }), storage.setAlarm(nowMs)]);
+    await this.#keep(newWatch({ id, kind }), Date.now());
+  }
+
+  /** What is stored is damaged, or of another version: the job is paid for, so it is watched anew if its name is left. */
+  async #mend(kept: unknown): Promise<void> {
+    const video = kept as Partial<Video> | null;
+    log("what is stored is no watch", video?.id);
+    if (isVideo(video)) await this.#keep(newWatch(video), Date.now());
   }
 
   /** What there is to do when the alarm comes. */
@@ -272,33 +285,52 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   /** Steps until the machine wants to sleep, or has come to the end. */
   async #poll(watch: Watch): Promise<void> {
     const settings = await this.#settings();
+    let before = watch;
     let from = await this.#woken(watch, settings.poll);
-    let entry = this.#entry(watch, from, settings);
+    let entry = await this.#entry(watch, from, settings);
     while (from.command.type === "fetch") {
-      const { giveUpAtMs } = from.command;
-      await this.#write(entry);
-      // A request that the disk does not know of would be sent again at once after a crash.
-      await this.#host.storage.sync();
-      const event = await asked(entry.watch, settings, giveUpAtMs);
+      if (!(await this.#mayAsk(before, entry, settings))) return;
+      before = entry.watch;
+      const { snapshot, command } = from;
+      const event = await asked(watch, settings, command.giveUpAtMs);
       const nowMs = Date.now();
-      const sent = entry;
-      from = await step(sent.snapshot, event, nowMs);
-      entry = this.#entry(sent.watch, from, settings, event);
+      from = await step(snapshot, event, nowMs);
+      entry = await this.#entry(before, from, settings, event);
       if (event.type === "response" && isTooLong(entry)) {
         // There is no room for what it says; to the machine it is as any answer over the limit.
-        from = await step(sent.snapshot, { ...event, body: "" }, nowMs);
-        entry = this.#entry(sent.watch, from, settings);
+        from = await step(snapshot, { ...event, body: "" }, nowMs);
+        entry = await this.#entry(before, from, settings);
       }
     }
     await this.#write(entry);
   }
 
+  /** Whether the question of `asking` may be asked; from here on it is not asked again too soon, whoever dies. */
+  async #mayAsk(before: Watch, asking: Entry, { minIntervalMs }: Settings): Promise<boolean> {
+    if (!before.isShortPause) {
+      await this.#write(asking);
+      // A request that the disk does not know of would be sent again at once after a crash.
+      await this.#host.storage.sync();
+      return true;
+    }
+    if (Date.now() < this.#madeMs + minIntervalMs) {
+      // An object before this one may have asked in its last moment: to the machine it has, and its answer is lost.
+      await this.#write(asking);
+      return false;
+    }
+    // Should this object die now, the alarm comes again, to one that was just made. If it is replaced by one already,
+    // the host stops it where it looks at the storage.
+    await this.#host.storage.get([WATCH]);
+    this.#watch = asking.watch;
+    return true;
+  }
+
   /** The step for which the alarm came. */
-  async #woken({ id }: Watch, poll: MachineOptions): Promise<Step> {
+  async #woken({ id, snapshot }: Watch, poll: MachineOptions): Promise<Step> {
     const nowMs = Date.now();
-    if (this.#snapshot === undefined) return start(id, nowMs, poll);
+    if (!snapshot) return start(id, nowMs, poll);
     try {
-      return await step(this.#snapshot, { type: "wake" }, nowMs);
+      return await step(decoded(snapshot), { type: "wake" }, nowMs);
     } catch (error) {
       if (!(error instanceof VideoError) || error.code !== "invalid_argument") throw error;
       // Of another version of the machine, before a deployment: the job is paid for, so it is watched anew.
@@ -307,35 +339,52 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   }
 
   /** What a step comes to in writing. */
-  #entry(before: Watch, { snapshot, command }: Step, settings: Settings, event?: PollEvent): Entry {
+  async #entry(before: Watch, { snapshot, command }: Step, settings: Settings, event?: PollEvent): Promise<Entry> {
     const nowMs = Date.now();
-    let watch = before;
+    let watch: Watch = { ...before, snapshot: encoded(snapshot), isShortPause: false };
     const told = command.type === "failed" ? undefined : command.update;
     if (told) watch = { ...watch, heard: true, retrying: told.retrying !== undefined };
     const change = changeOf(command);
     if (change) watch = { ...watch, seq: watch.seq + 1 };
     let alarmMs = nowMs;
-    if (command.type === "fetch") alarmMs += settings.minIntervalMs + LEASE_SLACK_MS;
-    else if (command.type === "sleep") alarmMs = Math.min(command.untilMs, nowMs + LONGEST_ALARM_MS);
-    else watch = { ...watch, end: endOf(command), delivery: { attempts: 0, untilMs: nowMs + DELIVERY_MS } };
+    switch (command.type) {
+      case "fetch":
+        alarmMs += settings.minIntervalMs + LEASE_SLACK_MS;
+        break;
+      case "sleep":
+        alarmMs = Math.min(command.untilMs, nowMs + LONGEST_ALARM_MS);
+        watch = { ...watch, isShortPause: alarmMs - nowMs < AWAKE_MS };
+        break;
+      default:
+        watch = { ...watch, end: endOf(command), delivery: { attempts: 0, untilMs: nowMs + DELIVERY_MS } };
+    }
 
     const text = change && JSON.stringify({ id: eventId(watch, watch.seq), ...change });
     const isStatus = command.type === "failed" ? command.error.code === "video_failed" : watch.heard && !watch.retrying;
-    const values: Record<string, unknown> = { watch, snapshot: encoded(snapshot) };
-    if (event?.type === "response" && isStatus) values.body = encoded(event.body);
+    const values: Record<string, Uint8Array> = {};
+    if (event?.type === "response" && isStatus && event.body !== (await this.#stored(BODY))) values[BODY] = encoded(event.body);
     if (text !== undefined) values[eventKey(watch.seq)] = encoded(text);
-    return { watch, snapshot, values, change: text, alarmMs };
+    return { watch, values, change: text, alarmMs };
+  }
+
+  /** A text that is stored, if it is. */
+  async #stored(key: string): Promise<string | undefined> {
+    const bytes = (await this.#host.storage.get([key])).get(key) as Uint8Array | undefined;
+    return bytes && decoded(bytes);
+  }
+
+  /** Writes down where the watch stands and when the alarm comes, in one breath: the host makes one transaction of it. */
+  async #keep(watch: Watch, alarmMs: number, values: Entry["values"] = {}): Promise<void> {
+    const { storage } = this.#host;
+    this.#watch = watch;
+    await Promise.all([storage.put({ ...values, [WATCH]: watch }), storage.setAlarm(alarmMs)]);
   }
 
   /** Writes a step down and tells of it, in this order: the host holds back what is sent until the rest is safe. */
-  async #write({ watch, snapshot, values, change, alarmMs }: Entry): Promise<void> {
-    const { storage } = this.#host;
-    this.#watch = watch;
-    this.#snapshot = snapshot;
-    // In one breath, so that the host makes one transaction of it.
-    const writes: Promise<unknown>[] = [storage.put(values), storage.setAlarm(alarmMs)];
+  async #write({ watch, values, change, alarmMs }: Entry): Promise<void> {
+    const writes: Promise<unknown>[] = [this.#keep(watch, alarmMs, values)];
     if (change !== undefined) {
-      if (watch.seq > KEPT_CHANGES) writes.push(storage.delete(eventKey(watch.seq - KEPT_CHANGES)));
+      if (watch.seq > KEPT_CHANGES) writes.push(this.#host.storage.delete(eventKey(watch.seq - KEPT_CHANGES)));
       for (const socket of this.#host.getWebSockets()) {
         // Who is further behind is being told of what comes before, and will get here.
         if (sentTo(socket) === watch.seq - 1) attempt(() => this.#send(socket, change, watch.seq));
@@ -354,24 +403,17 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
 
   /** One try to tell of the end. */
   async #deliver(watch: Watch, end: NonNullable<Watch["end"]>, { attempts, untilMs }: NonNullable<Watch["delivery"]>): Promise<void> {
-    const { storage } = this.#host;
     const { retentionMs } = await this.#settings();
     const { delivery: _, ...over } = watch;
-    const retire = () => {
-      this.#watch = over;
-      return Promise.all([storage.put({ watch: over }), storage.setAlarm(Date.now() + retentionMs)]);
-    };
+    const retire = () => this.#keep(over, Date.now() + retentionMs);
     if (Date.now() >= untilMs) {
       log(`the end of ${watch.kind}/${watch.id} could not be delivered`, `after ${attempts} attempts`);
       await retire();
       return;
     }
     const backoffMs = Math.min(1_000 * 2 ** attempts, LONGEST_BACKOFF_MS);
-    const counted = { ...watch, delivery: { attempts: attempts + 1, untilMs } };
-    this.#watch = counted;
-    await Promise.all([storage.put({ watch: counted }), storage.setAlarm(Date.now() + backoffMs)]);
-    const key = eventKey(watch.seq);
-    const change = JSON.parse(decoded((await storage.get([key])).get(key)) ?? "null") as Change;
+    await this.#keep({ ...watch, delivery: { attempts: attempts + 1, untilMs } }, Date.now() + backoffMs);
+    const change = JSON.parse((await this.#stored(eventKey(watch.seq))) ?? "null") as Change;
     const delivery: WatchDelivery = { deliveryId: `${watch.kind}/${watch.id}/${eventId(watch, watch.seq)}`, id: watch.id, kind: watch.kind };
     try {
       await withinMs(HOOK_MS, async () => {
@@ -382,7 +424,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
       });
     } catch (error) {
       log(`the end of ${watch.kind}/${watch.id} is not delivered yet`, error);
-      await storage.setAlarm(Date.now() + backoffMs);
+      await this.#host.storage.setAlarm(Date.now() + backoffMs);
       return;
     }
     await retire();
@@ -392,7 +434,6 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   async #forget(): Promise<void> {
     const { storage } = this.#host;
     this.#watch = undefined;
-    this.#snapshot = undefined;
     for (const socket of this.#host.getWebSockets()) attempt(() => socket.close(1_000, "the watch is over"));
     await Promise.all([storage.deleteAlarm(), storage.deleteAll()]);
   }
@@ -403,10 +444,8 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     const nowMs = Date.now();
     if (!watch || watch.end || this.#polling || nowMs - (watch.hintedAtMs ?? 0) < HINT_EVERY_MS) return;
     // Before the first question there is nothing to hasten.
-    if (this.#snapshot === undefined) return;
-    this.#watch = { ...watch, hintedAtMs: nowMs };
-    const { storage } = this.#host;
-    await Promise.all([storage.put({ watch: this.#watch }), storage.setAlarm(nowMs)]);
+    if (!watch.snapshot) return;
+    await this.#keep({ ...watch, hintedAtMs: nowMs }, nowMs);
   }
 
   /** The last body, as the API would say it. */
@@ -419,8 +458,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
       const { code, message } = watch.end.error;
       return json(code === "not_found" ? 404 : 502, { error: message, code });
     }
-    const body = (await this.#host.storage.get(["body"])).get("body") as Uint8Array<ArrayBuffer>;
-    return new Response(body, { headers: { "content-type": "application/json" } });
+    return new Response(await this.#stored(BODY), { headers: { "content-type": "application/json" } });
   }
 
   async #firstAnswer(): Promise<void> {
@@ -442,8 +480,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     if (!watch) return json(404, { error: "this video is not watched" });
     const id = eventId(watch, watch.seq);
     if (watch.seq === 0) return json(200, { id });
-    const key = eventKey(watch.seq);
-    const { type, ...rest } = JSON.parse(decoded((await this.#host.storage.get([key])).get(key)) ?? "{}") as Change;
+    const { type, ...rest } = JSON.parse((await this.#stored(eventKey(watch.seq))) ?? "{}") as Change;
     if (type === "failed") {
       const { error, update } = rest as Extract<Change, { type: "failed" }>;
       return json(200, { id, update, ended: { type, error } });
@@ -491,7 +528,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
       for (const [key, change] of changes) {
         at = Number(key.slice(EVENT.length));
         const seqNow = at;
-        if (!attempt(() => this.#send(socket, decoded(change) ?? "", seqNow))) return;
+        if (!attempt(() => this.#send(socket, decoded(change), seqNow))) return;
       }
     }
   }
@@ -584,6 +621,27 @@ function addressOf(url: string | URL): string {
   return address.href;
 }
 
+/** Nothing is known yet. */
+function newWatch({ id, kind }: Video): Watch {
+  return { id, kind, startedMs: Date.now(), isShortPause: false, seq: 0, heard: false, retrying: false };
+}
+
+function isVideo(video: Partial<Video> | null): video is Video {
+  return typeof video?.id === "string" && isVideoId(video.id) && (video.kind === "video" || video.kind === "auto");
+}
+
+/** Whether this was kept by this version, with all that the steps rely on. */
+function isWatch(kept: unknown): kept is Watch {
+  const watch = kept as Watch | null;
+  if (!isVideo(watch)) return false;
+  const { startedMs, snapshot, seq, end, delivery } = watch;
+  return (
+    [startedMs, seq, delivery?.attempts ?? 0, delivery?.untilMs ?? 0].every(Number.isSafeInteger) &&
+    (!snapshot || snapshot instanceof Uint8Array) &&
+    (!end || end.type === "done" || typeof end.error?.code === "string")
+  );
+}
+
 /** There is something to say about the video. */
 function hasAnswer({ heard, end }: Watch): boolean {
   return heard || end !== undefined;
@@ -615,6 +673,8 @@ export function withoutRaw<T extends VideoUpdate>({ raw: _, ...rest }: T): Witho
   return rest as unknown as WithoutRaw<T>;
 }
 
+const WATCH = "watch";
+const BODY = "body";
 const EVENT = "event:";
 
 /** In the order of the changes. */
@@ -631,8 +691,8 @@ function sentTo(socket: WorkerSocket): unknown {
   return (socket.deserializeAttachment() as { readonly sent: number } | null)?.sent;
 }
 
-function isTooLong({ values }: Entry): boolean {
-  return Object.values(values).some((value) => value instanceof Uint8Array && value.length > LONGEST_VALUE);
+function isTooLong({ watch, values }: Entry): boolean {
+  return [watch.snapshot, ...Object.values(values)].some((value) => value !== undefined && value.length > LONGEST_VALUE);
 }
 
 /** Bytes are stored as they are; a text with one letter from abroad would take twice the room. */
@@ -640,8 +700,8 @@ function encoded(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-function decoded(bytes: unknown): string | undefined {
-  return bytes instanceof Uint8Array ? new TextDecoder().decode(bytes) : undefined;
+function decoded(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
 }
 
 function json(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Response {
