@@ -36,12 +36,13 @@ export class Host {
   log = "";
 
   /**
-   * @param {import("./worker.mjs").Environment} environment
+   * @param {import("./worker.mjs").Environment | import("./laboratory.mjs").Environment} environment
    * @param {string} [compatibilityDate]
+   * @param {"worker.mjs" | "laboratory.mjs"} [worker]
    */
-  constructor(environment, compatibilityDate = NEWEST_DATE) {
+  constructor(environment, compatibilityDate = NEWEST_DATE, worker = "worker.mjs") {
     const modules = {
-      "worker.mjs": fileURLToPath(new URL("worker.mjs", import.meta.url)),
+      [worker]: fileURLToPath(new URL(worker, import.meta.url)),
       ...closure(dist, "cloudflare.js"),
       // The closure follows what is imported by name, and this is a module of another make.
       "iacrea-video.wasm": join(dist, "iacrea-video.wasm"),
