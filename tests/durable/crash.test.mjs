@@ -7,6 +7,7 @@
 import "../edge/package.mjs";
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BASE } from "../edge/upstream.mjs";
@@ -96,13 +97,8 @@ async function watch(host, id) {
   }
 }
 
-/** Numbers from 0 to 1, always the same. @param {number} seed */
+/** Numbers from 0 to 1, the same for the same seed. @param {number} seed */
 function randomFrom(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  let drawn = 0;
+  return () => createHash("sha256").update(`${seed} ${(drawn += 1)}`).digest().readUInt32BE() / 2 ** 32;
 }
