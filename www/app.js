@@ -13,11 +13,11 @@ import { createLog } from "./log.js";
 import { createNotice } from "./notice.js";
 import { createPlayer } from "./player.js";
 import { forget, keep, kept, newSession } from "./session.js";
-import { connect, createVideo, hasLive, overHttp, saved, scenarios } from "./source.js";
+import { connect, createVideo, hasLive, isWatched, overHttp, saved, scenarios } from "./source.js";
 import { createStepper } from "./stepper.js";
 import { Stopwatch } from "./stopwatch.js";
 import { watch } from "./watch.js";
-import { duration, percent, phaseWords, problemWords, timeLeft } from "./words.js";
+import { duration, percent, phaseWords, problemWords, stoppedWords, timeLeft } from "./words.js";
 
 /** @import { VideoUpdate } from "./iacrea-video/index.js" */
 /** @import { Notice } from "./notice.js" */
@@ -40,6 +40,7 @@ const view = {
   creditsUsed: byId("credits-used", HTMLElement),
   creditsTotal: byId("credits-total", HTMLElement),
   mode: byId("mode", HTMLElement),
+  watched: byId("watched", HTMLElement),
   announcer: byId("announcer", HTMLElement),
 };
 const drawStepper = createStepper(byId("stepper", HTMLOListElement));
@@ -225,7 +226,10 @@ function remember() {
 /** @param {Session} earlier */
 async function takeUp(earlier) {
   session = earlier;
-  stopwatch = new Stopwatch(earlier.elapsed);
+  const watched = isWatched(earlier.source);
+  // A video that went on without the page took time without it.
+  const away = watched ? Math.max(0, Date.now() - earlier.keptAt) : 0;
+  stopwatch = new Stopwatch(earlier.elapsed + away);
   if (earlier.source === "simulator") controls.choose(earlier);
   if (earlier.stopped) {
     stage = "stopped";
@@ -233,7 +237,7 @@ async function takeUp(earlier) {
     return;
   }
   takenUp = true;
-  note("person", "The page was loaded again: resumed from the token");
+  note("person", watched ? "Back again: the Worker went on meanwhile" : "The page was loaded again: resumed from the token");
   announce("Resumed");
   await run();
 }
@@ -266,8 +270,7 @@ function notice() {
   if (stage === "stopped" && session !== undefined) {
     return {
       kind: "stopped",
-      title: "Nobody asks now, so the video stands still",
-      advice: "The token is all it takes to go on: here, after a reload, or in another process.",
+      ...stoppedWords(isWatched(session.source)),
       particulars: session.token ? [["Token", session.token]] : [],
       resumable: true,
     };
@@ -284,6 +287,12 @@ function notice() {
   return undefined;
 }
 
+/** @param {boolean} watched */
+function mode(watched) {
+  if (watched) return "Watched by a Worker";
+  return overHttp ? "Simulated over HTTP" : "Simulated in this page";
+}
+
 function headline() {
   const last = session?.last;
   if (stage === "failed") return isResumable() ? "Interrupted" : "Ended without a video";
@@ -297,7 +306,7 @@ function remaining() {
   switch (stage) {
     case "done": return `Took ${duration(stopwatch.elapsed)}`;
     case "starting": return "Getting ready";
-    case "stopped": return "Waits for you";
+    case "stopped": return session !== undefined && isWatched(session.source) ? "Goes on without this page" : "Waits for you";
     case "failed": return "";
     case "running": {
       // In the place of the time left, so that a flaky server does not make the page jump.
@@ -323,7 +332,10 @@ function draw() {
   const overall = last?.overall ?? 0;
   const done = String(percent(overall));
   const left = remaining();
+  const watched = isWatched(session?.source ?? "simulator");
 
+  setText(view.mode, mode(watched));
+  view.watched.hidden = !watched || (stage !== "starting" && stage !== "running");
   view.status.dataset.stage = stage;
   view.status.dataset.status = last?.status ?? "";
   view.status.toggleAttribute("data-retrying", stage === "running" && last?.retrying !== undefined);
@@ -357,7 +369,6 @@ addEventListener("resize", drawSoon);
 
 // ---- begin ----
 
-setText(view.mode, overHttp ? "Simulated over HTTP" : "Simulated in this page");
 if (hasLive) controls.offerLive();
 scenarios().then(controls.offer, () => {
   // Without the list the chosen scenario still runs, and a server that is gone is reported by the start below.

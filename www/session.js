@@ -1,6 +1,9 @@
 // @ts-check
-// One video being watched, as plain data, and its keeping over a reload of the tab. What is kept holds the resume
-// token and what the page has drawn so far; it must never hold a key.
+// One video being watched, as plain data, and its keeping over a reload of the tab, or for later tabs too where a
+// Worker goes on meanwhile. What is kept holds the resume token and what the page has drawn so far; it must never hold
+// a key.
+
+import { hasWatcher, isWatched } from "./source.js";
 
 /** @import { VideoUpdate } from "./iacrea-video/index.js" */
 /** @import { SavedVideo } from "./iacrea-video/simulator.js" */
@@ -32,13 +35,14 @@
  * @property {string[]} setbacks keys of the clips that have failed at least once
  * @property {boolean} generated whether clips have been begun: from then on PENDING is a regeneration
  * @property {number} elapsed
+ * @property {number} keptAt when that was so, in Unix time
  * @property {RequestMark[]} requests
  * @property {{ at: number, overall: number }[]} samples
  * @property {LogEntry[]} log
  */
 
 // The number changes with the shape of Session: an older page's leavings are then not read.
-const KEY = "iacrea-video-demo/1";
+const KEY = "iacrea-video-demo/2";
 // A page left alone for days must not outgrow the storage.
 const MOST_ENTRIES = 2_000;
 
@@ -56,6 +60,7 @@ export function newSession(about) {
     setbacks: [],
     generated: false,
     elapsed: 0,
+    keptAt: Date.now(),
     requests: [],
     samples: [],
     log: [],
@@ -70,7 +75,8 @@ export function keep(session) {
   // The raw body may be long, and nothing here shows it.
   const last = session.last && { ...session.last, raw: undefined };
   try {
-    sessionStorage.setItem(KEY, JSON.stringify({ ...session, last }));
+    const storage = isWatched(session.source) ? localStorage : sessionStorage;
+    storage.setItem(KEY, JSON.stringify({ ...session, last, keptAt: Date.now() }));
   } catch {
     // Storage may be full or forbidden. The demo then works all the same, only a reload starts anew.
   }
@@ -79,6 +85,7 @@ export function keep(session) {
 export function forget() {
   try {
     sessionStorage.removeItem(KEY);
+    localStorage.removeItem(KEY);
   } catch {
     // As above: where nothing can be kept, nothing is there to forget.
   }
@@ -87,7 +94,8 @@ export function forget() {
 /** @returns {Session | undefined} */
 export function kept() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEY) ?? "null") ?? undefined;
+    const text = sessionStorage.getItem(KEY) ?? (hasWatcher ? localStorage.getItem(KEY) : null);
+    return JSON.parse(text ?? "null") ?? undefined;
   } catch {
     return undefined;
   }

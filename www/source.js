@@ -1,6 +1,7 @@
 // @ts-check
 // Where videos come from: the simulator in this page, the simulator behind the demo server, or the real service
-// through that server. It gives out client options; no key but the simulator's own may ever appear here.
+// through that server; and whether a Worker watches them. It gives out client options; no key but the simulator's own
+// may ever appear here.
 
 /** @import { ClientOptions } from "./iacrea-video/index.js" */
 /** @import { SavedVideo, Simulator, SimulatorScenario } from "./iacrea-video/simulator.js" */
@@ -12,6 +13,16 @@
 const servers = document.querySelector("meta[name=demo-server]")?.getAttribute("content")?.split(" ") ?? [];
 export const overHttp = servers.includes("sim");
 export const hasLive = servers.includes("live");
+export const hasWatcher = servers.includes("watcher");
+
+/**
+ * Whether a Worker watches these videos: they go on without this page.
+ * @param {Session["source"]} source
+ */
+export function isWatched(source) {
+  // Where there is no real service, the simulator is what the Worker asks.
+  return hasWatcher && (source === "live" || (overHttp && !hasLive));
+}
 
 /**
  * What can be simulated, for a list.
@@ -41,6 +52,8 @@ export async function createVideo(choice) {
  */
 export async function connect(session) {
   const { kind } = session;
+  // Its first answer waits for the service's, whatever the speed.
+  if (isWatched(session.source)) return { kind, baseUrl: "/live", requestTimeoutMs: 30_000 };
   if (session.source === "live") return { kind, baseUrl: "/live" };
   if (overHttp) return { kind, baseUrl: "/sim" };
   const simulator = await inPage();

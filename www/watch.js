@@ -3,6 +3,7 @@
 // answer means and when to ask is the package's affair alone.
 
 import { VideoClient } from "./iacrea-video/index.js";
+import { isWatched } from "./source.js";
 
 /** @import { ClientOptions, DoneUpdate, VideoPoller, VideoUpdate } from "./iacrea-video/index.js" */
 /** @import { Session } from "./session.js" */
@@ -73,12 +74,14 @@ export function watch(session, options, now, events) {
   };
 
   const client = new VideoClient({
+    requestTimeoutMs: Math.max(3_000, 30_000 / session.speed),
     ...options,
     fetch: noted,
-    requestTimeoutMs: Math.max(3_000, 30_000 / session.speed),
   });
   poller = client.poll(session.id, {
     ...pace(session.speed),
+    // How long to wait is the Worker's to say, and nobody may have looked on for hours.
+    ...(isWatched(session.source) ? { timeoutMs: Infinity } : {}),
     ...(session.token === undefined ? {} : { resumeToken: session.token }),
     onUpdate: (update) => {
       if (stopped) return;

@@ -98,6 +98,22 @@ const errorWords = {
 };
 
 /**
+ * What comes of it that a person stopped the page.
+ * @param {boolean} watched whether a Worker watches the video
+ */
+export function stoppedWords(watched) {
+  return watched
+    ? {
+        title: "Only this page has stopped",
+        advice: "The Worker goes on watching. Resume whenever you like: the video will be further on.",
+      }
+    : {
+        title: "Nobody asks now, so the video stands still",
+        advice: "The token is all it takes to go on: here, after a reload, or in another process.",
+      };
+}
+
+/**
  * Words for any failure; those outside the list of codes are the page's own (a simulator that is not there).
  * @param {VideoErrorCode | undefined} code
  */

@@ -17,10 +17,10 @@ const watch = createVideoWatch({
   authorize: () => true,
 });
 
-/** Tells the page that it can watch real videos. */
-const live = new HTMLRewriter().on("meta[name=demo-server]", {
+/** Tells the page that this Worker watches, and real videos unless a server behind it says otherwise. */
+const page = new HTMLRewriter().on("meta[name=demo-server]", {
   element(meta) {
-    meta.setAttribute("content", "live");
+    meta.setAttribute("content", `${meta.getAttribute("content") || "live"} watcher`);
   },
 });
 
@@ -28,6 +28,6 @@ export default {
   async fetch(request, env, ctx) {
     if (new URL(request.url).pathname.startsWith("/live/")) return watch(request, env, ctx);
     const file = await env.ASSETS.fetch(request);
-    return file.headers.get("content-type")?.startsWith("text/html") ? live.transform(file) : file;
+    return file.headers.get("content-type")?.startsWith("text/html") ? page.transform(file) : file;
   },
 };

@@ -1,11 +1,12 @@
 // @ts-check
-// What the page's tests stand on: the demo server in both of its modes, one Chromium, and pages that
+// What the page's tests stand on: the demo server in each of its modes, one Chromium, and pages that
 // keep a record of what they showed.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
@@ -19,13 +20,18 @@ function required(name) {
 const screenshots = required("SCREENSHOTS");
 mkdirSync(screenshots, { recursive: true });
 
+/** @type {Record<"http" | "static" | "edge", readonly string[]>} */
+const SWITCHES = { http: [], static: ["--static"], edge: ["--edge"] };
+
 /**
- * Serves what is built. `mode` is "http" for the page with the simulator behind it, "static" for the page alone.
- * @param {"http" | "static"} mode
+ * Serves what is built. `mode` is "http" for the page with the simulator behind it, "static" for the page alone,
+ * "edge" for the page through the Worker.
+ * @param {"http" | "static" | "edge"} mode
  * @param {Record<string, string>} [environment]
+ * @param {readonly string[]} [more] of its arguments
  */
-export async function serve(mode, environment = {}) {
-  const args = ["demo", "--no-build", "--port", "0", ...(mode === "static" ? ["--static"] : [])];
+export async function serve(mode, environment = {}, more = []) {
+  const args = ["demo", "--no-build", "--port", "0", ...SWITCHES[mode], ...more];
   const server = spawn(required("XTASK_BIN"), args, {
     stdio: ["ignore", "pipe", "ignore"],
     env: { ...process.env, IACREA_API_KEY: "", ...environment },
@@ -41,11 +47,24 @@ export async function serve(mode, environment = {}) {
   assert.ok(address, "the demo server has printed its address");
   return {
     address,
-    async stop() {
-      server.kill("SIGTERM");
+    /** @param {NodeJS.Signals} [signal] */
+    async stop(signal = "SIGTERM") {
+      server.kill(signal);
       if (server.exitCode === null) await once(server, "exit");
+      return server.exitCode;
     },
   };
+}
+
+/**
+ * Starts a demo that cannot be; what it says of it.
+ * @param {readonly string[]} args
+ */
+export async function refusal(args) {
+  const server = spawn(required("XTASK_BIN"), ["demo", "--no-build", ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const [said, [code]] = await Promise.all([text(server.stderr), once(server, "exit")]);
+  assert.equal(code, 1);
+  return said.trim();
 }
 
 export function launch() {

@@ -7,7 +7,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -53,9 +55,9 @@ function start(command, args, environment) {
 }
 
 describe("the demo server with a key", { timeout: 120_000 }, () => {
-  /** @param {string} base @param {(address: string) => Promise<void>} use */
-  async function serving(base, use) {
-    const { child, ended } = start(DEMO, ["demo", "--no-build", "--port", "0"], { IACREA_BASE_URL: base });
+  /** @param {string} base @param {(address: string) => Promise<void>} use @param {string[]} [more] */
+  async function serving(base, use, more = []) {
+    const { child, ended } = start(DEMO, ["demo", "--no-build", "--port", "0", ...more], { IACREA_BASE_URL: base });
     const [address] = await Promise.race([once(createInterface(child.stdout), "line"), ended.then(({ said }) => assert.fail(said))]);
     try {
       await use(address.replace(/\/$/, ""));
@@ -112,6 +114,28 @@ describe("the demo server with a key", { timeout: 120_000 }, () => {
     assert.ok(server.arrivals.length === echoes.size && server.arrivals.every(({ key }) => key === KEY));
     assert.deepEqual(server.elsewhere, [], "nothing follows a redirect");
     assert.ok(evidence.mentions("no account for ***"), "what is around the key comes through");
+    evidence.add("its log", log);
+    evidence.isClean();
+  });
+
+  it("gives nothing back through the Worker either, and keeps nothing", async (test) => {
+    const evidence = new Evidence();
+    const server = await startEchoes(test);
+    const folder = mkdtempSync(join(tmpdir(), "iacrea-secrets-"));
+    test.after(() => rmSync(folder, { recursive: true, force: true }));
+    const log = await serving(
+      `${server.url}/below/`,
+      async (address) => {
+        await Promise.all([...echoes.keys()].map(async (name) => evidence.add(`the answer to ${name}`, await ask(`${address}/live${CALL}/${name}`))));
+      },
+      ["--edge", "--storage", folder],
+    );
+    assert.ok(server.arrivals.length >= echoes.size && server.arrivals.every(({ key }) => key === KEY));
+    assert.deepEqual(server.elsewhere, [], "nothing follows a redirect");
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) evidence.add(entry.name, readFileSync(join(entry.parentPath ?? entry.path, entry.name), "latin1"));
+    }
+    assert.ok(evidence.mentions("workerd.capnp") && evidence.mentions("no account for ***"));
     evidence.add("its log", log);
     evidence.isClean();
   });

@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: builds, then serves the demo page and everything it needs from one address on
 //! this machine: the page, the simulator below /sim, and with a key in the environment the real
-//! service below /live. No key ever reaches the page, and no other machine reaches this server.
+//! service below /live. With `--edge` a Worker is what the page talks to, and this server is behind
+//! it. No key ever reaches the page, and no other machine reaches this server.
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,17 +18,21 @@ use axum::routing::get;
 use iacrea_simulator::Options;
 use iacrea_simulator::http::{Config, router, serve_app};
 use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 use tower_http::services::ServeDir;
 
+use crate::edge::{self, Storage, Worker};
 use crate::live::{self, Upstream};
 use crate::{build, workspace};
 
 const MODE: &str = r#"<meta name="demo-server" content="">"#;
 
-/// Nothing from elsewhere, no inline script. A real video and its clips are wherever the service keeps
-/// them, so with a key pictures and films may come from there.
-fn policy(live: bool) -> String {
-    let media = if live { " https:" } else { "" };
+/// A real video and its clips are wherever the service keeps them.
+const ANYWHERE: &str = " https:";
+
+/// Nothing from elsewhere, no inline script; but pictures and films may come from `media` too.
+fn policy(media: &str) -> String {
     format!(
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
          img-src 'self' data: blob:{media}; media-src 'self' data: blob:{media}; \
@@ -43,6 +48,12 @@ pub(crate) struct Arguments {
     /// Serve the page alone, as any static host would: its simulator runs in the page
     #[arg(long = "static")]
     page_alone: bool,
+    /// Let the Worker of examples/cloudflare-worker serve the page and watch its videos, on workerd
+    #[arg(long, conflicts_with = "page_alone")]
+    edge: bool,
+    /// Where --edge keeps what it watches; a folder in target/ by default
+    #[arg(long, value_name = "DIR", requires = "edge")]
+    storage: Option<PathBuf>,
     /// Serve what the last build left
     #[arg(long, hide = true)]
     no_build: bool,
@@ -57,14 +68,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     // A busy port is told before the build and not after it.
     let listener = listen(arguments.port)?;
+    let storage = if arguments.edge {
+        Some(Storage::open(
+            arguments.storage.as_deref(),
+            upstream.is_some(),
+        )?)
+    } else {
+        None
+    };
     if !arguments.no_build {
         build::all()?;
     }
+    let worker = storage.map(Worker::new).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the server's threads")?;
-    let outcome = runtime.block_on(serve(listener, arguments.page_alone, upstream));
+    let outcome = runtime.block_on(async {
+        match worker {
+            Some(worker) => serve_through(worker, listener, upstream).await,
+            None => serve(listener, arguments.page_alone, upstream).await,
+        }
+    });
     // Requests that hang on purpose must not hold up the end.
     runtime.shutdown_background();
     outcome
@@ -88,41 +113,113 @@ async fn serve(
     page_alone: bool,
     upstream: Option<Upstream>,
 ) -> Result<()> {
-    listener.set_nonblocking(true).context("cannot listen")?;
-    let listener = TcpListener::from_std(listener).context("cannot listen")?;
-    let address = format!(
-        "http://{}/",
-        listener.local_addr().context("cannot listen")?
-    );
+    let address = address_of(&listener)?;
+    let listener = nonblocking(listener)?;
     let page = workspace::root().join("www/dist");
-    let live = upstream.is_some();
+    let media = upstream.as_ref().map_or("", |_| ANYWHERE);
     let app = if page_alone {
         Router::new().fallback_service(ServeDir::new(page))
     } else {
-        match &upstream {
-            Some(upstream) => eprintln!("Real videos: {} with IACREA_API_KEY", upstream.origin()),
-            None => eprintln!("Real videos: off; start with IACREA_API_KEY set to watch one"),
+        tell_of(upstream.as_ref());
+        let app = with_simulator(page, Options::default(), words(upstream.as_ref()))?;
+        match upstream {
+            Some(upstream) => app.merge(live::router(upstream)),
+            None => app,
         }
-        with_servers(page, upstream)?
     };
+    announce(&address)?;
+    tokio::select! {
+        outcome = serve_app(listener, guarded(app, media)) => outcome.context("the server stopped"),
+        () = stopped() => Ok(()),
+    }
+}
+
+/// The page through the Worker. What the Worker serves but does not watch is behind it, on a port of its own.
+async fn serve_through(
+    worker: Worker,
+    listener: std::net::TcpListener,
+    upstream: Option<Upstream>,
+) -> Result<()> {
+    let address = address_of(&listener)?;
+    let behind = listen(0)?;
+    let page = behind.local_addr().context("cannot listen")?;
+    let behind = nonblocking(behind)?;
+    let options = Options {
+        // It decides about ids, and the Worker knows those of earlier runs.
+        seed: edge::any_seed(),
+        ..Options::default()
+    };
+    let (service, media) = match &upstream {
+        Some(upstream) => (edge::Service::real(upstream)?, ANYWHERE.to_owned()),
+        // Films are linked at this address, by whichever name of this machine the page is open.
+        None => (
+            edge::Service::simulated(&address, &options),
+            format!(" {address}"),
+        ),
+    };
+    let app = with_simulator(
+        workspace::root().join("www/dist"),
+        options,
+        words(upstream.as_ref()),
+    )?;
+    tell_of(upstream.as_ref());
+    eprintln!("Watching: in Durable Objects of examples/cloudflare-worker, on workerd");
+    eprintln!("What is watched is kept in {}", worker.storage().display());
+    // It was held so long only to be told early if it is in use.
+    let socket = listener.local_addr().context("cannot listen")?;
+    drop(listener);
+    let mut worker = worker.start(socket, page, &service).await?;
+    announce(&address)?;
+    let outcome = tokio::select! {
+        outcome = serve_app(behind, guarded(app, &media)) => outcome.context("the server stopped"),
+        outcome = worker.ended() => outcome,
+        () = stopped() => Ok(()),
+    };
+    worker.stop().await;
+    outcome
+}
+
+fn address_of(listener: &std::net::TcpListener) -> Result<String> {
+    let socket = listener.local_addr().context("cannot listen")?;
+    Ok(format!("http://{socket}/"))
+}
+
+fn nonblocking(listener: std::net::TcpListener) -> Result<TcpListener> {
+    listener.set_nonblocking(true).context("cannot listen")?;
+    TcpListener::from_std(listener).context("cannot listen")
+}
+
+fn tell_of(upstream: Option<&Upstream>) {
+    match upstream {
+        Some(upstream) => eprintln!("Real videos: {} with IACREA_API_KEY", upstream.origin()),
+        None => eprintln!("Real videos: off; start with IACREA_API_KEY set to watch one"),
+    }
+}
+
+/// What the page is to know of its servers.
+fn words(upstream: Option<&Upstream>) -> &'static str {
+    upstream.map_or("sim", |_| "sim live")
+}
+
+/// Prints the address, alone on a line, and opens it.
+fn announce(address: &str) -> Result<()> {
     eprintln!("Serving the demo until it is stopped with Ctrl-C");
     let mut out = std::io::stdout();
     writeln!(out, "{address}")
         .and_then(|()| out.flush())
         .context("cannot print the address")?;
-    show(&address);
-    tokio::select! {
-        // Not axum's own loop: this one can reset a connection, which some scenarios need.
-        outcome = serve_app(listener, app.layer(middleware::from_fn_with_state(live, guard))) => {
-            outcome.context("the server stopped")
-        }
-        () = stopped() => Ok(()),
-    }
+    show(address);
+    Ok(())
 }
 
-/// The page that knows its servers, and these servers.
-fn with_servers(page: PathBuf, upstream: Option<Upstream>) -> Result<Router> {
-    let options = Options::default();
+/// To be served by `serve_app`, and not by axum's own loop: some scenarios need connections to be reset.
+fn guarded(app: Router, media: &str) -> Router {
+    let policy = policy(media);
+    app.layer(middleware::from_fn_with_state(policy, guard))
+}
+
+/// The page that knows its servers, and the simulator.
+fn with_simulator(page: PathBuf, options: Options, words: &'static str) -> Result<Router> {
     let key = HeaderValue::from_str(&options.api_key).context("the simulator's key")?;
     let config = Config {
         options,
@@ -138,29 +235,20 @@ fn with_servers(page: PathBuf, upstream: Option<Upstream>) -> Result<Router> {
             next.run(request)
         },
     ));
-    let mode = if upstream.is_some() {
-        "sim live"
-    } else {
-        "sim"
-    };
     let index = page.join("index.html");
-    let front = move || async move { front_page(&index, mode).await };
-    let mut app = Router::new()
+    let front = move || async move { front_page(&index, words).await };
+    Ok(Router::new()
         .route("/", get(front.clone()))
         .route("/index.html", get(front))
         .nest("/sim", simulator)
-        .fallback_service(ServeDir::new(page));
-    if let Some(upstream) = upstream {
-        app = app.merge(live::router(upstream));
-    }
-    Ok(app)
+        .fallback_service(ServeDir::new(page)))
 }
 
 /// The page as built, told which servers are behind it.
-async fn front_page(index: &Path, mode: &str) -> Response {
+async fn front_page(index: &Path, words: &str) -> Response {
     match tokio::fs::read_to_string(index).await {
         Ok(page) if page.contains(MODE) => {
-            let told = MODE.replace("\"\"", &format!("\"{mode}\""));
+            let told = MODE.replace("\"\"", &format!("\"{words}\""));
             Html(page.replacen(MODE, &told, 1)).into_response()
         }
         Ok(_) => (
@@ -178,7 +266,7 @@ async fn front_page(index: &Path, mode: &str) -> Response {
 
 /// Answers to names of this machine only, so that no page elsewhere gets in by pointing its own
 /// name here; and adds the headers that every answer carries.
-async fn guard(State(live): State<bool>, request: Request, next: Next) -> Response {
+async fn guard(State(policy): State<String>, request: Request, next: Next) -> Response {
     let mut response = if names_this_machine(request.headers()) {
         next.run(request).await
     } else {
@@ -189,7 +277,7 @@ async fn guard(State(live): State<bool>, request: Request, next: Next) -> Respon
             .into_response()
     };
     let headers = response.headers_mut();
-    if let Ok(policy) = HeaderValue::try_from(policy(live)) {
+    if let Ok(policy) = HeaderValue::try_from(policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     for (name, value) in [
@@ -250,16 +338,18 @@ fn show(address: &str) {
         .spawn();
 }
 
-/// Resolves when the user or the system asks this program to end.
+/// Resolves when the user or the system asks this program to end, or its terminal is closed.
 async fn stopped() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
-    if let Ok(mut terminated) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    {
+    if let (Ok(mut terminated), Ok(mut hung_up)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) {
         tokio::select! {
             _ = interrupted => {}
             _ = terminated.recv() => {}
+            _ = hung_up.recv() => {}
         }
         return;
     }

@@ -65,7 +65,7 @@ impl Upstream {
     }
 
     /// A key goes over plain http to this machine only.
-    fn new(base: &str, key: &str) -> Result<Upstream> {
+    pub(crate) fn new(base: &str, key: &str) -> Result<Upstream> {
         let mut key = HeaderValue::from_str(key.trim())
             .ok()
             .context("IACREA_API_KEY holds characters that no header can carry: copy it again")?;
@@ -100,6 +100,17 @@ impl Upstream {
     /// Where the requests go, for the line that says so.
     pub(crate) fn origin(&self) -> String {
         self.base.origin().ascii_serialization()
+    }
+
+    /// What requests begin with, as `IACREA_BASE_URL` names it.
+    pub(crate) fn base(&self) -> &str {
+        let whole = self.base.as_str();
+        whole.strip_suffix(CALL).unwrap_or(whole)
+    }
+
+    /// For the one other program that is to have it: a Worker on this machine.
+    pub(crate) fn key(&self) -> Result<&str> {
+        self.key.to_str().context("IACREA_API_KEY is no text")
     }
 
     /// One blocking request.

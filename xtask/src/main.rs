@@ -10,6 +10,7 @@ mod budget;
 mod build;
 mod coverage;
 mod demo;
+mod edge;
 mod glue;
 mod live;
 mod mutants;

@@ -27,7 +27,7 @@ const miniflare = new Miniflare(
 try {
   const origin = (await miniflare.ready).origin;
   const page = await (await fetch(origin)).text();
-  if (!page.includes('<meta name="demo-server" content="live">')) throw new Error(`the page does not know its server: ${page.slice(0, 600)}`);
+  if (!page.includes('<meta name="demo-server" content="live watcher">')) throw new Error(`the page does not know its server: ${page.slice(0, 600)}`);
   console.log(JSON.stringify(await watch(new VideoClient({ baseUrl: `${origin}/live` }), VIDEO_ID)));
 } catch (error) {
   console.log(JSON.stringify({ error: { name: error.name, message: error.message, stack: error.stack } }));
