@@ -53,7 +53,7 @@ export async function createVideo(choice) {
 export async function connect(session) {
   const { kind } = session;
   // Its first answer waits for the service's, whatever the speed.
-  if (isWatched(session.source)) return { kind, baseUrl: "/live", requestTimeoutMs: 30_000 };
+  if (isWatched(session.source)) return { kind, baseUrl: "/live", follow: "events", requestTimeoutMs: 30_000 };
   if (session.source === "live") return { kind, baseUrl: "/live" };
   if (overHttp) return { kind, baseUrl: "/sim" };
   const simulator = await inPage();

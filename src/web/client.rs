@@ -119,8 +119,7 @@ impl ClientBuilder {
         if self.max_response_bytes == 0 {
             return Err(Failure::invalid("maxResponseBytes must be above 0"));
         }
-        // Not a number is none above 0 either.
-        if !(self.requests_per_second > 0.0) {
+        if self.requests_per_second.is_nan() || self.requests_per_second <= 0.0 {
             return Err(Failure::invalid("requestsPerSecond must be above 0"));
         }
         let headers = self.checked_headers()?;
