@@ -79,7 +79,7 @@ describe("the page through the Worker, simulated", () => {
     later.on("pageerror", (error) => complaints.push(String(error)));
     await later.goto(server.address);
     await later.locator("#log", { hasText: "Back again" }).waitFor();
-    await later.waitForFunction((away) => Number(document.getElementById("progress")?.getAttribute("aria-valuenow")) >= away, away, { timeout: 5_000 });
+    await later.waitForFunction((away) => Number(document.getElementById("progress")?.getAttribute("aria-valuenow")) >= away, away, { timeout: 30_000 });
     await reaches(later, "done");
     await later.waitForFunction(() => {
       const video = /** @type {HTMLVideoElement} */ (document.getElementById("video"));
