@@ -6,6 +6,7 @@
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -168,12 +169,18 @@ async fn serve_through(
     // It was held so long only to be told early if it is in use.
     let socket = listener.local_addr().context("cannot listen")?;
     drop(listener);
-    let mut worker = worker.start(socket, page, &service).await?;
+    let mut stop = pin!(stopped());
+    let mut worker = tokio::select! {
+        // Asked before anything is started: from here on no signal can leave the Worker behind.
+        biased;
+        () = &mut stop => return Ok(()),
+        started = worker.start(socket, page, &service) => started?,
+    };
     announce(&address)?;
     let outcome = tokio::select! {
         outcome = serve_app(behind, guarded(app, &media)) => outcome.context("the server stopped"),
         outcome = worker.ended() => outcome,
-        () = stopped() => Ok(()),
+        () = &mut stop => Ok(()),
     };
     worker.stop().await;
     outcome
