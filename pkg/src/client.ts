@@ -24,6 +24,7 @@ interface ClientHandle {
   getStatus(id: string, controller: AbortController): Promise<VideoStatus>;
   poll(id: string, options: PollOptions, listener: PollListener): PollHandle;
   limit(concurrency: number): { free(): void };
+  lessons(): string;
   told(id: string, httpStatus: number, retryAfter: string | undefined, body: string): void;
 }
 
@@ -116,6 +117,14 @@ export class ModuleClient {
     return settled;
   }
 
+  /**
+   * What this client's videos have taught so far of how long one takes, for the `lessons` of another; undefined as long
+   * as they taught nothing. A short text with nothing private in it.
+   */
+  lessons(): string | undefined {
+    return this.#connected?.client.lessons() ?? this.#config.lessons;
+  }
+
   /** Ends all polls of this client, as their `cancel()` does. */
   [dispose](): void {
     for (const poller of [...this.#pollers]) poller.cancel();
@@ -202,6 +211,7 @@ interface Config {
   readonly maxResponseBytes: number;
   readonly concurrency: number;
   readonly requestsPerSecond: number;
+  readonly lessons: string | undefined;
   readonly tabs?: Tabs | undefined;
 }
 
@@ -212,12 +222,13 @@ function checked(options: ClientOptions): {
 } {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
   const { apiKey, baseUrl, kind = "video", credentials, fetch, follow, requestTimeoutMs = 30_000, maxResponseBytes = 1_048_576 } = options;
-  const { concurrency = Infinity, requestsPerSecond = Infinity, acrossTabs = false } = options;
+  const { concurrency = Infinity, requestsPerSecond = Infinity, acrossTabs = false, lessons } = options;
   if (kind !== "video" && kind !== "auto") throw invalidArgument('kind must be "video" or "auto"');
   if (credentials !== undefined && !["omit", "same-origin", "include"].includes(credentials)) {
     throw invalidArgument('credentials must be "omit", "same-origin" or "include"');
   }
   if (fetch !== undefined && typeof fetch !== "function") throw invalidArgument("fetch must be a function");
+  if (lessons !== undefined && typeof lessons !== "string") throw invalidArgument("lessons must be a text");
   if (typeof acrossTabs !== "boolean" && (typeof acrossTabs !== "string" || acrossTabs === "")) {
     throw invalidArgument("acrossTabs must be true, false or a text that is not empty");
   }
@@ -236,7 +247,7 @@ function checked(options: ClientOptions): {
   const key = headers.get("x-api-key") ?? undefined;
   const page = (globalThis as { location?: { href: string } }).location?.href;
   const endpoint = endpointOf(checkedBase(baseUrl, { page, withKey: key !== undefined }), kind);
-  const config = { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes, concurrency, requestsPerSecond };
+  const config = { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes, concurrency, requestsPerSecond, lessons };
   return { config, follow, acrossTabs };
 }
 

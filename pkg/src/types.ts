@@ -187,6 +187,8 @@ export interface ClientOptions {
    * videos slows them all down, until the server has no complaints any more.
    */
   requestsPerSecond?: number;
+  /** What `lessons()` of an earlier client gave, for a better word of the time left from the first video on. */
+  lessons?: string;
 }
 
 export interface PollOptions {

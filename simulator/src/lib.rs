@@ -12,6 +12,7 @@
 //! - `http` (feature `http`) serves the model over sockets; `wasm` (on wasm32) exports it to JavaScript.
 
 mod catalogue;
+pub mod course;
 mod date;
 mod dialect;
 mod fault;

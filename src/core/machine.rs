@@ -11,7 +11,7 @@ use super::answer::{Answer, fingerprint};
 use super::cadence::{self, Jitter};
 use super::error::{ErrorCode, Failure};
 use super::options::{Options, RawOptions};
-use super::progress::{Progress, WHOLE};
+use super::progress::{Progress, Usual, WHOLE};
 use super::status::{Status, VideoStatus};
 use std::sync::Arc;
 
@@ -135,7 +135,7 @@ pub(super) struct Job {
 impl Job {
     /// From a question to the next, after an answer that tells of no trouble.
     fn pause(&mut self, video: &VideoStatus, options: &Options, now: Millis) -> Millis {
-        if std::mem::take(&mut self.is_stale) {
+        if self.is_stale {
             options.min_interval
         } else if self.is_followed {
             cadence::watch(options, &mut self.jitter)
@@ -313,7 +313,7 @@ impl Machine {
                 self.heed(is_lost, now)
             }
             Event::News => {
-                self.job.is_stale = self.phase == Phase::Asking;
+                self.job.is_stale |= self.phase == Phase::Asking;
                 self.heed(true, now)
             }
         }
@@ -386,6 +386,17 @@ impl Machine {
         &self.id
     }
 
+    /// Has it know what is usual.
+    pub fn teach(&mut self, usual: Usual) {
+        self.job.progress.usual = usual;
+    }
+
+    /// What a video that is done at `now` teaches, if it was seen whole.
+    pub fn taught(&self, now: Millis) -> Option<Usual> {
+        let clips = self.job.last.as_ref()?.generated_content.as_deref()?;
+        self.job.progress.taught(clips.len(), now)
+    }
+
     /// In a queue of questions, by how much earlier this one counts as having come: a video that is
     /// nearly done goes before one that has just begun, and neither waits for ever.
     pub fn lead(&self) -> Millis {
@@ -443,12 +454,7 @@ impl Machine {
             }
             _ => {
                 let pause = job.pause(&video, &self.options, now);
-                // Counted from the question, but an answer that took long still earns the server a rest.
-                let next = job
-                    .asked_at
-                    .saturating_add(pause)
-                    .max(now.saturating_add(self.options.min_interval));
-                self.go_on(next, now)
+                self.go_on(now.saturating_add(pause), now)
             }
         }
     }
@@ -511,6 +517,7 @@ impl Machine {
     fn sleep_until(&mut self, next: Millis) -> Step {
         let until = self.deadline.map_or(next, |deadline| next.min(deadline));
         self.phase = Phase::Sleeping { until };
+        self.job.is_stale = false;
         Step {
             command: Command::Sleep { until },
             update: None,

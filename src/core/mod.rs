@@ -7,6 +7,7 @@ pub mod cadence;
 pub mod endpoint;
 pub mod error;
 pub mod json;
+pub mod lessons;
 pub mod machine;
 pub mod options;
 mod percent;

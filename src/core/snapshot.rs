@@ -12,7 +12,7 @@ use super::error::{ErrorCode, Failure, cut};
 use super::machine::{Job, Machine, Phase};
 use super::options::{Options, RawOptions};
 use super::percent;
-use super::progress::{Progress, Scale, WHOLE};
+use super::progress::{Progress, Scale, Usual, WHOLE};
 use super::status::{ContentStatus, GeneratedContent, Status, VideoStatus};
 use std::sync::Arc;
 
@@ -118,8 +118,14 @@ impl Machine {
             Scale::Percent => "p",
         });
         out.number(Some(progress.overall.into()));
-        out.time(progress.first.map(|(at, _)| at));
-        out.number(progress.first.map(|(_, reached)| reached.into()));
+        out.number(Some(progress.usual.clip.into()));
+        out.number(Some(progress.usual.render.into()));
+        out.time(progress.clips_from);
+        out.number(Some(progress.from_start.into()));
+        out.number(Some(progress.ready.into()));
+        out.number(Some(progress.ready_after));
+        out.time(progress.render_from.map(|(at, _)| at));
+        out.number(progress.render_from.map(|(_, part)| part.into()));
         out.time(progress.end);
         match &job.last {
             Some(last) if !(token && last.status.is_final()) => out.video(last, length),
@@ -313,8 +319,19 @@ fn read_begun(mut fields: Reader<'_>) -> Option<Machine> {
         _ => return None,
     };
     let overall = fields.ppm()?;
-    let first_at = fields.optional_number()?;
-    let first = match first_at {
+    let usual = Usual {
+        clip: fields.small()?,
+        render: fields.small()?,
+    };
+    let clips_from = fields.optional_number()?;
+    let from_start = match fields.next()? {
+        "0" => false,
+        "1" => true,
+        _ => return None,
+    };
+    let ready = fields.small()?;
+    let ready_after = fields.number()?;
+    let render_from = match fields.optional_number()? {
         Some(at) => Some((at, fields.ppm()?)),
         None => fields.optional_number()?.map_or(Some(None), |_| None)?,
     };
@@ -325,13 +342,17 @@ fn read_begun(mut fields: Reader<'_>) -> Option<Machine> {
     let is_whole = matches!(&last, Some(video) if matches!(video.status, Status::Done { .. }));
     let sound = fields.next().is_none()
         && options == options.clone().sound()
-        && first.is_none_or(|(_, reached)| reached <= overall)
         && is_whole == (overall == WHOLE)
         && (is_over || !is_final);
     let progress = Progress {
         scale,
         overall,
-        first,
+        usual,
+        clips_from,
+        from_start,
+        ready,
+        ready_after,
+        render_from,
         end,
     };
     let job = Job {

@@ -7,11 +7,12 @@ use super::timer::{Clock, Hint, Hints, alarm};
 use crate::core::Millis;
 use crate::core::budget::Budget;
 use crate::core::error::Failure;
+use crate::core::lessons::Lessons;
 use crate::core::machine::{Command, Event, Machine, Step, Update};
 use crate::core::options::{Options, RawOptions};
 use futures_util::future::{AbortHandle, abortable};
 use gloo_timers::callback::Timeout;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
@@ -45,6 +46,7 @@ pub(super) struct Client {
     /// Sorted by id, for [`Client::running`].
     loops: RefCell<Vec<Rc<Loop>>>,
     hints: RefCell<Option<Hints>>,
+    lessons: Cell<Lessons>,
     gate: RefCell<Gate>,
 }
 
@@ -53,6 +55,8 @@ struct Loop {
     client: Rc<Client>,
     id: String,
     state: RefCell<State>,
+    /// What this video taught is known, whichever of its polls told it.
+    has_taught: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -129,12 +133,18 @@ impl Drop for Limit {
 
 impl Client {
     /// At most `concurrency` requests at once, and `per_second` in a second.
-    pub(super) fn new(transport: Transport, concurrency: u32, per_second: f64) -> Rc<Self> {
+    pub(super) fn new(
+        transport: Transport,
+        concurrency: u32,
+        per_second: f64,
+        lessons: Lessons,
+    ) -> Rc<Self> {
         Rc::new(Self {
             transport,
             clock: Clock::new(),
             loops: RefCell::default(),
             hints: RefCell::default(),
+            lessons: Cell::new(lessons),
             gate: RefCell::new(Gate {
                 limits: vec![concurrency],
                 in_flight: 0,
@@ -158,6 +168,7 @@ impl Client {
             Some(token) => Machine::resume(token, id, options, now)?,
             None => Machine::start_checked(id, options.check(&Options::default())?, now),
         };
+        machine.teach(self.lessons.get().usual());
         let running = self.running(id);
         let serial = {
             let mut state = running.state.borrow_mut();
@@ -180,6 +191,11 @@ impl Client {
             of: running,
             serial,
         })
+    }
+
+    /// What its videos have taught.
+    pub(super) fn lessons(&self) -> Lessons {
+        self.lessons.get()
     }
 
     /// Keeps the client to `limit` requests at once.
@@ -217,6 +233,7 @@ impl Client {
             client: Rc::clone(self),
             id: id.to_owned(),
             state: RefCell::default(),
+            has_taught: Cell::new(false),
         });
         loops.insert(at, Rc::clone(&running));
         running
@@ -350,6 +367,11 @@ impl Loop {
             Command::Sleep { until } => (waiter.asking, waiter.due) = (false, Some(until)),
             Command::Done => {
                 tell(Notice::Done { token: token() });
+                if !self.has_taught.replace(true) {
+                    let mut lessons = self.client.lessons.get();
+                    lessons.take(&waiter.machine, self.client.clock.now());
+                    self.client.lessons.set(lessons);
+                }
                 return false;
             }
             Command::Failed(failure) => {

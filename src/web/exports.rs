@@ -7,6 +7,7 @@ use super::fetch::{Reply, Transport, understood};
 use super::value::{get, get_function};
 use crate::core::answer::Response;
 use crate::core::error::{ErrorCode, Failure};
+use crate::core::lessons::Lessons;
 use crate::core::machine::{Event, check_id};
 use crate::core::secret::Secret;
 use js_sys::{Function, Promise};
@@ -24,10 +25,9 @@ pub struct Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// `config` is what the package's constructor has checked.
+    /// `config` is what the package's constructor has checked, but for the lessons.
     #[wasm_bindgen(constructor)]
-    #[must_use]
-    pub fn new(config: &JsValue) -> Self {
+    pub fn new(config: &JsValue) -> Result<Self, JsValue> {
         let number = |key| get(config, key).as_f64().unwrap_or(f64::INFINITY);
         let transport = Transport {
             endpoint: get(config, "endpoint").as_string().unwrap_or_default(),
@@ -44,9 +44,20 @@ impl Client {
             tabs: get(config, "tabs"),
         };
         let concurrency = number("concurrency") as u32;
-        Self {
-            inner: driver::Client::new(transport, concurrency, number("requestsPerSecond")),
-        }
+        let per_second = number("requestsPerSecond");
+        let lessons = match get(config, "lessons").as_string() {
+            Some(text) => Lessons::read(&text).map_err(|failure| failure_to_js(&failure))?,
+            None => Lessons::default(),
+        };
+        Ok(Self {
+            inner: driver::Client::new(transport, concurrency, per_second, lessons),
+        })
+    }
+
+    /// What its videos have taught, as a text.
+    #[must_use]
+    pub fn lessons(&self) -> String {
+        self.inner.lessons().write()
     }
 
     /// One request. Resolves with a `VideoStatus`, rejects with what becomes a `VideoError`; at once when

@@ -15,6 +15,7 @@ mod engine;
 mod fuzz;
 mod hosts;
 mod oracle;
+mod pace;
 mod plan;
 mod poll;
 mod promises;

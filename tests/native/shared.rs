@@ -709,16 +709,16 @@ impl Waiter {
             }) => {
                 (books.failures, books.retrying, books.floor) = (0, None, 0);
                 from = min_after;
-                let pace = match (std::mem::take(&mut books.is_stale), books.is_followed) {
+                let pace = match (books.is_stale, books.is_followed) {
                     (true, _) => options.min_interval,
                     (false, true) => {
                         let longest = WATCHED.max(options.max_interval);
-                        from = from.max(asked_at.saturating_add(longest - longest / 10));
+                        from = now.saturating_add(longest - longest / 50);
                         longest
                     }
                     (false, false) => options.max_interval,
                 };
-                by = asked_at.saturating_add(pace).max(min_after);
+                by = now.saturating_add(pace);
                 match &video.status {
                     Status::Done { url, .. } => {
                         assert_eq!(step.command, Command::Done, "DONE wins, however late");
@@ -856,6 +856,7 @@ impl Waiter {
                 );
                 assert!(*until <= by.min(deadline), "{until} is later than {by}");
                 self.ask_by = by;
+                books.is_stale = false;
             }
             (end, command) => panic!("{event:?} leads to {command:?} instead of {end:?}"),
         }

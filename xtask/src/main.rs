@@ -5,6 +5,7 @@
 //! that names the cure; nothing here may need a tool that no line tells the user to install.
 
 mod apt;
+mod bench;
 mod browser;
 mod budget;
 mod build;
@@ -46,6 +47,8 @@ enum Task {
     Test(test::Arguments),
     /// Build, then serve the demo page on this machine
     Demo(demo::Arguments),
+    /// Measure, print and draw
+    Bench(bench::Arguments),
     /// List where the shipped module could trap, and why none of it happens
     Traps,
     /// Run the random tests of the core for longer, each time with other seeds
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Build(arguments) => build::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Traps => build::all().and_then(|toolchain| traps::check(&toolchain)),
         Task::Soak(arguments) => soak::run(&arguments),
         Task::Coverage => coverage::run(),

@@ -1,0 +1,138 @@
+//! What `cargo xtask bench pace` shows, held on fewer videos: how much sooner a video is there for how many requests, and
+//! how good the word of the time left is.
+
+use iacrea_bench::pace::{Figures, Policy, Wait, estimate, figures, jumps, wait};
+use iacrea_simulator::course::{Assumptions, Course};
+use iacrea_video::core::lessons::Lessons;
+
+/// Of seeds that nothing else uses.
+const FIRST: u64 = 7 << 32;
+const VIDEOS: u64 = 1_500;
+
+fn waits(assumptions: &Assumptions, policy: Policy) -> Vec<Wait> {
+    let one = |seed| {
+        wait(
+            &Course::draw(assumptions, seed),
+            policy,
+            seed,
+            &mut Lessons::default(),
+        )
+    };
+    (FIRST..FIRST + VIDEOS).map(one).collect()
+}
+
+fn in_a_row(assumptions: &Assumptions) -> Vec<Wait> {
+    let mut lessons = Lessons::default();
+    let one = |seed| {
+        wait(
+            &Course::draw(assumptions, seed),
+            Policy::Ours(2_000, 5_000),
+            seed,
+            &mut lessons,
+        )
+    };
+    (FIRST..FIRST + VIDEOS).map(one).collect()
+}
+
+fn of(policy: Policy) -> Figures {
+    figures(&waits(&Assumptions::default(), policy))
+}
+
+#[test]
+fn the_pace_has_the_delay_of_a_short_pause_for_the_requests_of_a_long_one() {
+    let [ours, wide] = [Policy::Ours(2_000, 5_000), Policy::Ours(1_000, 8_000)].map(of);
+    let [two, five] = [Policy::Fixed(2_000), Policy::Fixed(5_000)].map(of);
+    assert!(
+        ours.mean_delay < 1.15 * two.mean_delay && ours.requests < 0.62 * two.requests,
+        "{ours:?} {two:?}"
+    );
+    assert!(
+        ours.mean_delay < 0.6 * five.mean_delay && ours.p95_delay < five.p95_delay,
+        "{ours:?} {five:?}"
+    );
+    assert!(
+        wide.mean_delay < 1.04 * two.mean_delay && wide.requests < 0.52 * two.requests,
+        "{wide:?} {two:?}"
+    );
+    for policy in [Policy::Smithy, Policy::Gax] {
+        assert!(of(policy).mean_delay > 8.0 * ours.mean_delay, "{policy:?}");
+    }
+}
+
+#[test]
+fn the_pace_holds_where_the_model_is_wrong() {
+    for assumptions in [
+        Assumptions {
+            clip: (7_000, 60_000),
+            ..Assumptions::default()
+        },
+        Assumptions {
+            heavy_tail: false,
+            ..Assumptions::default()
+        },
+        Assumptions {
+            failures: 15,
+            ..Assumptions::default()
+        },
+        Assumptions {
+            asks_to_render: true,
+            ..Assumptions::default()
+        },
+        Assumptions {
+            network: (500, 6_000),
+            loss: 5,
+            ..Assumptions::default()
+        },
+    ] {
+        let [ours, two, five] = [
+            Policy::Ours(2_000, 5_000),
+            Policy::Fixed(2_000),
+            Policy::Fixed(5_000),
+        ]
+        .map(|policy| figures(&waits(&assumptions, policy)));
+        assert!(
+            ours.mean_delay < 0.75 * five.mean_delay,
+            "{assumptions:?}: {ours:?} {five:?}"
+        );
+        assert!(
+            ours.requests < 0.75 * two.requests,
+            "{assumptions:?}: {ours:?} {two:?}"
+        );
+    }
+}
+
+#[test]
+fn the_time_left_is_half_as_wrong_as_a_guess_and_does_not_jump() {
+    let waits = waits(&Assumptions::default(), Policy::Ours(2_000, 5_000));
+    for (part, of_a_guess) in [(0.25, 0.7), (0.5, 0.5), (0.75, 0.2)] {
+        let at = estimate(&waits, part);
+        assert!(
+            at.error < of_a_guess * at.naive && at.error < 0.3,
+            "{part}: {at:?}"
+        );
+        assert!(at.share > 0.95, "{part}: {at:?}");
+    }
+    assert!(jumps(&waits) < 0.1);
+}
+
+#[test]
+fn earlier_videos_teach_how_long_the_next_ones_take() {
+    for assumptions in [
+        Assumptions {
+            clip: (7_000, 60_000),
+            ..Assumptions::default()
+        },
+        Assumptions {
+            render: (9_000, 24_000),
+            steps: 100,
+            ..Assumptions::default()
+        },
+    ] {
+        let first = estimate(&waits(&assumptions, Policy::Ours(2_000, 5_000)), 0.25);
+        let later = estimate(&in_a_row(&assumptions), 0.25);
+        assert!(
+            later.error < 0.5 * first.error && later.error < 0.55 * later.naive,
+            "{first:?} {later:?}"
+        );
+    }
+}

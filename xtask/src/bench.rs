@@ -1,0 +1,289 @@
+//! `cargo xtask bench`: what is measured, printed, and written and drawn into the documentation.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result, anyhow};
+use iacrea_bench::pace::{Figures, Policy, Wait, estimate, figures, jumps, wait};
+use iacrea_simulator::course::{Assumptions, Course};
+use iacrea_video::core::lessons::Lessons;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::workspace;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Pauses between questions, ours and others', on a model of ten thousand videos: docs/pace.md
+    Pace {
+        /// How many videos; fewer are printed and not written
+        #[arg(long, default_value_t = VIDEOS)]
+        videos: u64,
+    },
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match arguments.what {
+        What::Pace { videos } => pace(videos),
+    }
+}
+
+const VIDEOS: u64 = 10_000;
+/// Seeds that nothing was tuned on.
+const OTHER_SEEDS: u64 = 1 << 40;
+const OURS: Policy = Policy::Ours(2_000, 5_000);
+const WIDE: Policy = Policy::Ours(1_000, 8_000);
+const POLICIES: [Policy; 7] = [
+    OURS,
+    WIDE,
+    Policy::Fixed(2_000),
+    Policy::Fixed(5_000),
+    Policy::Fixed(6_000),
+    Policy::Smithy,
+    Policy::Gax,
+];
+
+/// What else could be true of the service.
+fn others() -> Vec<(&'static str, Assumptions)> {
+    let usual = Assumptions::default;
+    vec![
+        (
+            "clips three times as fast",
+            Assumptions {
+                clip: (7_000, 60_000),
+                ..usual()
+            },
+        ),
+        (
+            "clips of any time from 20 to 180 s, all as likely",
+            Assumptions {
+                heavy_tail: false,
+                ..usual()
+            },
+        ),
+        (
+            "15 % of the clips fail",
+            Assumptions {
+                failures: 15,
+                ..usual()
+            },
+        ),
+        (
+            "renders three times as long, in steps of 1 %",
+            Assumptions {
+                render: (9_000, 24_000),
+                steps: 100,
+                ..usual()
+            },
+        ),
+        (
+            "a render that begins when it is asked about",
+            Assumptions {
+                asks_to_render: true,
+                ..usual()
+            },
+        ),
+        (
+            "a network that takes 0.5 to 6 s and loses 5 %",
+            Assumptions {
+                network: (500, 6_000),
+                loss: 5,
+                ..usual()
+            },
+        ),
+    ]
+}
+
+fn pace(videos: u64) -> Result<()> {
+    // Each by itself, as if it were the first.
+    let all = |assumptions: &Assumptions, policy, first: u64| -> Vec<Wait> {
+        let one = |seed| {
+            wait(
+                &Course::draw(assumptions, seed),
+                policy,
+                seed,
+                &mut Lessons::default(),
+            )
+        };
+        (first..first + videos).map(one).collect()
+    };
+    // One after the other, on one client.
+    let in_a_row = |assumptions: &Assumptions| -> Vec<Wait> {
+        let mut lessons = Lessons::default();
+        let one = |seed| wait(&Course::draw(assumptions, seed), OURS, seed, &mut lessons);
+        (OTHER_SEEDS..OTHER_SEEDS + videos).map(one).collect()
+    };
+    let usual = Assumptions::default();
+    let mut page = String::from(include_str!("bench/pace.md"));
+    let mut fill =
+        |name: &str, table: String| page = page.replace(&format!("{{{name}}}"), table.trim_end());
+
+    let mut table = String::from(
+        "| | longer than it had to be, mean | 95th percentile | requests for a video |\n|---|---|---|---|\n",
+    );
+    let mut points = Vec::new();
+    for policy in POLICIES {
+        let sum = figures(&all(&usual, policy, OTHER_SEEDS));
+        writeln!(
+            table,
+            "| {} | {} | {} | {:.1} |",
+            policy.name(),
+            seconds(sum.mean_delay),
+            seconds(sum.p95_delay as f64),
+            sum.requests
+        )?;
+        points.push((policy, sum));
+    }
+    fill("policies", table);
+
+    let mut table = String::from(
+        "| assumed | iacrea-video | 1 to 8 s | fixed 2 s | fixed 5 s |\n|---|---|---|---|---|\n",
+    );
+    let on_others = [
+        ("as tuned on, its own seeds", usual.clone(), 0),
+        ("as tuned on, other seeds", usual.clone(), OTHER_SEEDS),
+    ]
+    .into_iter()
+    .chain(
+        others()
+            .into_iter()
+            .map(|(name, assumptions)| (name, assumptions, OTHER_SEEDS)),
+    );
+    for (name, assumptions, first) in on_others {
+        write!(table, "| {name} ")?;
+        for policy in [OURS, WIDE, Policy::Fixed(2_000), Policy::Fixed(5_000)] {
+            let sum = figures(&all(&assumptions, policy, first));
+            write!(table, "| {}, {:.1} ", seconds(sum.mean_delay), sum.requests)?;
+        }
+        table.push_str("|\n");
+    }
+    fill("others", table);
+
+    let mut table = String::from(
+        "| assumed | at 25 % | at 50 % | at 75 % | at 90 % | went up by more than a quarter |\n|---|---|---|---|---|---|\n",
+    );
+    for (name, assumptions) in [("as tuned on, other seeds", usual.clone())]
+        .into_iter()
+        .chain(others())
+    {
+        for (how, waits) in [
+            ("first video", all(&assumptions, OURS, OTHER_SEEDS)),
+            ("later ones", in_a_row(&assumptions)),
+        ] {
+            write!(table, "| {name}: {how} ")?;
+            for part in [0.25, 0.5, 0.75, 0.9] {
+                let at = estimate(&waits, part);
+                let [error, naive, share] = [at.error, at.naive, at.share].map(percent);
+                write!(table, "| {error} for {naive} ({share}) ")?;
+            }
+            writeln!(table, "| in {} of the jobs |", percent(jumps(&waits)))?;
+        }
+    }
+    fill("estimate", table);
+
+    println!("{page}");
+    if videos != VIDEOS {
+        return Ok(());
+    }
+    let docs = workspace::root().join("docs");
+    std::fs::write(docs.join("pace.md"), page).context("cannot write docs/pace.md")?;
+    let line = |policies: &[Policy]| -> Vec<Figures> {
+        policies
+            .iter()
+            .map(|policy| figures(&all(&usual, *policy, OTHER_SEEDS)))
+            .collect()
+    };
+    let fixed: Vec<Policy> = (2..=20).map(|halves| Policy::Fixed(halves * 500)).collect();
+    let ours: Vec<Policy> = [
+        (1_000, 2_000),
+        (1_000, 3_000),
+        (2_000, 4_000),
+        (2_000, 5_000),
+        (1_500, 6_000),
+        (1_000, 8_000),
+        (1_000, 10_000),
+        (1_500, 12_000),
+        (2_000, 15_000),
+    ]
+    .map(|(min, max)| Policy::Ours(min, max))
+    .into();
+    draw(&docs.join("pace.svg"), &line(&fixed), &line(&ours), &points)
+        .map_err(|error| anyhow!("cannot draw docs/pace.svg: {error}"))?;
+    eprintln!("docs/pace.md and docs/pace.svg are written");
+    Ok(())
+}
+
+fn seconds(ms: f64) -> String {
+    format!("{:.1} s", ms / 1_000.0)
+}
+
+fn percent(part: f64) -> String {
+    format!("{:.0} %", part * 100.0)
+}
+
+/// Grey, blue and ochre that can be read on white and on black.
+const INK: RGBColor = RGBColor(125, 133, 144);
+const BLUE_INK: RGBColor = RGBColor(47, 129, 247);
+const OCHRE: RGBColor = RGBColor(191, 135, 0);
+
+fn draw(
+    to: &std::path::Path,
+    fixed: &[Figures],
+    ours: &[Figures],
+    points: &[(Policy, Figures)],
+) -> Result<(), Box<dyn std::error::Error>> {
+    let area = SVGBackend::new(to, (880, 520)).into_drawing_area();
+    let text = |size: u32| ("sans-serif", size).into_font().color(&INK);
+    let place = |sum: &Figures| (sum.requests, sum.mean_delay / 1_000.0);
+    let mut chart = ChartBuilder::on(&area)
+        .margin(16)
+        .x_label_area_size(48)
+        .y_label_area_size(60)
+        .build_cartesian_2d(0.0..110.0, (1.5..128.0).log_scale())?;
+    chart
+        .configure_mesh()
+        .axis_style(INK)
+        .bold_line_style(INK.mix(0.25))
+        .light_line_style(TRANSPARENT)
+        .x_desc("requests for a video")
+        .y_desc("seconds longer than it had to be")
+        .axis_desc_style(text(16))
+        .label_style(text(14))
+        .x_label_formatter(&|value| format!("{value:.0}"))
+        .y_label_formatter(&|value| format!("{value:.0}"))
+        .y_labels(24)
+        .draw()?;
+    for (line, ink) in [(fixed, OCHRE), (ours, BLUE_INK)] {
+        chart.draw_series(LineSeries::new(line.iter().map(place), ink.stroke_width(2)))?;
+        chart.draw_series(
+            line.iter()
+                .map(|sum| Circle::new(place(sum), 3, ink.filled())),
+        )?;
+    }
+    for (policy, sum) in points {
+        let (ink, to_the_right) = match policy {
+            // Above and below each other, for they are close.
+            Policy::Ours(2_000, _) => (BLUE_INK, (8, -16)),
+            Policy::Ours(..) => (BLUE_INK, (-8, 8)),
+            Policy::Fixed(_) => (OCHRE, (8, -16)),
+            Policy::Smithy | Policy::Gax => (INK, (10, -8)),
+        };
+        let anchor = if to_the_right.0 < 0 {
+            HPos::Right
+        } else {
+            HPos::Left
+        };
+        let style = text(14).pos(Pos::new(anchor, VPos::Top)).color(&ink);
+        let label = EmptyElement::at(place(sum))
+            + Circle::new((0, 0), 6, ink.filled())
+            + Text::new(policy.name(), to_the_right, style);
+        chart.draw_series(std::iter::once(label))?;
+    }
+    area.present()?;
+    Ok(())
+}
