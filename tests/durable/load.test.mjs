@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * Many videos watched at once on one machine, with what it costs: requests and memory, time for a step, and the
- * machine's share of it. `ALL=1` has ten thousand of them. The figures are printed, and stand in docs/durable.md.
+ * state machine's share of it. `ALL=1` has a thousand, which a processor takes with ease, and then ten thousand, which
+ * are more than it can take. The figures are printed, and stand in docs/durable.md.
  */
 
 import "../edge/package.mjs";
@@ -10,19 +11,29 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { cpus } from "node:os";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BASE } from "../edge/upstream.mjs";
 import { entry } from "../node/package.mjs";
 import { Host } from "./workerd.mjs";
 
-const MANY = process.env.ALL === "1";
-const VIDEOS = MANY ? 10_000 : 500;
-/** From the first question to DONE. */
-const LIFE_MS = MANY ? 120_000 : 8_000;
-const POLL = MANY ? { minIntervalMs: 10_000, maxIntervalMs: 30_000 } : { minIntervalMs: 1_000, maxIntervalMs: 3_000 };
-/** Each video is a database of three files, and a process may have some ten thousand open. */
-const PROCESSES = MANY ? 2 : 1;
+/**
+ * @typedef {object} Load
+ * @property {number} videos
+ * @property {number} lifeMs from the first question to DONE
+ * @property {{ minIntervalMs: number, maxIntervalMs: number }} poll
+ * @property {number} processes each video is a database of three files, and a process may have some ten thousand open
+ */
+
+/** @type {Load[]} */
+const LOADS =
+  process.env.ALL === "1"
+    ? [
+        { videos: 1_000, lifeMs: 60_000, poll: { minIntervalMs: 2_000, maxIntervalMs: 5_000 }, processes: 1 },
+        { videos: 10_000, lifeMs: 120_000, poll: { minIntervalMs: 10_000, maxIntervalMs: 30_000 }, processes: 2 },
+      ]
+    : [{ videos: 500, lifeMs: 8_000, poll: { minIntervalMs: 1_000, maxIntervalMs: 3_000 }, processes: 1 }];
 /** Clips of a video, as an agent's listing has them. */
 const CLIPS = 10;
 /** Ticks of a processor's clock in a second, as /proc counts them. */
@@ -46,7 +57,12 @@ function quantiles(values) {
   return { median: at(0.5), p99: at(0.99), most: at(1) };
 }
 
-describe(`${VIDEOS} videos at once`, { timeout: 280_000, skip: process.platform === "linux" ? false : "it reads /proc" }, async () => {
+for (const load of LOADS) {
+  describe(`${load.videos} videos at once`, { timeout: 280_000, skip: process.platform === "linux" ? false : "it reads /proc" }, () => under(load));
+}
+
+/** @param {Load} load */
+async function under({ videos, lifeMs, poll, processes }) {
   /** @type {Map<string, { first: number, last: number, isDone: boolean }>} */
   const asked = new Map();
   /** @type {number[]} */
@@ -59,7 +75,7 @@ describe(`${VIDEOS} videos at once`, { timeout: 280_000, skip: process.platform 
     const video = asked.get(id) ?? { first: now, last: 0, isDone: false };
     if (video.last > 0) gaps.push(now - video.last);
     requests += 1;
-    const share = (now - video.first) / LIFE_MS;
+    const share = (now - video.first) / lifeMs;
     if (share >= 1 && !video.isDone) done += 1;
     asked.set(id, { first: video.first, last: now, isDone: share >= 1 });
     response.end(JSON.stringify(status(share)));
@@ -67,8 +83,8 @@ describe(`${VIDEOS} videos at once`, { timeout: 280_000, skip: process.platform 
   await once(upstream.listen(0, "127.0.0.1"), "listening");
   after(() => upstream.close());
   const { port } = /** @type {import("node:net").AddressInfo} */ (upstream.address());
-  const environment = { KEY: "key-of-the-load", UPSTREAM: `http://127.0.0.1:${port}`, POLL: JSON.stringify(POLL) };
-  const hosts = await Promise.all(Array.from({ length: PROCESSES }, () => new Host(environment).start()));
+  const environment = { KEY: "key-of-the-load", UPSTREAM: `http://127.0.0.1:${port}`, POLL: JSON.stringify(poll) };
+  const hosts = await Promise.all(Array.from({ length: processes }, () => new Host(environment).start()));
   after(() => Promise.all(hosts.map((host) => host.end())));
 
   const sum = (/** @type {number[]} */ values) => values.reduce((a, b) => a + b, 0);
@@ -81,7 +97,7 @@ describe(`${VIDEOS} videos at once`, { timeout: 280_000, skip: process.platform 
   it("each come to their end, at their pace", async (test) => {
     const idle = memory();
     const began = performance.now();
-    const ids = Array.from({ length: VIDEOS }, (_, at) => `load-${at}`);
+    const ids = Array.from({ length: videos }, (_, at) => `load-${at}`);
     const rest = ids.entries();
     const watchAll = async () => {
       for (const [at, id] of rest) {
@@ -92,16 +108,20 @@ describe(`${VIDEOS} videos at once`, { timeout: 280_000, skip: process.platform 
     };
     await Promise.all(Array.from({ length: 40 }, watchAll));
     const startedMs = performance.now() - began;
+    const taken = () => Promise.all(hosts.map(async ({ origin }) => /** @type {number[]} */ (await (await fetch(`${origin}/steps`)).json())));
+    // To begin them is more than the machine can take; how long a step takes is looked at once that is over.
+    await sleep(poll.maxIntervalMs);
+    const early = await taken();
     let most = 0;
-    while (done < VIDEOS) {
+    while (done < videos) {
       most = Math.max(most, memory());
       await sleep(250);
     }
     const tookMs = performance.now() - began;
-    const taken = hosts.map(async ({ origin }) => /** @type {number[]} */ (await (await fetch(`${origin}/steps`)).json()));
-    const steps = quantiles((await Promise.all(taken)).flat());
+    const steps = quantiles((await taken()).flatMap((all, at) => all.slice(early[at]?.length)));
     const gap = quantiles(gaps);
     const cpuMs = processor() / requests;
+    const busy = processor() / tookMs / cpus().length;
 
     // The same steps in this process, where time can be measured.
     const { snapshot } = await start("load-1", 1_000_000);
@@ -114,15 +134,15 @@ describe(`${VIDEOS} videos at once`, { timeout: 280_000, skip: process.platform 
     }
     const inMachineMs = (performance.now() - clock) / rounds;
 
-    test.diagnostic(`${VIDEOS} videos begun in ${(startedMs / 1_000).toFixed(1)} s, all done after ${(tookMs / 1_000).toFixed(1)} s`);
-    test.diagnostic(`${requests} requests, ${((requests * 1_000) / tookMs).toFixed(0)} in a second; ${(requests / VIDEOS).toFixed(1)} for a video, ${gap.median} ms between two (99th percentile ${gap.p99})`);
-    test.diagnostic(`memory ${((most - idle) / VIDEOS / 1_024).toFixed(1)} KiB for a video (${(most / 1_048_576).toFixed(0)} MiB in all, ${(idle / 1_048_576).toFixed(0)} before)`);
+    test.diagnostic(`${videos} videos begun in ${(startedMs / 1_000).toFixed(1)} s, all done after ${(tookMs / 1_000).toFixed(1)} s`);
+    test.diagnostic(`${requests} requests, ${((requests * 1_000) / tookMs).toFixed(0)} in a second; ${(requests / videos).toFixed(1)} for a video, ${gap.median} ms between two (99th percentile ${gap.p99})`);
+    test.diagnostic(`memory ${((most - idle) / videos / 1_024).toFixed(1)} KiB for a video (${(most / 1_048_576).toFixed(0)} MiB in all, ${(idle / 1_048_576).toFixed(0)} before)`);
     test.diagnostic(`a step with its request: median ${steps.median} ms, 99th percentile ${steps.p99} ms`);
-    test.diagnostic(`processor ${cpuMs.toFixed(2)} ms for a request, of it the machine ${inMachineMs.toFixed(3)} ms (${((100 * inMachineMs) / cpuMs).toFixed(1)} %)`);
-    assert.ok(gaps.every((ms) => ms >= POLL.minIntervalMs - 100), `a gap of ${Math.min(...gaps)} ms`);
-    assert.ok(gap.median <= POLL.maxIntervalMs, `${gap.median} ms`);
+    test.diagnostic(`processor ${cpuMs.toFixed(2)} ms for a request, of it the machine ${inMachineMs.toFixed(3)} ms (${((100 * inMachineMs) / cpuMs).toFixed(1)} %); ${(100 * busy).toFixed(0)} % of all processors`);
+    assert.ok(gaps.every((ms) => ms >= poll.minIntervalMs - 100), `a gap of ${Math.min(...gaps)} ms`);
+    assert.ok(gap.median <= poll.maxIntervalMs, `${gap.median} ms`);
     // Nearly all of it is the database that the host opens for each.
-    assert.ok((most - idle) / VIDEOS < 1_048_576, "1 MiB for a video");
+    assert.ok((most - idle) / videos < 1_048_576, "1 MiB for a video");
     assert.ok(inMachineMs < cpuMs, "the machine is the smaller part");
   });
-});
+}
