@@ -140,7 +140,8 @@ async function under({ videos, lifeMs, poll, processes }) {
     test.diagnostic(`a step with its request: median ${steps.median} ms, 99th percentile ${steps.p99} ms`);
     test.diagnostic(`processor ${cpuMs.toFixed(2)} ms for a request, of it the machine ${inMachineMs.toFixed(3)} ms (${((100 * inMachineMs) / cpuMs).toFixed(1)} %); ${(100 * busy).toFixed(0)} % of all processors`);
     assert.ok(gaps.every((ms) => ms >= poll.minIntervalMs - 100), `a gap of ${Math.min(...gaps)} ms`);
-    assert.ok(gap.median <= poll.maxIntervalMs, `${gap.median} ms`);
+    // The longest pause, and the answer before it.
+    assert.ok(gap.median <= 1.2 * poll.maxIntervalMs, `${gap.median} ms`);
     // Nearly all of it is the database that the host opens for each.
     assert.ok((most - idle) / videos < 1_048_576, "1 MiB for a video");
     assert.ok(inMachineMs < cpuMs, "the machine is the smaller part");
