@@ -4,7 +4,7 @@
 use super::Millis;
 use super::options::Options;
 use super::progress::{Progress, ready};
-use super::status::{ContentStatus, Status, VideoStatus};
+use super::status::{Status, VideoStatus};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The first backoff after a failure is at most this, or the longest pause where that is shorter.
@@ -88,17 +88,14 @@ const CALM: Millis = 0;
 fn urgency(video: &VideoStatus) -> Millis {
     let clips = video.generated_content.as_deref().unwrap_or_default();
     match video.status {
-        Status::Pending { .. } | Status::GeneratingVideo => {
-            let failed = clips.iter().any(|clip| clip.status == ContentStatus::Error);
-            match clips.len() - ready(clips) {
-                // Nothing runs yet, or runs again: it may take another question to have it go on.
-                _ if clips.is_empty() || failed => UNSURE,
-                0 => URGENT,
-                1 => LAST_CLIP,
-                2 => LAST_BUT_ONE,
-                _ => CALM,
-            }
-        }
+        // One that failed is being made again, like any other that is not ready.
+        Status::Pending { .. } | Status::GeneratingVideo => match clips.len() - ready(clips) {
+            _ if clips.is_empty() => UNSURE,
+            0 => URGENT,
+            1 => LAST_CLIP,
+            2 => LAST_BUT_ONE,
+            _ => CALM,
+        },
         Status::StartRenderingVideo { .. }
         | Status::RenderingVideo { .. }
         | Status::Unrecognized { .. } => UNSURE,
@@ -133,7 +130,7 @@ pub fn not_before(retry_after: &str, now: Millis) -> Option<Millis> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::status::GeneratedContent;
+    use crate::core::status::{ContentStatus, GeneratedContent};
 
     fn video(status: Status, clips: &[ContentStatus]) -> VideoStatus {
         let generated_content = Some(
@@ -176,7 +173,7 @@ mod tests {
             2_300,
             2_360,
         );
-        within(mean(pending(), &[Success, Pending]), 2_300, 2_360);
+        within(mean(pending(), &[Success, Error]), 2_300, 2_360);
         within(
             mean(Status::GeneratingVideo, &[Success, Pending, Pending]),
             4_180,
@@ -189,8 +186,6 @@ mod tests {
         for (status, clips) in [
             (pending(), &[][..]),
             (Status::GeneratingVideo, &[]),
-            (Status::GeneratingVideo, &[Success, Error]),
-            (Status::GeneratingVideo, &[Error, Pending, Pending, Pending]),
             (Status::StartRenderingVideo { progress: 0.0 }, &[]),
             (Status::RenderingVideo { progress: 0.5 }, &[]),
             (unknown, &[]),

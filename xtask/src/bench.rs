@@ -38,9 +38,10 @@ const VIDEOS: u64 = 10_000;
 const OTHER_SEEDS: u64 = 1 << 40;
 const OURS: Policy = Policy::Ours(2_000, 5_000);
 const WIDE: Policy = Policy::Ours(1_000, 8_000);
-const POLICIES: [Policy; 7] = [
+const POLICIES: [Policy; 8] = [
     OURS,
     WIDE,
+    Policy::Ours(2_000, 8_000),
     Policy::Fixed(2_000),
     Policy::Fixed(5_000),
     Policy::Fixed(6_000),
@@ -268,7 +269,7 @@ fn draw(
     for (policy, sum) in points {
         let (ink, to_the_right) = match policy {
             // Above and below each other, for they are close.
-            Policy::Ours(2_000, _) => (BLUE_INK, (8, -16)),
+            Policy::Ours(2_000, 5_000) => (BLUE_INK, (8, -16)),
             Policy::Ours(..) => (BLUE_INK, (-8, 8)),
             Policy::Fixed(_) => (OCHRE, (8, -16)),
             Policy::Smithy | Policy::Gax => (INK, (10, -8)),
