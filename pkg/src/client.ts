@@ -118,11 +118,11 @@ export class ModuleClient {
   }
 
   /**
-   * What this client's videos have taught so far of how long one takes, for the `lessons` of another; undefined as long
-   * as they taught nothing. A short text with nothing private in it.
+   * What this client's videos have taught so far of how long one takes, for the `lessons` of another: a short text with
+   * nothing private in it. Before the first poll it is what the client was given, if anything.
    */
   lessons(): string | undefined {
-    return this.#connected?.client.lessons() ?? this.#config.lessons;
+    return this.#connected?.client.lessons() || this.#config.lessons;
   }
 
   /** Ends all polls of this client, as their `cancel()` does. */
@@ -138,7 +138,7 @@ export class ModuleClient {
     } catch (error) {
       refused = asVideoError(error);
     }
-    const entered = this.#tabs?.enter();
+    const entered = this.#tabs?.enter(id);
     const connect = async () => {
       if (refused) throw refused;
       const { timeoutMs } = options;
@@ -163,7 +163,7 @@ export class ModuleClient {
     this.#pollers.add(poller);
     const forget = () => {
       this.#pollers.delete(poller);
-      this.#tabs?.leave();
+      this.#tabs?.leave(id);
     };
     poller.done.then(forget, forget);
     return poller;

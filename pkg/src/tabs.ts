@@ -29,6 +29,8 @@ const HEARTBEAT_MS = 400;
 const LONGEST_SILENCE_MS = 1_200;
 /** What is known for so long is worth another question. */
 const FRESH_MS = 2_000;
+/** Whoever has not heard of a video for so long asks the others first what they know. */
+const UNAWARE_MS = 10_000;
 /** So long the others have to say what they know, or to be heard of before it is one's own turn. */
 const LISTEN_MS = 50;
 
@@ -46,8 +48,10 @@ export class Tabs {
   readonly #by = Math.random();
   #name: Promise<string> | undefined;
   #channel: { readonly name: string; readonly port: BroadcastChannel } | undefined;
-  #present = 0;
-  readonly #known = new Map<string, Answer & { readonly atMs: number }>();
+  /** What is polled here, by how many, and when it was last heard of; by the id. */
+  readonly #polled = new Map<string, { polls: number; heardAt: number }>();
+  /** What was said of late, by the id. */
+  readonly #known = new Map<string, { readonly answer: Answer; readonly atMs: number }>();
   /** Of the turns that wait here: by the id, what a heartbeat puts off. */
   readonly #silences = new Map<string, () => void>();
   readonly #held = new Set<() => void>();
@@ -58,20 +62,24 @@ export class Tabs {
     this.#tell = tell;
   }
 
-  /** A poll begins: from now on others are heard, until as many have left. */
-  async enter(): Promise<void> {
-    this.#present += 1;
+  /** A poll of this video begins: from now on others are heard, until all have left. */
+  async enter(id: string): Promise<void> {
+    const polled = this.#polled.get(id) ?? { polls: 0, heardAt: -Infinity };
+    polled.polls += 1;
+    this.#polled.set(id, polled);
     try {
       const name = await (this.#name ??= nameOf(this.#identity));
-      if (this.#present > 0 && !this.#channel && locks()) this.#open(name);
+      if (this.#polled.size > 0 && !this.#channel && locks()) this.#open(name);
     } catch {
       // A host without a digest, or one that allows no channel here.
     }
   }
 
-  leave(): void {
-    this.#present -= 1;
-    if (this.#present > 0) return;
+  /** A poll of this video is over. */
+  leave(id: string): void {
+    const polled = this.#polled.get(id);
+    if (polled && (polled.polls -= 1) === 0) this.#polled.delete(id);
+    if (this.#polled.size > 0) return;
     // Nothing is asked any more, also where the module could not hand its turn on.
     for (const release of [...this.#held]) release();
     this.#channel?.port.close();
@@ -83,8 +91,7 @@ export class Tabs {
   async turn(id: string, signal: AbortSignal): Promise<() => void> {
     const channel = this.#channel;
     if (!channel) return () => {};
-    const known = this.#known.get(id);
-    if (!known || performance.now() - known.atMs > FRESH_MS) {
+    if (performance.now() - (this.#polled.get(id)?.heardAt ?? 0) > UNAWARE_MS) {
       this.#post({ type: "who", id, by: this.#by });
       await pause(LISTEN_MS, signal);
     }
@@ -108,8 +115,9 @@ export class Tabs {
 
   /** To the other pages: what the API said to this one. */
   tell(id: string, httpStatus: number, retryAfter: string | undefined, body: string): void {
+    if (!this.#channel) return;
     const answer = { httpStatus, retryAfter, body };
-    this.#known.set(id, { ...answer, atMs: performance.now() });
+    this.#remember(id, answer);
     this.#post({ type: "answer", id, ...answer });
   }
 
@@ -123,16 +131,27 @@ export class Tabs {
     const { type, id } = message;
     if (type === "asking") this.#silences.get(id)?.();
     if (type === "who") {
-      const known = this.#known.get(id);
-      if (!known || performance.now() - known.atMs > FRESH_MS) return;
-      const { atMs: _, ...answer } = known;
-      this.#post({ type: "answer", id, to: message.by, ...answer });
+      const known = this.#fresh(id);
+      if (known) this.#post({ type: "answer", id, to: message.by, ...known });
     }
     if (type === "answer" && (message.to ?? this.#by) === this.#by) {
       const { httpStatus, retryAfter, body } = message;
-      this.#known.set(id, { httpStatus, retryAfter, body, atMs: performance.now() });
+      this.#remember(id, { httpStatus, retryAfter, body });
       this.#tell(id, httpStatus, retryAfter, body);
     }
+  }
+
+  #remember(id: string, answer: Answer): void {
+    const atMs = performance.now();
+    const polled = this.#polled.get(id);
+    if (polled) polled.heardAt = atMs;
+    this.#known.set(id, { answer, atMs });
+    for (const [id, known] of this.#known) if (atMs - known.atMs > FRESH_MS) this.#known.delete(id);
+  }
+
+  #fresh(id: string): Answer | undefined {
+    const known = this.#known.get(id);
+    return known && performance.now() - known.atMs <= FRESH_MS ? known.answer : undefined;
   }
 
   #post(message: Message): void {
