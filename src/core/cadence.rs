@@ -57,7 +57,9 @@ pub fn pause(
         let left = end.saturating_sub(now);
         // In equal parts, so that the last of them is not a short one after long ones.
         let parts = left.div_ceil(options.max_interval.max(1));
-        return (left / parts.max(1)).clamp(options.min_interval, options.max_interval);
+        return (left / parts.max(1))
+            .min(options.max_interval)
+            .max(options.min_interval);
     }
     spread(
         options.max_interval - span * urgency(video) / URGENT,

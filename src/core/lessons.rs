@@ -32,7 +32,8 @@ impl Lessons {
         self.videos = (self.videos + 1).min(MEMORY);
         let mean = |before: u32, news: u32| {
             let counts = u64::from(self.videos);
-            ((u64::from(before) * (counts - 1) + u64::from(news)) / counts) as u32
+            let sum = u64::from(before) * (counts - 1) + u64::from(news);
+            sum.checked_div(counts).unwrap_or_default() as u32
         };
         self.usual = Usual {
             clip: mean(self.usual.clip, taught.clip),

@@ -13,7 +13,6 @@ use crate::core::options::{Options, RawOptions};
 use futures_util::future::{AbortHandle, abortable};
 use gloo_timers::callback::Timeout;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::throw_val;
@@ -96,8 +95,8 @@ struct Gate {
     limits: Vec<u32>,
     in_flight: u32,
     budget: Budget,
-    /// Whoever counts as having come first is first.
-    queue: VecDeque<(Millis, Weak<Loop>)>,
+    /// Whoever counts as having come first is last.
+    queue: Vec<(Millis, Weak<Loop>)>,
     /// Opens it again when the budget has more.
     alarm: Option<Timeout>,
 }
@@ -108,7 +107,7 @@ impl Gate {
     }
 
     fn queue(&mut self, since: Millis, running: &Rc<Loop>) {
-        let at = self.queue.partition_point(|(other, _)| *other <= since);
+        let at = self.queue.partition_point(|(other, _)| *other > since);
         self.queue.insert(at, (since, Rc::downgrade(running)));
     }
 }
@@ -149,7 +148,7 @@ impl Client {
                 limits: vec![concurrency],
                 in_flight: 0,
                 budget: Budget::new(per_second),
-                queue: VecDeque::new(),
+                queue: Vec::new(),
                 alarm: None,
             }),
         })
@@ -284,7 +283,7 @@ impl Client {
                     });
                     return;
                 }
-                gate.queue.pop_front().and_then(|(_, next)| next.upgrade())
+                gate.queue.pop().and_then(|(_, next)| next.upgrade())
             };
             if let Some(next) = next {
                 next.send();
