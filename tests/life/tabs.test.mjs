@@ -143,6 +143,8 @@ describe("tabs of one origin", { concurrency: 3, timeout: 240_000 }, () => {
           await left[0]?.close();
         }
       }
+      // What left just before may be on its way.
+      await sleep(500);
       const { requests } = await logOf(id);
       await sleep(2_500);
       assert.equal((await logOf(id)).requests.length, requests.length, "a request followed");
