@@ -239,6 +239,7 @@ impl Client {
     }
 
     /// What another page of this origin was answered about a video.
+    #[cfg(feature = "npm")]
     pub(super) fn told(&self, id: &str, reply: Reply) {
         let loops = self.loops.borrow();
         let at = loops.partition_point(|running| running.id.as_str() < id);
@@ -450,6 +451,7 @@ impl Loop {
     }
 
     /// What another page was answered. A question of its own that is on its way already goes on.
+    #[cfg(feature = "npm")]
     fn told(self: &Rc<Self>, reply: Reply) {
         let Reply::Answer { answer, raw } = reply else {
             return;
@@ -537,6 +539,7 @@ impl Poll {
 
     /// Something is heard of the video beside the answers, by all of its polls at once: a question
     /// that one of them asks upon news is no older than the news are for another.
+    #[cfg(feature = "npm")]
     pub(super) fn hear(&self, event: Event) {
         self.of
             .turn(|waiter, now| Some(waiter.machine.step(event.clone(), now)));

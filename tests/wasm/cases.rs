@@ -83,6 +83,7 @@ pub(crate) fn client(script: &Script, request_timeout_ms: f64) -> Client {
         ("requestTimeoutMs", request_timeout_ms.into()),
         ("maxResponseBytes", 1_000.into()),
     ]))
+    .unwrap()
 }
 
 fn quick() -> JsValue {
@@ -299,7 +300,8 @@ async fn a_body_is_read_up_to_its_limit_and_no_further() {
         ("fetch", script.fetch.clone().into()),
         ("requestTimeoutMs", 5_000.into()),
         ("maxResponseBytes", 40.into()),
-    ]));
+    ]))
+    .unwrap();
     let error = JsFuture::from(client.get_status(&"v".into(), AbortController::new().unwrap()))
         .await
         .unwrap_err();
