@@ -4,7 +4,6 @@
 
 use super::Millis;
 use super::answer::Answer;
-use super::cadence::not_before;
 use super::error::ErrorCode;
 
 /// Thousandths of a millisecond: a thousand requests in a second are one apart.
@@ -13,9 +12,6 @@ const MICROS: Micros = 1_000;
 
 /// A timer that rang late by up to this much may be made up for.
 const LATENESS: Micros = 20 * MICROS;
-/// `Retry-After` of one video holds the others up once, and for at most so long: it may be meant for
-/// that one alone, and each of them hears it for itself.
-const LONGEST_HALT: Millis = 2_000;
 /// Slowed down or speeded up at most this often: answers that come together tell of one moment.
 const CHANGES_EVERY: Millis = 1_000;
 /// A longer pause between two requests says nothing of their rate.
@@ -39,7 +35,6 @@ pub struct Budget {
     next: Micros,
     sent_at: Option<Micros>,
     changed_at: Millis,
-    halted_until: Millis,
 }
 
 impl Budget {
@@ -53,7 +48,6 @@ impl Budget {
             next: 0,
             sent_at: None,
             changed_at: 0,
-            halted_until: 0,
         }
     }
 
@@ -63,7 +57,7 @@ impl Budget {
         if is_alone && self.own == 0 {
             return now;
         }
-        self.next.div_ceil(MICROS).max(self.halted_until).max(now)
+        self.next.div_ceil(MICROS).max(now)
     }
 
     /// A request leaves.
@@ -80,20 +74,18 @@ impl Budget {
         self.sent_at = Some(now);
     }
 
-    /// An answer came, to whichever poll.
+    /// An answer came, to whichever poll. What it asks for with `Retry-After` is for that poll to heed:
+    /// it may be meant for that video alone, and the others are told so themselves.
     pub fn heard(&mut self, answer: &Answer, now: Millis) {
         let is_refused =
             matches!(&answer.outcome, Err(failure) if failure.code == ErrorCode::RateLimited);
-        if is_refused && self.learnt == 0 {
-            let asked = answer.retry_after.as_deref();
-            let until = asked.and_then(|text| not_before(text, now)).unwrap_or(0);
-            self.halted_until = until.min(now.saturating_add(LONGEST_HALT));
-            self.base = self.own.max(self.usual);
-        }
         if now.saturating_sub(self.changed_at) < CHANGES_EVERY && self.changed_at <= now {
             return;
         }
         if is_refused {
+            if self.learnt == 0 {
+                self.base = self.own.max(self.usual);
+            }
             let most = self.base.saturating_mul(SLOWEST);
             self.learnt = self.base.max(self.learnt).saturating_mul(2).min(most);
             self.next = self
@@ -281,27 +273,12 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_halts_all_but_once_and_not_for_longer_than_two_seconds() {
-        for (header, halt) in [
-            ("1", 1_000),
-            ("5", 2_000),
-            ("3600", 2_000),
-            ("0", 0),
-            ("soon", 0),
-        ] {
-            let (mut budget, now) = asking_each(10);
-            budget.heard(&failed(ErrorCode::RateLimited, Some(header)), now);
-            let next = budget.next(false, now);
-            let waits = next - now;
-            assert!((halt..=halt.max(25)).contains(&waits), "{header}: {waits}");
-            assert_eq!(budget.next(true, now), now);
-            // One that is refused again and again does not hold up the others for ever.
-            for second in 0..10 {
-                let later = now + second * 1_000 + 10;
-                budget.heard(&failed(ErrorCode::RateLimited, Some("60")), later);
-            }
-            let later = now + 10_000;
-            assert!(budget.next(false, later) <= later + 100, "{header}");
+    fn one_that_is_refused_for_ever_does_not_starve_the_others() {
+        let (mut budget, now) = asking_each(10);
+        for second in 0..60 {
+            let at = now + second * 1_000;
+            budget.heard(&failed(ErrorCode::RateLimited, Some("3600")), at);
+            assert!(budget.next(false, at) <= at + 170, "{second}");
         }
     }
 
