@@ -56,6 +56,8 @@ export function watch(session, options, now, events) {
 
   /** @type {typeof globalThis.fetch} */
   const noted = async (input, init) => {
+    // A live stream asks nothing: it says when to.
+    if (new Headers(init?.headers).get("accept") === "text/event-stream") return send(input, init);
     judge(poller?.current !== undefined && poller.current.retrying === undefined);
     /** @type {Session["requests"][number]} */
     const mark = { at: now(), outcome: "open" };

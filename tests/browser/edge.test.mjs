@@ -68,6 +68,7 @@ describe("the page through the Worker, simulated", () => {
     assert.equal(await page.locator("#mode").innerText(), "Watched by a Worker");
     assert.ok(await page.locator("#watched").isVisible());
     await picture(page, "edge-running-wide-light");
+    assert.equal(await page.locator("#failed-requests").innerText(), "0", "a stream that lasts is no failure");
     const before = Number(await page.locator("#progress").getAttribute("aria-valuenow"));
     await page.close();
 

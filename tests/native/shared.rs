@@ -407,7 +407,8 @@ impl<'a> Shared<'a> {
         self.turn(|_, _| None);
     }
 
-    fn nudge(&mut self) {
+    /// The next request may be as early as the tightest pace has it.
+    fn hurry_up(&mut self) {
         if let Some(asked_at) = self.asked_at {
             let tightest = self
                 .waiters
@@ -417,20 +418,16 @@ impl<'a> Shared<'a> {
             let allowed = asked_at.saturating_add(tightest.unwrap_or(0));
             self.not_before = self.not_before.min(allowed);
         }
+    }
+
+    fn nudge(&mut self) {
+        self.hurry_up();
         self.hasten(Event::Nudge);
     }
 
     /// As `Poll::hear` does it.
     fn hear(&mut self, event: &Event) {
-        if let Some(asked_at) = self.asked_at {
-            let tightest = self
-                .waiters
-                .iter()
-                .map(|w| w.books.options.min_interval)
-                .min();
-            let allowed = asked_at.saturating_add(tightest.unwrap_or(0));
-            self.not_before = self.not_before.min(allowed);
-        }
+        self.hurry_up();
         self.deliver(event, |_, _| true);
     }
 
