@@ -50,6 +50,8 @@ pub struct Wait {
     pub fastest: u64,
     /// Questions, lost ones too.
     pub requests: u32,
+    /// When the answer came that all clips are ready, and after how many questions.
+    pub found: (u64, u32),
     /// What was said of the time left, after each answer.
     pub told: Vec<Told>,
 }
@@ -110,10 +112,13 @@ pub fn wait(course: &Course, policy: Policy, seed: u64, lessons: &mut Lessons) -
 
 fn wait_with_pauses(course: &Course, pauses: impl Iterator<Item = u64>) -> Wait {
     let mut run = course.run();
-    let (mut now, mut requests) = (0, 0);
+    let (mut now, mut requests, mut found) = (0, 0, None);
     for pause in pauses {
         requests += 1;
         let (sight, back) = run.ask(now);
+        if is_made(&sight) {
+            found.get_or_insert((back, requests));
+        }
         if sight == Sight::Done {
             now = back;
             break;
@@ -124,6 +129,7 @@ fn wait_with_pauses(course: &Course, pauses: impl Iterator<Item = u64>) -> Wait 
         took: now,
         fastest: course.fastest(),
         requests,
+        found: found.unwrap_or((now, requests)),
         told: Vec::new(),
     }
 }
@@ -141,13 +147,17 @@ fn wait_as_the_machine_says(
     let mut run = course.run();
     let (mut machine, mut step) = Machine::start(&seed.to_string(), options, START);
     machine.teach(lessons.usual());
-    let (mut now, mut requests, mut progress, mut told) = (START, 0, 0.0, Vec::new());
+    let (mut now, mut requests, mut found) = (START, 0, None);
+    let (mut progress, mut told) = (0.0, Vec::new());
     loop {
         let event = match step.command {
             Command::Fetch { .. } => {
                 requests += 1;
                 let (sight, back) = run.ask(now - START);
                 now = START + back;
+                if is_made(&sight) {
+                    found.get_or_insert((back, requests));
+                }
                 progress = plainly(&sight).unwrap_or(progress);
                 event(sight)
             }
@@ -166,13 +176,18 @@ fn wait_as_the_machine_says(
             });
         }
     }
-    lessons.take(&machine, now);
+    lessons.take(&machine);
     Wait {
         took: now - START,
         fastest: course.fastest(),
         requests,
+        found: found.unwrap_or((now - START, requests)),
         told,
     }
+}
+
+fn is_made(sight: &Sight) -> bool {
+    matches!(sight, Sight::Starting | Sight::Rendering(_) | Sight::Done)
 }
 
 /// How far a job is, as anybody can read it off an answer.

@@ -52,6 +52,20 @@ impl Default for Assumptions {
     }
 }
 
+impl Assumptions {
+    /// The part of the clips that take no longer than this, 0 to 1.
+    #[must_use]
+    pub fn ready(&self, after: u64) -> f64 {
+        let (low, high) = self.clip;
+        let part = after.saturating_sub(low) as f64 / (high - low) as f64;
+        if self.heavy_tail {
+            part.min(1.0).cbrt()
+        } else {
+            part.min(1.0)
+        }
+    }
+}
+
 /// One clip: the times of its attempts, the last of which succeeds.
 type Attempts = Vec<u64>;
 
@@ -116,6 +130,12 @@ impl Course {
             .map(|attempts| attempts.iter().sum::<u64>())
             .max();
         generated.unwrap_or(0) + self.warm_up + self.steps.iter().sum::<u64>()
+    }
+
+    /// How long its clips take, where none fails.
+    #[must_use]
+    pub fn clips_take(&self) -> u64 {
+        self.clips.iter().flatten().copied().max().unwrap_or(0)
     }
 
     /// Begins it anew.
@@ -293,6 +313,13 @@ mod tests {
         assert!(times.iter().all(|time| (20_000..=180_000).contains(time)));
         let mut sorted = times.clone();
         sorted.sort_unstable();
+        for tenth in 1..10 {
+            let ready = all.ready(sorted[sorted.len() * tenth / 10]);
+            assert!(
+                (ready - tenth as f64 / 10.0).abs() < 0.02,
+                "{tenth}: {ready}"
+            );
+        }
         assert!(
             (35_000..45_000).contains(&sorted[sorted.len() / 2]),
             "the median clip"

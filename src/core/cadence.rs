@@ -12,6 +12,11 @@ const FIRST_BACKOFF: Millis = 1_000;
 /// The longest backoff.
 const LONGEST_BACKOFF: Millis = 30_000;
 
+/// A question is worth a delay of so many milliseconds, and no more. What that costs and brings is measured by
+/// `cargo xtask bench pace`.
+const WORTH: f64 = 45.0;
+/// What may change within this time counts as soon.
+const SOON: Millis = 4_000;
 /// The pause while somebody says when there is news: for the case that they are wrong.
 const WATCHED: Millis = 30_000;
 
@@ -40,32 +45,44 @@ impl Jitter {
     }
 }
 
-/// The pause after an answer: short when something is about to change, long when nothing can, and in
-/// a render such that a question comes when it should be done. The options must be
+/// The pause after an answer that took so long: as short as it is worth while something is about to change, long
+/// while nothing can, and in a render such that a question comes when it should be done. The options must be
 /// [`sound`](Options::sound).
 pub fn pause(
     video: &VideoStatus,
     progress: &Progress,
     options: &Options,
     jitter: &mut Jitter,
+    took: Millis,
     now: Millis,
 ) -> Millis {
-    let span = options.max_interval - options.min_interval;
-    if let Status::RenderingVideo { .. } = video.status
-        && let Some(end) = progress.end
-    {
-        let left = end.saturating_sub(now);
-        // In equal parts, so that the last of them is not a short one after long ones.
-        let parts = left.div_ceil(options.max_interval.max(1));
-        return (left / parts.max(1))
-            .min(options.max_interval)
-            .max(options.min_interval);
-    }
-    spread(
-        options.max_interval - span * urgency(video) / URGENT,
-        options,
-        jitter,
-    )
+    let (min, max) = (options.min_interval, options.max_interval);
+    let clips = video.generated_content.as_deref().unwrap_or_default();
+    let waiting = clips.len() - ready(clips);
+    let pause = match video.status {
+        // Nothing runs yet: it may take another question to have it go on.
+        Status::Pending { .. } | Status::GeneratingVideo if clips.is_empty() => min.midpoint(max),
+        Status::Pending { .. } | Status::GeneratingVideo => {
+            // The render waits for the last clip (one that failed is in the making again). Asked about every so often, that is found half a pause too late:
+            // this is the pause where delay and questions together cost least.
+            let likely = progress.soon(SOON, now) / SOON as f64;
+            let last = (2.0 * WORTH / likely).sqrt();
+            // With others that have to be ready too there is less hurry; with none left it is below any pause.
+            (last * (2.0 * waiting as f64 - 1.0)) as Millis
+        }
+        Status::RenderingVideo { .. } => {
+            let Some(left) = progress.expected(video, now) else {
+                return spread(min.midpoint(max), options, jitter);
+            };
+            // In equal parts, so that the last of them is not a short one after long ones; and the next question may
+            // take as long as the last.
+            let parts = left.div_ceil(max.saturating_add(took).max(1)).max(1);
+            return (left / parts).saturating_sub(took).min(max).max(min);
+        }
+        Status::StartRenderingVideo { .. } | Status::Unrecognized { .. } => min.midpoint(max),
+        Status::Done { .. } | Status::Error { .. } => max,
+    };
+    spread(pause.min(max).max(min), options, jitter)
 }
 
 /// The pause after an answer while somebody says when there is news.
@@ -76,33 +93,6 @@ pub fn watch(options: &Options, jitter: &mut Jitter) -> Millis {
 /// Shorter by up to a fiftieth, so that many polls drift apart.
 fn spread(pause: Millis, options: &Options, jitter: &mut Jitter) -> Millis {
     (pause - jitter.up_to(pause / 50)).max(options.min_interval)
-}
-
-// How much of the way from the longest pause to the shortest, in hundredths. What they cost and bring
-// is measured by `cargo xtask bench pace`.
-const URGENT: Millis = 100;
-/// The render waits for one clip alone, which may be ready at any time.
-const LAST_CLIP: Millis = 88;
-const LAST_BUT_ONE: Millis = 25;
-const UNSURE: Millis = 50;
-const CALM: Millis = 0;
-
-fn urgency(video: &VideoStatus) -> Millis {
-    let clips = video.generated_content.as_deref().unwrap_or_default();
-    match video.status {
-        // One that failed is being made again, like any other that is not ready.
-        Status::Pending { .. } | Status::GeneratingVideo => match clips.len() - ready(clips) {
-            _ if clips.is_empty() => UNSURE,
-            0 => URGENT,
-            1 => LAST_CLIP,
-            2 => LAST_BUT_ONE,
-            _ => CALM,
-        },
-        Status::StartRenderingVideo { .. }
-        | Status::RenderingVideo { .. }
-        | Status::Unrecognized { .. } => UNSURE,
-        Status::Done { .. } | Status::Error { .. } => CALM,
-    }
 }
 
 /// The pause after the `failures`-th transient failure in a row: exponential with full jitter.
@@ -151,7 +141,7 @@ mod tests {
     fn mean_pause(video: &VideoStatus, options: &Options) -> Millis {
         let mut jitter = Jitter::new(7);
         let pauses: Vec<_> = (0..1_000)
-            .map(|_| pause(video, &Progress::default(), options, &mut jitter, 0))
+            .map(|_| pause(video, &Progress::default(), options, &mut jitter, 0, 0))
             .collect();
         assert!(
             pauses
@@ -161,27 +151,80 @@ mod tests {
         pauses.iter().sum::<Millis>() / 1_000
     }
 
+    const NOW: Millis = 1_800_000_000_000;
+
+    /// The pause while these clips are made, for so many seconds by now; but for the spread.
+    fn pause_at(clips: &[ContentStatus], seconds: Millis, options: &Options) -> Millis {
+        let progress = Progress {
+            clips_from: Some(NOW - seconds * 1_000),
+            ..Progress::default()
+        };
+        let made = video(Status::GeneratingVideo, clips);
+        pause(&made, &progress, options, &mut Jitter::new(7), 0, NOW)
+    }
+
     #[test]
-    fn pauses_are_short_when_something_is_about_to_change() {
-        use ContentStatus::{Error, Pending, Success};
-        let options = Options::default();
-        let mean = |status, clips: &[ContentStatus]| mean_pause(&video(status, clips), &options);
-        let pending = || Status::Pending { message: None };
-        let within = |mean, from, to| assert!((from..=to).contains(&mean), "{mean}");
+    fn pauses_are_long_while_nothing_can_be_ready_and_short_when_the_last_clip_may() {
+        use ContentStatus::{Pending, Success};
+        let wide = Options {
+            min_interval: 1_000,
+            max_interval: 10_000,
+            ..Options::default()
+        };
+        let last = [Success, Pending];
+        for (seconds, default, between) in [
+            (0, 5_000, 10_000),
+            // The shortest takes 20 s, and most little more.
+            (16, 5_000, 10_000),
+            (20, 2_000, 1_897),
+            // Then it is anybody's guess ...
+            (60, 2_598, 2_598),
+            (100, 2_683, 2_683),
+            // ... until nearly the longest, and beyond.
+            (150, 2_000, 1_643),
+            (176, 2_000, 1_000),
+            (180, 2_000, 1_000),
+            (400, 3_286, 3_286),
+        ] {
+            assert_eq!(
+                pause_at(&last, seconds, &Options::default()),
+                default,
+                "{seconds}"
+            );
+            assert_eq!(pause_at(&last, seconds, &wide), between, "{seconds}");
+        }
+        // The more have to be ready the less hurry.
+        assert_eq!(pause_at(&[Pending; 2], 60, &wide), 7_794);
+        assert_eq!(pause_at(&[Pending; 2], 150, &wide), 4_929);
+        assert_eq!(pause_at(&[Pending; 3], 150, &wide), 8_215);
+        assert_eq!(pause_at(&[Pending; 3], 60, &wide), 10_000);
         // Nothing is left to wait for but the next question.
-        assert_eq!(mean(Status::GeneratingVideo, &[Success; 4]), 2_000);
-        within(
-            mean(Status::GeneratingVideo, &[Success, Pending]),
-            2_300,
-            2_360,
-        );
-        within(mean(pending(), &[Success, Error]), 2_300, 2_360);
-        within(
-            mean(Status::GeneratingVideo, &[Success, Pending, Pending]),
-            4_180,
-            4_250,
-        );
-        within(mean(Status::GeneratingVideo, &[Pending; 3]), 4_930, 5_000);
+        assert_eq!(pause_at(&[Success; 2], 60, &wide), 1_000);
+    }
+
+    #[test]
+    fn a_clip_that_was_begun_anew_is_not_ready_soon() {
+        let options = Options::default();
+        for (state, seconds, next) in [
+            (ContentStatus::Error, 0, 5_000),
+            (ContentStatus::Pending, 10, 5_000),
+            (ContentStatus::Pending, 60, 2_598),
+        ] {
+            let progress = Progress {
+                clips_from: Some(NOW - 150_000),
+                failed_at: Some(NOW - seconds * 1_000),
+                ..Progress::default()
+            };
+            let made = video(Status::Pending { message: None }, &[state]);
+            let mut jitter = Jitter::new(7);
+            let pause = pause(&made, &progress, &options, &mut jitter, 0, NOW);
+            assert_eq!(pause, next, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn what_another_question_may_bring_about_is_neither_urgent_nor_far() {
+        let pending = || Status::Pending { message: None };
         let unknown = Status::Unrecognized {
             raw_status: "X".into(),
         };
@@ -192,7 +235,8 @@ mod tests {
             (Status::RenderingVideo { progress: 0.5 }, &[]),
             (unknown, &[]),
         ] {
-            within(mean(status, clips), 3_450, 3_500);
+            let mean = mean_pause(&video(status, clips), &Options::default());
+            assert!((3_450..=3_500).contains(&mean), "{mean}");
         }
     }
 
@@ -209,21 +253,17 @@ mod tests {
 
     #[test]
     fn a_question_comes_when_the_render_should_be_done() {
-        let pause_when = |left: Millis| {
+        // Half of it, as half a step counts, in so many milliseconds.
+        let pause_when = |so_far: Millis, took: Millis, options: &Options| {
             let progress = Progress {
-                end: Some(50_000 + left),
+                render_from: Some((NOW - so_far, 0)),
                 ..Progress::default()
             };
-            let rendering = video(Status::RenderingVideo { progress: 0.1 }, &[]);
+            let rendering = video(Status::RenderingVideo { progress: 0.475 }, &[]);
             let mut jitter = Jitter::new(7);
-            pause(
-                &rendering,
-                &progress,
-                &Options::default(),
-                &mut jitter,
-                50_000,
-            )
+            pause(&rendering, &progress, options, &mut jitter, took, NOW)
         };
+        let options = Options::default();
         for (left, next) in [
             (0, 2_000),
             (1_999, 2_000),
@@ -235,30 +275,25 @@ mod tests {
             (12_000, 4_000),
             (600_000, 5_000),
         ] {
-            assert_eq!(pause_when(left), next, "{left}");
+            assert_eq!(pause_when(left, 0, &options), next, "{left}");
         }
-        // What has run out is due any moment.
-        let progress = Progress {
-            end: Some(10),
-            ..Progress::default()
-        };
-        let rendering = video(Status::RenderingVideo { progress: 0.1 }, &[]);
-        let mut jitter = Jitter::new(7);
-        let options = Options::default();
-        assert_eq!(
-            pause(&rendering, &progress, &options, &mut jitter, 50_000),
-            2_000
-        );
-        // Of clips nobody knows as well.
-        let clips = video(Status::GeneratingVideo, &[ContentStatus::Pending; 4]);
-        assert!(pause(&clips, &progress, &options, &mut jitter, 9) > 4_800);
-        // Nor is there a time to be cut into no parts.
+        // The question takes time too.
+        for (left, next) in [
+            (3_210, 2_910),
+            (5_300, 5_000),
+            (5_302, 2_351),
+            (2_100, 2_000),
+        ] {
+            assert_eq!(pause_when(left, 300, &options), next, "{left}");
+        }
+        assert_eq!(pause_when(2_000, Millis::MAX, &options), 2_000);
+        // There is no time to be cut into no parts.
         let none = Options {
             min_interval: 0,
             max_interval: 0,
             ..options
         };
-        assert_eq!(pause(&rendering, &progress, &none, &mut jitter, 0), 0);
+        assert_eq!(pause_when(9_000, 0, &none), 0);
     }
 
     #[test]
@@ -271,7 +306,7 @@ mod tests {
         let calm = video(Status::GeneratingVideo, &[ContentStatus::Pending; 3]);
         let mut jitter = Jitter::new(7);
         let pauses: Vec<_> = (0..1_000)
-            .map(|_| pause(&calm, &Progress::default(), &options, &mut jitter, 0))
+            .map(|_| pause(&calm, &Progress::default(), &options, &mut jitter, 0, 0))
             .collect();
         let (least, most) = (pauses.iter().min().unwrap(), pauses.iter().max().unwrap());
         assert!((9_800..9_804).contains(least), "{least}");

@@ -1,21 +1,17 @@
 //! What earlier videos taught of how long one takes, for a client's next ones. It is kept in memory, and can be
 //! written down for the next program.
 
-use super::Millis;
 use super::error::Failure;
 use super::machine::Machine;
-use super::progress::{LONGEST_LESSON, Usual};
+use super::usual::Usual;
 
 /// Version of the text.
 const VERSION: &str = "il1";
-/// As many of the last videos count; older ones fade.
-const MEMORY: u32 = 8;
 
 /// How long clips and renders took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lessons {
     usual: Usual,
-    videos: u32,
 }
 
 impl Lessons {
@@ -24,28 +20,27 @@ impl Lessons {
         self.usual
     }
 
-    /// Takes in a video that was done at `now`. One that was not seen whole teaches nothing.
-    pub fn take(&mut self, machine: &Machine, now: Millis) {
-        let Some(taught) = machine.taught(now) else {
+    /// Takes in what a video that was done has taught.
+    pub fn take(&mut self, machine: &Machine) {
+        let Some(taught) = machine.taught() else {
             return;
         };
-        self.videos = (self.videos + 1).min(MEMORY);
-        let mean = |before: u32, news: u32| {
-            let counts = u64::from(self.videos);
-            let sum = u64::from(before) * (counts - 1) + u64::from(news);
-            sum.checked_div(counts).unwrap_or_default() as u32
-        };
-        self.usual = Usual {
-            clip: mean(self.usual.clip, taught.clip),
-            render: mean(self.usual.render, taught.render),
+        // One that began before the last was done knows nothing of that one.
+        self.usual = if taught.videos > self.usual.videos {
+            taught
+        } else {
+            self.usual.mean(&taught)
         };
     }
 
     /// As a text for [`Lessons::read`].
     pub fn write(&self) -> String {
-        let Usual { clip, render } = self.usual;
-        let numbers = [self.videos, clip, render].map(|number| number.to_string());
-        [VERSION, &numbers.join(",")].join(",")
+        let mut text = VERSION.to_owned();
+        for number in self.usual.numbers() {
+            text.push(',');
+            text.push_str(&number.to_string());
+        }
+        text
     }
 
     /// Reads what was written down.
@@ -55,20 +50,13 @@ impl Lessons {
     pub fn read(text: &str) -> Result<Self, Failure> {
         let known = || {
             let mut fields = text.strip_prefix(VERSION)?.strip_prefix(',')?.split(',');
-            let mut number = |most: u32| {
+            let usual = Usual::read(|| {
                 let field = fields.next()?;
                 let number: u32 = field.parse().ok()?;
                 // One spelling only.
-                (number <= most && number.to_string() == field).then_some(number)
-            };
-            let lessons = Self {
-                videos: number(MEMORY)?,
-                usual: Usual {
-                    clip: number(LONGEST_LESSON)?,
-                    render: number(LONGEST_LESSON)?,
-                },
-            };
-            fields.next().is_none().then_some(lessons)
+                (number.to_string() == field).then_some(number)
+            })?;
+            fields.next().is_none().then_some(Self { usual })
         };
         known().ok_or_else(|| Failure::invalid("the lessons are damaged or not of this version"))
     }
@@ -77,6 +65,7 @@ impl Lessons {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::Millis;
     use crate::core::answer::Answer;
     use crate::core::error::ErrorCode;
     use crate::core::machine::{Command, Event};
@@ -87,10 +76,10 @@ mod tests {
 
     fn answer(status: Status, clips: &str) -> Event {
         let clip = |c| {
-            GeneratedContent::bare(if c == 's' {
-                ContentStatus::Success
-            } else {
-                ContentStatus::Pending
+            GeneratedContent::bare(match c {
+                's' => ContentStatus::Success,
+                'e' => ContentStatus::Error,
+                _ => ContentStatus::Pending,
             })
         };
         Event::Answer(Answer {
@@ -104,152 +93,183 @@ mod tests {
             fingerprint: 0,
         })
     }
+    fn done() -> Status {
+        let (url, id) = ("https://c.test/v".into(), "v".into());
+        Status::Done { url, id }
+    }
 
-    /// A video whose clips are first seen like this, whose render is first seen after so many seconds at that part, and
-    /// which is done after so many.
-    fn video(first: &str, render: (Millis, f64), done: Millis) -> (Machine, Millis) {
+    fn poll(lessons: &Lessons) -> Machine {
         let patient = Options {
             timeout: None,
             ..Options::default()
         };
         let (mut machine, _) = Machine::start("v", patient, START);
-        machine.step(answer(Status::GeneratingVideo, first), START);
+        machine.teach(lessons.usual());
+        machine
+    }
+
+    /// A video of which these clips are seen after so many seconds, the render after so many at that part, and which is
+    /// done after so many.
+    fn video(
+        lessons: &Lessons,
+        clips: &[(&str, Millis)],
+        render: (Millis, f64),
+        done_after: Millis,
+    ) -> Machine {
+        let mut machine = poll(lessons);
+        let mut step = |status, clips: &str, after: Millis| {
+            machine.step(answer(status, clips), START + after * 1_000)
+        };
+        for (clips, after) in clips {
+            step(Status::GeneratingVideo, clips, *after);
+        }
         let (after, progress) = render;
-        machine.step(
-            answer(Status::RenderingVideo { progress }, ""),
-            START + after * 1_000,
-        );
-        let now = START + done * 1_000;
-        let (url, id) = ("https://c.test/v".into(), "v".into());
-        let step = machine.step(answer(Status::Done { url, id }, ""), now);
-        assert_eq!(step.command, Command::Done);
-        (machine, now)
+        step(Status::RenderingVideo { progress }, "", after);
+        assert_eq!(step(done(), "", done_after).command, Command::Done);
+        machine
     }
 
-    fn taught(videos: &[(Machine, Millis)]) -> Lessons {
+    #[test]
+    fn each_video_builds_on_those_before() {
         let mut lessons = Lessons::default();
-        for (machine, now) in videos {
-            lessons.take(machine, *now);
-        }
-        lessons
+        let clips = [("ppp", 0), ("spp", 40), ("ssp", 40)];
+        lessons.take(&video(&lessons, &clips, (100, 0.0), 139));
+        // The first and the last clip took longer than is usual, and the render of 40 s (but for half a step) is all
+        // that is known of renders.
+        let first = Usual {
+            clip: [21_000, 40_800, 90_000, 180_000],
+            render: 13_333,
+            videos: 1,
+        };
+        assert_eq!(lessons.usual(), first);
+        lessons.take(&video(&lessons, &[("ppp", 0)], (60, 0.0), 76));
+        let second = lessons.usual();
+        assert_eq!((second.videos, second.render), (2, (13_333 + 5_470) / 2));
+        assert_ne!(second.clip, first.clip);
     }
 
     #[test]
-    fn the_first_video_is_all_that_is_known_and_the_next_are_averaged() {
-        // Four clips of at most 80 s: of 100 s, as the last of four goes. And a render of 24 s.
-        let quick = || video("pppp", (80, 0.0), 104);
-        let one = taught(&[quick()]);
-        assert_eq!(
-            one.usual(),
-            Usual {
-                clip: 40_000,
-                render: 6_000
-            }
-        );
-        let slow = video("pppp", (160, 0.0), 208);
-        assert_eq!(
-            taught(&[quick(), slow]).usual(),
-            Usual {
-                clip: 60_000,
-                render: 9_000
-            }
-        );
+    fn of_several_at_once_each_counts() {
+        let ignorant = Lessons::default();
+        let [quick, slow] = [30, 50].map(|ends| {
+            video(
+                &ignorant,
+                &[("ppp", 0), ("spp", ends), ("ssp", ends)],
+                (2 * ends, 0.0),
+                2 * ends + 39,
+            )
+        });
+        let mut lessons = ignorant;
+        lessons.take(&quick);
+        let alone = lessons.usual();
+        lessons.take(&slow);
+        let mut only_slow = ignorant;
+        only_slow.take(&slow);
+        assert_eq!(lessons.usual(), alone.mean(&only_slow.usual()));
+        assert_ne!(lessons.usual(), alone);
     }
 
     #[test]
-    fn what_is_long_ago_fades() {
-        let mut lessons = taught(&[video("pppp", (80, 0.0), 104)]);
-        for _ in 0..60 {
-            let (machine, now) = video("pppp", (160, 0.0), 208);
-            lessons.take(&machine, now);
+    fn what_was_not_seen_whole_teaches_nothing() {
+        let ignorant = Lessons::default();
+        let after = |clips: &[(&str, Millis)], part| {
+            let mut lessons = ignorant;
+            lessons.take(&video(&ignorant, clips, (60, part), 99));
+            lessons.usual()
+        };
+        let usual = Usual::default();
+        // Some clips were ready when they were first seen, or one failed.
+        for clips in [&[("spp", 0), ("ssp", 50)][..], &[("ppp", 0), ("epp", 9)]] {
+            assert_eq!(after(clips, 0.0).clip, usual.clip, "{clips:?}");
         }
-        assert!(
-            (79_000..=80_000).contains(&lessons.usual().clip),
-            "{lessons:?}"
-        );
-        // And what is new counts for an eighth.
-        let (machine, now) = video("pppp", (800, 0.0), 848);
-        lessons.take(&machine, now);
-        assert!(
-            (119_000..=121_000).contains(&lessons.usual().clip),
-            "{lessons:?}"
-        );
-    }
-
-    #[test]
-    fn a_video_that_was_not_seen_whole_teaches_nothing() {
-        for (machine, now) in [
-            // Some clips were ready, or the render was under way, when it was first seen.
-            video("sppp", (80, 0.0), 104),
-            video("pppp", (80, 0.1), 104),
-            // No time, too much time, no clips.
-            video("pppp", (0, 0.0), 24),
-            video("pppp", (80, 0.0), 80),
-            video("pppp", (8_000_000, 0.0), 8_000_024),
-            video("pppp", (80, 0.0), 80 + 20_000),
-            video("", (80, 0.0), 104),
-        ] {
-            assert_eq!(taught(&[(machine, now)]), Lessons::default());
+        // No clips, or a render that was under way.
+        assert_eq!(after(&[], 0.0), usual);
+        assert_eq!(after(&[("ppp", 0)], 0.1).render, usual.render);
+        assert_ne!(after(&[("ppp", 0)], 0.07).render, usual.render);
+        let mut unfinished = poll(&ignorant);
+        for (clips, after) in [("ppp", 0), ("spp", 40)] {
+            let made = answer(Status::GeneratingVideo, clips);
+            unfinished.step(made, START + after * 1_000);
         }
-        let (unfinished, _) = Machine::start("v", Options::default(), START);
-        assert_eq!(taught(&[(unfinished, START)]), Lessons::default());
-        // Nearly from its start will do.
-        assert_ne!(
-            taught(&[video("pppp", (80, 0.09), 104)]),
-            Lessons::default()
-        );
+        assert_ne!(unfinished.job.progress.usual, usual);
+        let mut lessons = ignorant;
+        lessons.take(&unfinished);
+        assert_eq!(lessons, ignorant);
     }
 
     #[test]
     fn a_poll_that_was_taught_says_another_time_left() {
         let left = |usual| {
-            let (mut machine, _) = Machine::start("v", Options::default(), START);
-            machine.teach(usual);
-            machine.step(answer(Status::GeneratingVideo, "pp"), START);
+            let mut machine = poll(&Lessons { usual });
+            machine.step(answer(Status::GeneratingVideo, "p"), START);
             machine
                 .current(START)
                 .and_then(|update| update.remaining_ms)
         };
-        let usual = Usual {
-            clip: 6_000,
-            render: 1_000,
+        let quick = Usual {
+            clip: [1_000, 2_000, 3_000, 4_000],
+            render: 500,
+            videos: 1,
         };
-        // Two thirds of the longest, the start of the render, and the render.
-        assert_eq!(left(usual), Some(10_000 + 4_000 + 2_000));
-        assert_eq!(left(Usual::default()), Some(100_000 + 4_000 + 11_000));
+        assert_eq!(left(quick), Some(2_285 + 3_000 + 500));
+        assert_eq!(left(Usual::default()), Some(53_571 + 3_000 + 5_500));
+    }
+
+    #[test]
+    fn a_poll_that_knows_as_much_keeps_what_it_has_seen() {
+        let usual = |videos, render| Usual {
+            videos,
+            render,
+            ..Usual::default()
+        };
+        let mut machine = poll(&Lessons::default());
+        for (taught, known) in [
+            (usual(0, 1), Usual::default()),
+            (usual(2, 2), usual(2, 2)),
+            (usual(2, 3), usual(2, 2)),
+            (usual(1, 4), usual(2, 2)),
+            (usual(3, 5), usual(3, 5)),
+        ] {
+            machine.teach(taught);
+            assert_eq!(machine.job.progress.usual, known);
+        }
     }
 
     #[test]
     fn written_down_they_are_read_back_and_what_is_damaged_is_refused() {
-        let lessons = taught(&[video("pppp", (80, 0.0), 104), video("pp", (30, 0.0), 40)]);
+        let mut lessons = Lessons::default();
+        assert_eq!(lessons.write(), "il1,0,20000,40000,87500,180000,5500");
+        lessons.take(&video(&lessons, &[("p", 0)], (60, 0.0), 99));
         let text = lessons.write();
-        assert_eq!(text, "il1,2,29000,5500");
+        assert_eq!(text, "il1,1,20000,44000,87500,180000,40000");
         assert_eq!(Lessons::read(&text), Ok(lessons));
-        assert_eq!(Lessons::default().write(), "il1,0,60000,5500");
         for text in [
             "",
             "il1",
             "il1,",
-            "il1,2,29000",
-            "il1,2,29000,5500,",
-            "il1,2,29000,5500,1",
-            "il2,2,29000,5500",
-            "il12,29000,5500",
-            "il1,9,29000,5500",
-            "il1,2,3600001,5500",
-            "il1,2,29000,3600001",
-            "il1,02,29000,5500",
-            "il1,+2,29000,5500",
-            "il1,2,-1,5500",
-            "il1,2,29000.5,5500",
-            "il1,2,,5500",
-            " il1,2,29000,5500",
+            "il1,1,2,3,4,5",
+            "il1,1,2,3,4,5,6,",
+            "il1,1,2,3,4,5,6,7",
+            "il2,1,2,3,4,5,6",
+            "il11,2,3,4,5,6",
+            "il1,5,2,3,4,5,6",
+            "il1,1,0,3,4,5,6",
+            "il1,1,3,2,4,5,6",
+            "il1,1,2,3,4,5,0",
+            "il1,1,2,3,4,3600001,6",
+            "il1,1,2,3,4,5,3600001",
+            "il1,1,02,3,4,5,6",
+            "il1,+1,2,3,4,5,6",
+            "il1,1,2,3,4,5,-6",
+            "il1,1,2,3.5,4,5,6",
+            "il1,1,2,,4,5,6",
+            " il1,1,2,3,4,5,6",
         ] {
             let failure = Lessons::read(text).expect_err(text);
             assert_eq!(failure.code, ErrorCode::InvalidArgument, "{text}");
         }
-        for text in ["il1,8,3600000,3600000", "il1,0,0,0"] {
-            assert!(Lessons::read(text).is_ok(), "{text}");
+        for text in ["il1,4,1,1,1,3600000,3600000", "il1,0,1,2,3,4,1"] {
+            assert_eq!(Lessons::read(text).unwrap().write(), text);
         }
     }
 }

@@ -11,8 +11,9 @@ use super::answer::{Answer, fingerprint};
 use super::cadence::{self, Jitter};
 use super::error::{ErrorCode, Failure};
 use super::options::{Options, RawOptions};
-use super::progress::{Progress, Usual, WHOLE};
+use super::progress::{Progress, WHOLE};
 use super::status::{Status, VideoStatus};
+use super::usual::Usual;
 use std::sync::Arc;
 
 /// However long the pauses are.
@@ -140,7 +141,8 @@ impl Job {
         } else if self.is_followed {
             cadence::watch(options, &mut self.jitter)
         } else {
-            cadence::pause(video, &self.progress, options, &mut self.jitter, now)
+            let took = now.saturating_sub(self.asked_at);
+            cadence::pause(video, &self.progress, options, &mut self.jitter, took, now)
         }
     }
 
@@ -243,7 +245,7 @@ impl Machine {
             .job
             .requests
             .max(self.job.requests.saturating_sub(own));
-        let mut progress = self.job.progress.clone();
+        let mut progress = self.job.progress;
         progress.absorb(&other.job.progress);
         self.job = Job {
             requests,
@@ -386,15 +388,17 @@ impl Machine {
         &self.id
     }
 
-    /// Has it know what is usual.
+    /// Has it know what earlier videos taught, unless it knows of more.
     pub fn teach(&mut self, usual: Usual) {
-        self.job.progress.usual = usual;
+        let own = &mut self.job.progress.usual;
+        if usual.videos > own.videos {
+            *own = usual;
+        }
     }
 
-    /// What a video that is done at `now` teaches, if it was seen whole.
-    pub fn taught(&self, now: Millis) -> Option<Usual> {
-        let clips = self.job.last.as_ref()?.generated_content.as_deref()?;
-        self.job.progress.taught(clips.len(), now)
+    /// What is usual after this video, if it is done.
+    pub fn taught(&self) -> Option<Usual> {
+        (self.phase == Phase::Done).then_some(self.job.progress.usual)
     }
 
     /// In a queue of questions, by how much earlier this one counts as having come: a video that is

@@ -15,6 +15,7 @@ pub mod progress;
 pub mod secret;
 mod snapshot;
 pub mod status;
+pub mod usual;
 
 /// A point in time or a span, in whole milliseconds. Points are Unix time.
 pub type Millis = u64;

@@ -12,8 +12,9 @@ use super::error::{ErrorCode, Failure, cut};
 use super::machine::{Job, Machine, Phase};
 use super::options::{Options, RawOptions};
 use super::percent;
-use super::progress::{Progress, Scale, Usual, WHOLE};
+use super::progress::{Progress, Scale, WHOLE};
 use super::status::{ContentStatus, GeneratedContent, Status, VideoStatus};
+use super::usual::Usual;
 use std::sync::Arc;
 
 /// Version of the format.
@@ -110,7 +111,7 @@ impl Machine {
         let progress = if token {
             job.progress.reopened()
         } else {
-            job.progress.clone()
+            job.progress
         };
         out.word(match progress.scale {
             Scale::Unproven => "u",
@@ -118,12 +119,15 @@ impl Machine {
             Scale::Percent => "p",
         });
         out.number(Some(progress.overall.into()));
-        out.number(Some(progress.usual.clip.into()));
-        out.number(Some(progress.usual.render.into()));
+        for number in progress.usual.numbers() {
+            out.number(Some(number.into()));
+        }
+        out.time(progress.seen_at);
         out.time(progress.clips_from);
-        out.number(Some(progress.from_start.into()));
-        out.number(Some(progress.ready.into()));
-        out.number(Some(progress.ready_after));
+        out.number(progress.ready.map(Into::into));
+        out.time(progress.failed_at);
+        out.number(Some(progress.is_timed.into()));
+        out.number(Some(progress.is_starting.into()));
         out.time(progress.render_from.map(|(at, _)| at));
         out.number(progress.render_from.map(|(_, part)| part.into()));
         out.time(progress.end);
@@ -319,18 +323,17 @@ fn read_begun(mut fields: Reader<'_>) -> Option<Machine> {
         _ => return None,
     };
     let overall = fields.ppm()?;
-    let usual = Usual {
-        clip: fields.small()?,
-        render: fields.small()?,
-    };
+    let usual = Usual::read(|| fields.small())?;
+    let seen_at = fields.optional_number()?;
     let clips_from = fields.optional_number()?;
-    let from_start = match fields.next()? {
-        "0" => false,
-        "1" => true,
-        _ => return None,
-    };
-    let ready = fields.small()?;
-    let ready_after = fields.number()?;
+    let ready = fields
+        .optional_number()?
+        .map(u32::try_from)
+        .transpose()
+        .ok()?;
+    let failed_at = fields.optional_number()?;
+    let is_timed = fields.flag()?;
+    let is_starting = fields.flag()?;
     let render_from = match fields.optional_number()? {
         Some(at) => Some((at, fields.ppm()?)),
         None => fields.optional_number()?.map_or(Some(None), |_| None)?,
@@ -348,10 +351,12 @@ fn read_begun(mut fields: Reader<'_>) -> Option<Machine> {
         scale,
         overall,
         usual,
+        seen_at,
         clips_from,
-        from_start,
         ready,
-        ready_after,
+        failed_at,
+        is_timed,
+        is_starting,
         render_from,
         end,
     };
@@ -417,6 +422,14 @@ impl<'a> Reader<'a> {
 
     fn ppm(&mut self) -> Option<u32> {
         self.small().filter(|ppm| *ppm <= WHOLE)
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.next()? {
+            "0" => Some(false),
+            "1" => Some(true),
+            _ => None,
+        }
     }
 
     /// The outer `None` is damage.

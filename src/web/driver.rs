@@ -369,7 +369,7 @@ impl Loop {
                 tell(Notice::Done { token: token() });
                 if !self.has_taught.replace(true) {
                     let mut lessons = self.client.lessons.get();
-                    lessons.take(&waiter.machine, self.client.clock.now());
+                    lessons.take(&waiter.machine);
                     self.client.lessons.set(lessons);
                 }
                 return false;

@@ -39,7 +39,7 @@ describe("the lessons of earlier videos", { concurrency: true, timeout: 30_000 }
     // 0.8 s are left. Nothing is said so small before a clip is ready: what is slow to start has seconds of its own.
     assert.ok(knowing < 20_000, `${knowing} ms`);
     const lessons = own.lessons();
-    assert.match(String(lessons), /^il1,2,\d+,\d+$/);
+    assert.match(String(lessons), /^il1,2(,\d+){5}$/);
     const other = new VideoClient({ baseUrl: server.url, lessons });
     assert.equal(other.lessons(), lessons);
     assert.ok((await firstWord(other, "c")) < 20_000);
@@ -48,7 +48,7 @@ describe("the lessons of earlier videos", { concurrency: true, timeout: 30_000 }
 
   it("are refused where they are damaged, before any request", async (test) => {
     const server = await videos(test, 10);
-    for (const lessons of ["", "il1", "il1,1,2,3,4", "il0,1,2,3", "null"]) {
+    for (const lessons of ["", "il1", "il1,1,2,3", "il0,1,2,3", "null"]) {
       const own = new VideoClient({ baseUrl: server.url, lessons });
       await failure(own.waitForVideo("v", QUICK), "invalid_argument");
       await failure(own.getStatus("v"), "invalid_argument");

@@ -19,7 +19,7 @@ const TOOL: Tool = Tool {
     options: &[],
 };
 /// Everything but src/core: what is beside it is measured along, but no promise of this command.
-const ELSEWHERE: &str = "/(tests|simulator|examples|xtask)/";
+const ELSEWHERE: &str = "/(tests|benches|simulator|examples|xtask)/";
 
 /// Measures, prints the table, fails below all lines.
 pub(crate) fn run() -> Result<()> {
