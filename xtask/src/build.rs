@@ -86,8 +86,12 @@ const DECLARATIONS: [&str; 17] = [
     "workflow",
 ];
 
-/// What rustc's wasm32-unknown-unknown assumes of every engine; wasm-opt must assume no more.
-const WASM_FEATURES: [&str; 6] = [
+/// What is asked of wasm-opt. The features are those that rustc's wasm32-unknown-unknown assumes of every
+/// engine; it must assume no more.
+pub(crate) const OPTIMISE: [&str; 9] = [
+    "-Oz",
+    "--strip-producers",
+    "--strip-target-features",
     "--enable-bulk-memory",
     "--enable-multivalue",
     "--enable-mutable-globals",
@@ -244,12 +248,8 @@ fn prepare(module: &Module, toolchain: &Toolchain, tools: &NodePackage) -> Resul
     write_if_changed(&glue_dts, declarations.as_bytes())?;
 
     let mut wasm_opt = tools.tool("wasm-opt");
-    wasm_opt
-        .arg(scratch.join(format!("{stem}_bg.wasm")))
-        .args(["-Oz", "--strip-debug"]);
-    wasm_opt
-        .args(["--strip-producers", "--strip-target-features"])
-        .args(WASM_FEATURES);
+    wasm_opt.arg(scratch.join(format!("{stem}_bg.wasm")));
+    wasm_opt.args(OPTIMISE).arg("--strip-debug");
     wasm_opt.arg("--output").arg(&wasm);
     run_program(&mut wasm_opt, "remove pkg/node_modules, then repeat")?;
     let bytes = fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;

@@ -1,6 +1,6 @@
 //! The project's own commands: `cargo xtask build`, `cargo xtask test` and `cargo xtask demo`; and for
-//! those who change the core `cargo xtask soak`, `cargo xtask coverage`, `cargo xtask mutants` and
-//! `cargo xtask traps`.
+//! those who change the core `cargo xtask soak`, `cargo xtask coverage`, `cargo xtask mutants`,
+//! `cargo xtask traps` and `cargo xtask sizes`.
 //! Each sets up what it needs on a bare machine and says so. Whatever goes wrong ends in one line
 //! that names the cure; nothing here may need a tool that no line tells the user to install.
 
@@ -17,6 +17,7 @@ mod live;
 mod mutants;
 mod node;
 mod process;
+mod sizes;
 mod soak;
 mod supply;
 mod target;
@@ -51,6 +52,8 @@ enum Task {
     Bench(bench::Arguments),
     /// List where the shipped module could trap, and why none of it happens
     Traps,
+    /// List where the bytes of the shipped module are
+    Sizes(sizes::Arguments),
     /// Run the random tests of the core for longer, each time with other seeds
     Soak(soak::Arguments),
     /// Measure which lines of the core the native tests run
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Traps => build::all().and_then(|toolchain| traps::check(&toolchain)),
+        Task::Sizes(arguments) => sizes::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
         Task::Coverage => coverage::run(),
         Task::Mutants(arguments) => mutants::run(&arguments),
