@@ -1,6 +1,7 @@
 //! What one HTTP answer means: a video status, or one failure of the closed list. It looks at one
 //! answer alone; whether a poll goes on after it is the machine's business.
 
+use super::Millis;
 use super::error::{ErrorCode, Failure};
 use super::json::Json;
 use super::status::{NotAStatus, VideoStatus, decode, words};
@@ -25,8 +26,8 @@ pub struct Response<'a, J> {
 pub struct Answer {
     /// What it means.
     pub outcome: Result<VideoStatus, Failure>,
-    /// `Retry-After`, still as text: a date needs to know what time it is.
-    pub retry_after: Option<String>,
+    /// How long the server asks to be left alone.
+    pub retry_after: Option<RetryAfter>,
     /// Equal for equal bodies.
     pub fingerprint: u64,
 }
@@ -36,9 +37,52 @@ impl Answer {
     pub fn read<J: Json>(response: Response<'_, J>, asked_id: &str) -> Self {
         Self {
             outcome: outcome(&response, asked_id),
-            retry_after: response.retry_after.map(str::to_owned),
+            retry_after: response.retry_after.and_then(RetryAfter::read::<J>),
             fingerprint: fingerprint(response.body),
         }
+    }
+}
+
+/// The header `Retry-After` (RFC 9110, section 10.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// So many milliseconds from now.
+    For(Millis),
+    /// Not before this.
+    Until(Millis),
+}
+
+impl RetryAfter {
+    /// Reads seconds, or an HTTP date in any of its three forms. What is neither asks for nothing.
+    pub fn read<J: Json>(header: &str) -> Option<Self> {
+        let text = header.trim();
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+            // Too many digits for a number is still a very long time.
+            let seconds: Millis = text.parse().unwrap_or(Millis::MAX);
+            return Some(Self::For(seconds.saturating_mul(1_000)));
+        }
+        // Hosts differ in what else they take for a date (words, local times).
+        let day = text.get(..3)?;
+        let is_date = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].contains(&day)
+            && text.matches(':').count() == 2;
+        let at = if !is_date {
+            None
+        } else if text.ends_with("GMT") {
+            J::parse_date(text)
+        } else {
+            // The oldest form says the year last and no zone, and means the same one.
+            J::parse_date(&[text, " GMT"].concat())
+        };
+        at.map(Self::Until)
+    }
+
+    /// The earliest time that it allows, for an answer that came at `now`; nothing if that is over.
+    pub(super) fn not_before(self, now: Millis) -> Option<Millis> {
+        let at = match self {
+            Self::For(pause) => now.saturating_add(pause),
+            Self::Until(at) => at,
+        };
+        (at > now).then_some(at)
     }
 }
 
@@ -145,6 +189,34 @@ mod tests {
                 code,
                 "{http_status}"
             );
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_nothing_else() {
+        let now = 784_111_770_000; // Sun, 06 Nov 1994 08:49:30 GMT
+        for (text, at) in [
+            ("7", Some(now + 7_000)),
+            (" 7 ", Some(now + 7_000)),
+            ("0", None),
+            ("2592000", Some(now + 2_592_000_000)),
+            ("99999999999999999999999", Some(Millis::MAX)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(now + 7_000)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(now + 7_000)),
+            ("Sun Nov  6 08:49:37 1994", Some(now + 7_000)),
+            ("Sun, 06 Nov 1994 08:49:20 GMT", None),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+            ("Sun, 06 Nov 1994 08:49:61 GMT", None),
+            ("Sun, 06 Nov 1994", None),
+            ("06 Nov 1994 08:49:37 GMT", None),
+            ("-5", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+            ("٣", None),
+        ] {
+            let read = RetryAfter::read::<Value>(text);
+            assert_eq!(read.and_then(|asked| asked.not_before(now)), at, "{text:?}");
         }
     }
 

@@ -107,6 +107,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::answer::RetryAfter;
     use crate::core::error::Failure;
     use crate::core::status::{Status, VideoStatus};
 
@@ -126,10 +127,10 @@ mod tests {
         }
     }
 
-    fn failed(code: ErrorCode, retry_after: Option<&str>) -> Answer {
+    fn failed(code: ErrorCode, wait: Option<Millis>) -> Answer {
         Answer {
             outcome: Err(Failure::new(code)),
-            retry_after: retry_after.map(str::to_owned),
+            retry_after: wait.map(RetryAfter::For),
             fingerprint: 0,
         }
     }
@@ -194,7 +195,7 @@ mod tests {
             let times = leave(&mut budget, 3, NOW);
             assert_eq!(times[0], NOW);
             assert_eq!(times[2] == NOW, per_second > 1.0, "{per_second}");
-            budget.heard(&failed(ErrorCode::RateLimited, Some("7")), NOW);
+            budget.heard(&failed(ErrorCode::RateLimited, Some(7_000)), NOW);
         }
         let mut budget = Budget::new(1.0);
         leave(&mut budget, 3, Millis::MAX);
@@ -204,7 +205,7 @@ mod tests {
     fn without_a_limit_nothing_waits_until_the_server_complains() {
         let (mut budget, now) = asking_each(10);
         for code in [ErrorCode::Http, ErrorCode::Network, ErrorCode::BadResponse] {
-            budget.heard(&failed(code, Some("20")), now);
+            budget.heard(&failed(code, Some(20_000)), now);
             assert_eq!(budget.next(false, now), now);
         }
         budget.heard(&failed(ErrorCode::RateLimited, None), now);
@@ -277,7 +278,7 @@ mod tests {
         let (mut budget, now) = asking_each(10);
         for second in 0..60 {
             let at = now + second * 1_000;
-            budget.heard(&failed(ErrorCode::RateLimited, Some("3600")), at);
+            budget.heard(&failed(ErrorCode::RateLimited, Some(3_600_000)), at);
             assert!(budget.next(false, at) <= at + 170, "{second}");
         }
     }

@@ -5,7 +5,6 @@ use super::Millis;
 use super::options::Options;
 use super::progress::{Progress, ready};
 use super::status::{Status, VideoStatus};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The first backoff after a failure is at most this, or the longest pause where that is shorter.
 const FIRST_BACKOFF: Millis = 1_000;
@@ -102,21 +101,6 @@ pub fn backoff(failures: u32, options: &Options, jitter: &mut Jitter) -> Millis 
     jitter
         .up_to(doubled.min(LONGEST_BACKOFF))
         .max(options.min_interval)
-}
-
-/// The earliest time that `Retry-After` allows: seconds, or an HTTP date. One in the past, or that
-/// is neither, asks for nothing.
-pub fn not_before(retry_after: &str, now: Millis) -> Option<Millis> {
-    let text = retry_after.trim();
-    let at = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        // Too many digits for a number is still a very long time.
-        let seconds: Millis = text.parse().unwrap_or(Millis::MAX);
-        now.saturating_add(seconds.saturating_mul(1_000))
-    } else {
-        let date: SystemTime = httpdate::parse_http_date(text).ok()?;
-        Millis::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?
-    };
-    (at > now).then_some(at)
 }
 
 #[cfg(test)]
@@ -386,30 +370,6 @@ mod tests {
         for _ in 0..1_000 {
             assert_eq!(backoff(3, &slow, &mut jitter), 40_000);
             assert!(backoff(1, &quick, &mut jitter) <= 20);
-        }
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date_and_nothing_else() {
-        let now = 784_111_770_000; // Sun, 06 Nov 1994 08:49:30 GMT
-        for (text, at) in [
-            ("7", Some(now + 7_000)),
-            (" 7 ", Some(now + 7_000)),
-            ("0", None),
-            ("2592000", Some(now + 2_592_000_000)),
-            ("99999999999999999999999", Some(Millis::MAX)),
-            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(now + 7_000)),
-            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(now + 7_000)),
-            ("Sun Nov  6 08:49:37 1994", Some(now + 7_000)),
-            ("Sun, 06 Nov 1994 08:49:20 GMT", None),
-            ("Thu, 01 Jan 1970 00:00:00 GMT", None),
-            ("-5", None),
-            ("1.5", None),
-            ("soon", None),
-            ("", None),
-            ("٣", None),
-        ] {
-            assert_eq!(not_before(text, now), at, "{text:?}");
         }
     }
 }

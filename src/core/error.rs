@@ -123,10 +123,9 @@ impl Failure {
     pub fn is_retryable(&self) -> bool {
         self.is_transient() || matches!(self.code, ErrorCode::Timeout | ErrorCode::Internal)
     }
-}
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// What happened, in words, with the HTTP status and the detail.
+    pub fn message(&self) -> String {
         let happened = match self.code {
             ErrorCode::InvalidArgument => "invalid argument",
             ErrorCode::Unauthorized => "the server refused the API key",
@@ -140,14 +139,24 @@ impl fmt::Display for Failure {
             ErrorCode::Redirected => "the server answered with a redirect, which is refused",
             ErrorCode::Internal => "the WebAssembly module failed",
         };
-        f.write_str(happened)?;
+        let mut message = happened.to_owned();
         if let Some(status) = self.http_status {
-            write!(f, " (HTTP {status})")?;
+            message.push_str(" (HTTP ");
+            message.push_str(itoa::Buffer::new().format(status));
+            message.push(')');
         }
-        match &self.detail {
-            Some(detail) => write!(f, ": {detail}"),
-            None => Ok(()),
+        if let Some(detail) = &self.detail {
+            message.push_str(": ");
+            message.push_str(detail);
         }
+        message
+    }
+}
+
+/// Its [`message`](Failure::message).
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())
     }
 }
 

@@ -1,5 +1,9 @@
-//! What the decoder needs to know of a JSON value. The browser's own parsed objects and
+//! What the decoder needs of its host: JSON values, numbers and dates. The browser's own and those of
 //! `serde_json` both fit behind it, so that native tests run the very decoder that is shipped.
+
+use super::Millis;
+#[cfg(not(target_arch = "wasm32"))]
+use std::time::UNIX_EPOCH;
 
 /// A read-only view of one JSON value.
 pub trait Json: Sized {
@@ -17,6 +21,9 @@ pub trait Json: Sized {
     fn as_number(&self) -> Option<f64>;
     /// Reads a text that [`number`] has found to be a decimal number.
     fn parse_decimal(text: &str) -> Option<f64>;
+    /// Reads an HTTP date, in Unix milliseconds. Of its oldest form it is given the time zone too, which
+    /// that form lacks.
+    fn parse_date(text: &str) -> Option<Millis>;
 }
 
 /// A finite number of at least 0, written as a number or as a numeric string; else nothing.
@@ -68,5 +75,11 @@ impl Json for serde_json::Value {
     }
     fn parse_decimal(text: &str) -> Option<f64> {
         text.parse().ok()
+    }
+    fn parse_date(text: &str) -> Option<Millis> {
+        let date = httpdate::parse_http_date(text)
+            .or_else(|_| httpdate::parse_http_date(text.trim_end_matches(" GMT")));
+        let since = date.ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Millis::try_from(since.as_millis()).ok()
     }
 }

@@ -38,7 +38,7 @@ impl Lessons {
         let mut text = VERSION.to_owned();
         for number in self.usual.numbers() {
             text.push(',');
-            text.push_str(&number.to_string());
+            text.push_str(itoa::Buffer::new().format(number));
         }
         text
     }
@@ -54,7 +54,7 @@ impl Lessons {
                 let field = fields.next()?;
                 let number: u32 = field.parse().ok()?;
                 // One spelling only.
-                (number.to_string() == field).then_some(number)
+                (itoa::Buffer::new().format(number) == field).then_some(number)
             })?;
             fields.next().is_none().then_some(Self { usual })
         };

@@ -7,7 +7,7 @@
 //! taken up again elsewhere between any two steps.
 
 use super::Millis;
-use super::answer::{Answer, fingerprint};
+use super::answer::{Answer, RetryAfter, fingerprint};
 use super::cadence::{self, Jitter};
 use super::error::{ErrorCode, Failure};
 use super::options::{Options, RawOptions};
@@ -424,7 +424,7 @@ impl Machine {
     fn answered(&mut self, answer: Answer, now: Millis) -> Step {
         let mut video = match answer.outcome {
             Ok(video) => video,
-            Err(failure) => return self.failed(failure, answer.retry_after.as_deref(), now),
+            Err(failure) => return self.failed(failure, answer.retry_after, now),
         };
         let job = &mut self.job;
         job.failures = 0;
@@ -463,7 +463,7 @@ impl Machine {
         }
     }
 
-    fn failed(&mut self, failure: Failure, retry_after: Option<&str>, now: Millis) -> Step {
+    fn failed(&mut self, failure: Failure, retry_after: Option<RetryAfter>, now: Millis) -> Step {
         if !failure.is_transient() {
             return self.end(failure, now);
         }
@@ -472,7 +472,7 @@ impl Machine {
         job.retrying = Some(failure.code);
         // Kept also where this poll ends: the server asked it of whoever goes on.
         job.not_before = retry_after
-            .and_then(|text| cadence::not_before(text, now))
+            .and_then(|asked| asked.not_before(now))
             .unwrap_or(0);
         if self.options.max_failures != u32::MAX && job.failures >= self.options.max_failures {
             return self.end(failure, now);

@@ -153,7 +153,10 @@ impl Writer {
     }
 
     fn number(&mut self, number: Option<u64>) {
-        self.word(&number.map(|number| number.to_string()).unwrap_or_default());
+        self.word("");
+        if let Some(number) = number {
+            self.text.push_str(itoa::Buffer::new().format(number));
+        }
     }
 
     /// A point in time, as Unix time.
@@ -264,7 +267,7 @@ const fn state_letter(state: ContentStatus) -> char {
 fn read(text: &str) -> Option<Machine> {
     let (guarded, checksum) = text.rsplit_once(SEPARATOR)?;
     // Compared as text, so that there is one way to write it.
-    if fingerprint(guarded).to_string() != checksum {
+    if itoa::Buffer::new().format(fingerprint(guarded)) != checksum {
         return None;
     }
     let mut fields = Reader {

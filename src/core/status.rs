@@ -306,7 +306,7 @@ fn identifier<J: Json>(object: &J, key: &str) -> Option<String> {
         let number = value
             .as_number()
             .filter(|n| n.fract() == 0.0 && n.abs() <= EXACT)?;
-        Some((number as i64).to_string())
+        Some(itoa::Buffer::new().format(number as i64).to_owned())
     })
 }
 

@@ -7,133 +7,138 @@ use crate::core::machine::Update;
 use crate::core::options::RawOptions;
 use crate::core::progress::Scale;
 use crate::core::status::{GeneratedContent, Status, VideoStatus};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use wasm_bindgen::prelude::*;
 
-/// `VideoStatus` or `VideoUpdate` of the public types, flat as they are there.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Video<'a> {
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    progress: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    raw_status: Option<&'a str>,
-    generated_content: &'a [GeneratedContent],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credits_total: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credits_used: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    video_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    overall: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remaining_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    elapsed_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    requests: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retrying: Option<&'static str>,
+/// An object: the members that are there. (Of a struct, serde-wasm-bindgen keeps the names for the next time,
+/// which is more code than it saves.)
+#[derive(Default)]
+struct Plain<'a>(Vec<(&'static str, Member<'a>)>);
+
+enum Member<'a> {
+    Text(&'a str),
+    Number(f64),
+    Flag(bool),
+    List(Vec<Plain<'a>>),
 }
 
-impl<'a> Video<'a> {
-    fn of(video: &'a VideoStatus) -> Self {
-        let mut out = Self {
-            status: video.status.name(),
-            progress: None,
-            url: None,
-            id: None,
-            message: None,
-            raw_status: None,
-            generated_content: video.generated_content.as_deref().unwrap_or_default(),
-            credits_total: video.credits_total,
-            credits_used: video.credits_used,
-            video_id: None,
-            overall: None,
-            remaining_ms: None,
-            elapsed_ms: None,
-            requests: None,
-            retrying: None,
-        };
-        match &video.status {
-            Status::GeneratingVideo => {}
-            Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } => {
-                out.progress = Some(*progress);
-            }
-            Status::Done { url, id } => {
-                out.url = Some(url);
-                out.id = Some(id);
-            }
-            Status::Pending { message } | Status::Error { message } => {
-                out.message = message.as_deref()
-            }
-            Status::Unrecognized { raw_status } => out.raw_status = Some(raw_status),
-        }
-        out
+impl<'a> Plain<'a> {
+    fn put(&mut self, name: &'static str, member: Option<Member<'a>>) {
+        self.0.extend(member.map(|member| (name, member)));
     }
 
-    fn to_js(&self, raw: &JsValue) -> JsValue {
-        let out = serde_wasm_bindgen::to_value(self).unwrap_or_default();
-        set(&out, "raw", raw);
-        out
+    fn text(&mut self, name: &'static str, text: Option<&'a str>) {
+        self.put(name, text.map(Member::Text));
     }
+
+    fn number(&mut self, name: &'static str, number: Option<f64>) {
+        self.put(name, number.map(Member::Number));
+    }
+
+    fn to_js(&self) -> JsValue {
+        let serializer = serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true);
+        self.serialize(&serializer).unwrap_or_default()
+    }
+}
+
+impl Serialize for Plain<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, member)| (name, member)))
+    }
+}
+
+impl Serialize for Member<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Member::Text(text) => serializer.serialize_str(text),
+            Member::Number(number) => serializer.serialize_f64(*number),
+            Member::Flag(flag) => serializer.serialize_bool(*flag),
+            Member::List(list) => list.serialize(serializer),
+        }
+    }
+}
+
+/// `VideoStatus` of the public types, flat as it is there.
+fn video(video: &VideoStatus) -> Plain<'_> {
+    let mut out = Plain::default();
+    out.text("status", Some(video.status.name()));
+    match &video.status {
+        Status::GeneratingVideo => {}
+        Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } => {
+            out.number("progress", Some(*progress));
+        }
+        Status::Done { url, id } => {
+            out.text("url", Some(url));
+            out.text("id", Some(id));
+        }
+        Status::Pending { message } | Status::Error { message } => {
+            out.text("message", message.as_deref());
+        }
+        Status::Unrecognized { raw_status } => out.text("rawStatus", Some(raw_status)),
+    }
+    let clips = video.generated_content.as_deref().unwrap_or_default();
+    let clips = clips.iter().map(clip).collect();
+    out.put("generatedContent", Some(Member::List(clips)));
+    out.number("creditsTotal", video.credits_total);
+    out.number("creditsUsed", video.credits_used);
+    out
+}
+
+fn clip(clip: &GeneratedContent) -> Plain<'_> {
+    let mut out = Plain::default();
+    for (name, text) in [
+        ("id", &clip.id),
+        ("url", &clip.url),
+        ("effect", &clip.effect),
+        ("format", &clip.format),
+        ("category", &clip.category),
+        ("text", &clip.text),
+    ] {
+        out.text(name, text.as_deref());
+    }
+    out.text("status", Some(clip.status.as_str()));
+    out
 }
 
 /// One status on its own, with the body it came from.
-pub(super) fn status_to_js(mut video: VideoStatus, raw: &JsValue) -> JsValue {
+pub(super) fn status_to_js(mut status: VideoStatus, raw: &JsValue) -> JsValue {
     if let Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } =
-        &mut video.status
+        &mut status.status
     {
         *progress = Scale::default().read(*progress);
     }
-    Video::of(&video).to_js(raw)
+    with_raw(&video(&status), raw)
 }
 
 /// One update of a poll, with the body of the last status.
 pub(super) fn update_to_js(update: &Update, raw: &JsValue) -> JsValue {
-    Video {
-        video_id: Some(&update.video_id),
-        overall: Some(update.overall),
-        remaining_ms: update.remaining_ms.map(|ms| ms as f64),
-        elapsed_ms: Some(update.elapsed_ms as f64),
-        requests: Some(update.requests),
-        retrying: update.retrying.map(ErrorCode::as_str),
-        ..Video::of(&update.video)
-    }
-    .to_js(raw)
+    let mut out = video(&update.video);
+    out.text("videoId", Some(&update.video_id));
+    out.number("overall", Some(update.overall));
+    out.number("remainingMs", update.remaining_ms.map(|ms| ms as f64));
+    out.number("elapsedMs", Some(update.elapsed_ms as f64));
+    out.number("requests", Some(update.requests.into()));
+    out.text("retrying", update.retrying.map(ErrorCode::as_str));
+    with_raw(&out, raw)
+}
+
+fn with_raw(video: &Plain<'_>, raw: &JsValue) -> JsValue {
+    let out = video.to_js();
+    set(&out, "raw", raw);
+    out
 }
 
 /// What the package makes a `VideoError` of.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PlainError<'a> {
-    code: &'static str,
-    message: String,
-    retryable: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    http_status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
-}
-
 pub(super) fn failure_to_js(failure: &Failure) -> JsValue {
     let own_words = failure.code == ErrorCode::InvalidArgument;
-    serde_wasm_bindgen::to_value(&PlainError {
-        code: failure.code.as_str(),
-        message: failure.to_string(),
-        retryable: failure.is_retryable(),
-        http_status: failure.http_status,
-        detail: failure.detail.as_deref().filter(|_| !own_words),
-    })
-    .unwrap_or_default()
+    let message = failure.message();
+    let mut out = Plain::default();
+    out.text("code", Some(failure.code.as_str()));
+    out.text("message", Some(&message));
+    out.put("retryable", Some(Member::Flag(failure.is_retryable())));
+    out.number("httpStatus", failure.http_status.map(Into::into));
+    out.text("detail", failure.detail.as_deref().filter(|_| !own_words));
+    out.to_js()
 }
 
 /// The numbers of `PollOptions`. Anything that is given and is no number becomes one that no check lets pass.

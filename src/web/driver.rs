@@ -10,7 +10,6 @@ use crate::core::error::Failure;
 use crate::core::lessons::Lessons;
 use crate::core::machine::{Command, Event, Machine, Step, Update};
 use crate::core::options::{Options, RawOptions};
-use futures_util::future::{AbortHandle, abortable};
 use gloo_timers::callback::Timeout;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -85,8 +84,8 @@ enum Request {
     /// Waits for its turn among the client's requests.
     Queued,
     /// Waits for its turn among the pages of this origin.
-    Waiting(AbortController, AbortHandle),
-    InFlight(AbortController, AbortHandle),
+    Waiting(AbortController),
+    InFlight(AbortController),
 }
 
 /// When which request of one client may leave.
@@ -185,7 +184,7 @@ impl Client {
             });
             serial
         };
-        running.turn(|waiter, _| (waiter.serial == serial).then(|| step.clone()));
+        running.turn(&mut |waiter, _| (waiter.serial == serial).then(|| step.clone()));
         Ok(Poll {
             of: running,
             serial,
@@ -300,7 +299,7 @@ impl Client {
 
 impl Loop {
     /// Takes a step of each machine that `event` has one for, then does what they say.
-    fn turn(self: &Rc<Self>, mut event: impl FnMut(&mut Waiter, Millis) -> Option<Step>) {
+    fn turn(self: &Rc<Self>, event: &mut dyn FnMut(&mut Waiter, Millis) -> Option<Step>) {
         let now = self.client.clock.now();
         let mut notices = Vec::new();
         let mut abandoned = None;
@@ -343,6 +342,11 @@ impl Loop {
         for (listener, notice) in notices {
             listener(notice);
         }
+    }
+
+    /// Takes a step of every machine.
+    fn step(self: &Rc<Self>, event: &Event) {
+        self.turn(&mut |waiter, now| Some(waiter.machine.step(event.clone(), now)));
     }
 
     /// Does what one machine says; whether its poll goes on.
@@ -399,7 +403,7 @@ impl Loop {
 
     fn ring(self: &Rc<Self>) {
         self.state.borrow_mut().alarm = None;
-        self.turn(|waiter, now| {
+        self.turn(&mut |waiter, now| {
             waiter
                 .due
                 .filter(|due| *due <= now)
@@ -411,7 +415,7 @@ impl Loop {
     fn hasten(self: &Rc<Self>, event: Event) {
         let idle = matches!(self.state.borrow().request, Request::None);
         if idle {
-            self.turn(|waiter, now| Some(waiter.machine.step(event.clone(), now)));
+            self.step(&event);
         }
     }
 
@@ -424,30 +428,30 @@ impl Loop {
         // A host without it cannot be worked with; that is told as "internal", not waited out.
         let controller = AbortController::new().unwrap_or_else(|error| throw_val(error));
         let running = Rc::clone(self);
-        let aborter = controller.clone();
-        let (task, handle) = abortable(async move {
+        let own = controller.clone();
+        spawn_local(async move {
             let transport = &running.client.transport;
-            let turn = transport.turn(&running.id, &aborter).await;
-            running.depart();
-            let reply = transport.ask(&running.id, &aborter).await;
-            drop(turn);
-            running.arrived(reply);
+            let turn = transport.turn(&running.id, &own).await;
+            if running.depart(&own) {
+                let reply = transport.ask(&running.id, &own).await;
+                drop(turn);
+                running.arrived(&own, reply);
+            }
         });
-        state.request = Request::Waiting(controller, handle);
+        state.request = Request::Waiting(controller);
         let mut gate = self.client.gate.borrow_mut();
         gate.in_flight += 1;
         gate.budget.sent(self.client.clock.now());
-        spawn_local(async move {
-            let _ = task.await;
-        });
     }
 
-    fn depart(&self) {
+    /// The turn of a request has come; whether it is still wanted.
+    fn depart(&self, own: &AbortController) -> bool {
         let request = &mut self.state.borrow_mut().request;
-        *request = match std::mem::take(request) {
-            Request::Waiting(controller, task) => Request::InFlight(controller, task),
-            other => other,
-        };
+        let is_wanted = matches!(request, Request::Waiting(waiting) if waiting == own);
+        if is_wanted {
+            *request = Request::InFlight(own.clone());
+        }
+        is_wanted
     }
 
     /// What another page was answered. A question of its own that is on its way already goes on.
@@ -471,7 +475,7 @@ impl Loop {
         if let Some(controller) = abandoned {
             controller.abort();
         }
-        self.turn(|waiter, now| Some(waiter.machine.step(Event::Told(answer.clone()), now)));
+        self.step(&Event::Told(answer));
     }
 
     /// The request under way will come to nothing, which is nobody's failure.
@@ -479,11 +483,15 @@ impl Loop {
         let abandoned = self.recall(&mut self.state.borrow_mut());
         if let Some(controller) = abandoned {
             controller.abort();
-            self.turn(|waiter, now| Some(waiter.machine.step(Event::Offline, now)));
+            self.step(&Event::Offline);
         }
     }
 
-    fn arrived(self: &Rc<Self>, reply: Reply) {
+    fn arrived(self: &Rc<Self>, own: &AbortController, reply: Reply) {
+        // What was taken back comes to an end all the same.
+        if !matches!(&self.state.borrow().request, Request::InFlight(sent) if sent == own) {
+            return;
+        }
         self.client.request_ended();
         let (event, raw) = reply.event();
         if let Event::Answer(answer) = &event {
@@ -497,7 +505,7 @@ impl Loop {
                 state.raw = raw;
             }
         }
-        self.turn(|waiter, now| Some(waiter.machine.step(event.clone(), now)));
+        self.step(&event);
     }
 
     /// The last poll has left: nothing may happen any more. Returns what is still to be aborted.
@@ -512,8 +520,7 @@ impl Loop {
     /// Takes back the request that is in flight, if one is. Returns what is to be aborted.
     fn recall(&self, state: &mut State) -> Option<AbortController> {
         match std::mem::take(&mut state.request) {
-            Request::Waiting(controller, task) | Request::InFlight(controller, task) => {
-                task.abort();
+            Request::Waiting(controller) | Request::InFlight(controller) => {
                 self.client.request_ended();
                 Some(controller)
             }
@@ -541,8 +548,7 @@ impl Poll {
     /// that one of them asks upon news is no older than the news are for another.
     #[cfg(feature = "npm")]
     pub(super) fn hear(&self, event: Event) {
-        self.of
-            .turn(|waiter, now| Some(waiter.machine.step(event.clone(), now)));
+        self.of.step(&event);
     }
 
     /// What another process needs to go on; nothing once the poll is over.
@@ -559,6 +565,6 @@ impl Poll {
     pub(super) fn leave(&self) {
         let left = |waiter: &mut Waiter| waiter.serial != self.serial;
         self.of.state.borrow_mut().waiters.retain_mut(left);
-        self.of.turn(|_, _| None);
+        self.of.turn(&mut |_, _| None);
     }
 }

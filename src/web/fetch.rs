@@ -1,18 +1,16 @@
 //! One request through the host's `fetch`: with the key, within its limits of time and size, and
 //! never behind a redirect. What comes back is an answer or nothing; what it means is the core's business.
 
-use super::timer::is_offline;
+use super::timer::{alarm, is_offline};
 use super::value::{get, get_function, parse_json, set};
 use crate::core::Millis;
 use crate::core::answer::{Answer, Response};
 use crate::core::error::Failure;
 use crate::core::machine::Event;
 use crate::core::secret::Secret;
-use futures_util::future::{Either, select};
-use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, ArrayBuffer, Function, Promise, Uint8Array};
 use std::cell::Cell;
-use std::pin::pin;
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Request, RequestCache, RequestInit, RequestRedirect};
@@ -82,18 +80,13 @@ impl Reply {
     }
 }
 
-/// Why there is no answer.
-#[derive(Clone, Copy)]
-enum NoAnswer {
-    /// Fetch rejected, or what it gave is no response: its type and text say nothing.
-    Broken,
-    /// The time of the request is over.
-    Late,
-}
+/// There is no answer: fetch rejected, what it gave is no response, or the request was aborted. Types and
+/// texts say nothing.
+struct NoAnswer;
 
 impl From<JsValue> for NoAnswer {
     fn from(_: JsValue) -> Self {
-        NoAnswer::Broken
+        Self
     }
 }
 
@@ -125,7 +118,7 @@ impl<'a> Patience<'a> {
         let first = Promise::race(&Array::of2(promise, &self.aborted));
         let value = JsFuture::from(first).await?;
         if self.controller.signal().aborted() {
-            return Err(NoAnswer::Broken);
+            return Err(NoAnswer);
         }
         Ok(value)
     }
@@ -153,25 +146,19 @@ impl Transport {
     /// Asks once how far the video is. One limit of time covers headers and body; `controller`
     /// aborts either.
     pub(super) async fn ask(&self, id: &str, controller: &AbortController) -> Reply {
-        let mut limit = TimeoutFuture::new(self.timeout.min(i32::MAX as Millis) as u32);
-        match self.exchange(id, controller, &mut limit).await {
-            Ok(reply) => reply,
-            Err(NoAnswer::Broken) => Reply::Nothing {
-                offline: is_offline(),
-            },
-            Err(NoAnswer::Late) => {
-                controller.abort();
-                Reply::Nothing { offline: false }
-            }
-        }
+        let is_late = Rc::new(Cell::new(false));
+        let (late, aborter) = (Rc::clone(&is_late), controller.clone());
+        let _limit = alarm(self.timeout, move || {
+            late.set(true);
+            aborter.abort();
+        });
+        let reply = self.exchange(id, controller).await;
+        reply.unwrap_or_else(|NoAnswer| Reply::Nothing {
+            offline: !is_late.get() && is_offline(),
+        })
     }
 
-    async fn exchange(
-        &self,
-        id: &str,
-        controller: &AbortController,
-        limit: &mut TimeoutFuture,
-    ) -> Result<Reply, NoAnswer> {
+    async fn exchange(&self, id: &str, controller: &AbortController) -> Result<Reply, NoAnswer> {
         let url = [
             &self.endpoint,
             &String::from(js_sys::encode_uri_component(id)),
@@ -184,13 +171,13 @@ impl Transport {
             None => global_fetch(&url, &init),
         }?;
         let patience = Patience::with(controller);
-        let response = within(limit, patience.settled(&called)).await?;
+        let response = patience.settled(&called).await?;
         let is_redirect =
             get(&response, "type") == "opaqueredirect" || get(&response, "redirected") == true;
         let http_status = if is_redirect {
             0
         } else {
-            get(&response, "status").as_f64().ok_or(NoAnswer::Broken)? as u16
+            get(&response, "status").as_f64().ok_or(NoAnswer)? as u16
         };
         // A response of some other make may give anything for a header.
         let headers = get(&response, "headers");
@@ -201,7 +188,7 @@ impl Transport {
             controller.abort();
             Body::default()
         } else {
-            match within(limit, self.read(&response, &patience)).await {
+            match self.read(&response, &patience).await {
                 // The code of an error says enough, also where its words do not come through, or not in time.
                 Err(_) if !(200..=299).contains(&http_status) => {
                     controller.abort();
@@ -284,14 +271,14 @@ impl Transport {
     async fn read(&self, response: &JsValue, patience: &Patience<'_>) -> Result<Body, NoAnswer> {
         let call = |object: &JsValue, method: &str| -> Result<JsValue, NoAnswer> {
             Ok(get_function(object, method)
-                .ok_or(NoAnswer::Broken)?
+                .ok_or(NoAnswer)?
                 .call0(object)?)
         };
         let stream = get(response, "body");
         if get_function(&stream, "getReader").is_none() {
             // A response of some other make, or one without a body.
             let text = patience.settled(&call(response, "text")?).await?;
-            let text = text.as_string().ok_or(NoAnswer::Broken)?;
+            let text = text.as_string().ok_or(NoAnswer)?;
             let oversized = text.len() > self.max_bytes;
             return Ok(Body { text, oversized });
         }
@@ -304,7 +291,7 @@ impl Transport {
             }
             let value = get(&part, "value");
             if !ArrayBuffer::is_view(&value) {
-                return Err(NoAnswer::Broken);
+                return Err(NoAnswer);
             }
             // Not a cast: in pretend browsers, bytes come from another realm.
             let chunk = Uint8Array::new(&value);
@@ -334,16 +321,5 @@ pub(super) async fn understood(response: Response<'_, JsValue>, id: &str) -> Rep
     Reply::Answer {
         answer: Answer::read(response, id),
         raw: json.unwrap_or_default(),
-    }
-}
-
-/// What comes of one part of a request, if its time is not over before.
-async fn within<T>(
-    limit: &mut TimeoutFuture,
-    part: impl Future<Output = Result<T, NoAnswer>>,
-) -> Result<T, NoAnswer> {
-    match select(pin!(part), limit).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(_) => Err(NoAnswer::Late),
     }
 }

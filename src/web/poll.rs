@@ -5,7 +5,7 @@ use super::driver::{self, Notice};
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::machine::Update;
 use crate::core::options::RawOptions;
-use futures_util::Stream;
+use futures_core::Stream;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;

@@ -3,8 +3,9 @@
 //! for each exception that crosses into Rust costs a slot of wasm-bindgen's table for good (the one
 //! made for the value that the call did not return).
 
+use crate::core::Millis;
 use crate::core::json::Json;
-use js_sys::{Array, Function, Object, Promise, Reflect};
+use js_sys::{Array, Date, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -71,5 +72,9 @@ impl Json for JsValue {
     }
     fn parse_decimal(text: &str) -> Option<f64> {
         Some(to_number(text))
+    }
+    fn parse_date(text: &str) -> Option<Millis> {
+        let at = Date::parse(text);
+        (at >= 0.0).then_some(at as Millis)
     }
 }

@@ -2,7 +2,7 @@
 //! one video. It must leave nothing out for being unlikely; what is unlikely is what breaks.
 
 use super::world::START;
-use iacrea_video::core::answer::Answer;
+use iacrea_video::core::answer::{Answer, RetryAfter};
 use iacrea_video::core::options::{Options, RawOptions};
 use proptest::collection::vec;
 use proptest::option::weighted;
@@ -78,22 +78,27 @@ pub(crate) enum Act {
     Twin(Index),
 }
 
-/// The earliest time that `Retry-After` allows, read apart from the core: digits are seconds, the
-/// dates are those that [`retry_after`] writes, all else asks for nothing.
-pub(crate) fn floor(answer: &Answer, now: u64) -> Option<u64> {
-    let text = answer.retry_after.as_deref()?.trim();
-    let at = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+/// What `Retry-After` asks for, read apart from the core: digits are seconds, the dates are those that
+/// [`retry_after`] writes, all else asks for nothing.
+pub(crate) fn asked(header: &str) -> Option<RetryAfter> {
+    let text = header.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         let seconds: u64 = text.parse().unwrap_or(u64::MAX);
-        now.saturating_add(seconds.saturating_mul(1_000))
-    } else {
-        DATES
-            .iter()
-            .find(|(date, _)| *date == text)
-            .map(|(_, at)| *at)
-            .or_else(|| {
-                let date = httpdate::parse_http_date(text).ok()?;
-                Some(date.duration_since(UNIX_EPOCH).ok()?.as_millis() as u64)
-            })?
+        return Some(RetryAfter::For(seconds.saturating_mul(1_000)));
+    }
+    let rare = DATES.iter().find(|(date, _)| *date == text);
+    let at = rare.map(|(_, at)| *at).or_else(|| {
+        let date = httpdate::parse_http_date(text).ok()?;
+        Some(date.duration_since(UNIX_EPOCH).ok()?.as_millis() as u64)
+    });
+    at.map(RetryAfter::Until)
+}
+
+/// The earliest time that an answer allows.
+pub(crate) fn floor(answer: &Answer, now: u64) -> Option<u64> {
+    let at = match answer.retry_after? {
+        RetryAfter::For(pause) => now.saturating_add(pause),
+        RetryAfter::Until(at) => at,
     };
     (at > now).then_some(at)
 }

@@ -2,7 +2,7 @@
 //! waiters. It carries as the driver does and audits every step against the rules as the README has
 //! them; of the machine it must know nothing but what is public.
 
-use super::plan::{Act, Answered, Exchange, Plan, Source, What, floor};
+use super::plan::{Act, Answered, Exchange, Plan, Source, What, asked, floor};
 use super::world::START;
 use iacrea_video::core::answer::{Answer, Response};
 use iacrea_video::core::error::ErrorCode;
@@ -937,5 +937,10 @@ pub(crate) fn read(answered: &Answered) -> Event {
         json: json.as_ref(),
         oversized: answered.oversized,
     };
-    Event::Answer(Answer::read(response, ID))
+    let answer = Answer::read(response, ID);
+    assert_eq!(
+        answer.retry_after,
+        answered.retry_after.as_deref().and_then(asked)
+    );
+    Event::Answer(answer)
 }
