@@ -21,6 +21,7 @@
 //! use iacrea_video::core::answer::{Answer, Response};
 //! use iacrea_video::core::endpoint::{DEFAULT_BASE_URL, Endpoint, Kind};
 //! use iacrea_video::core::error::Failure;
+//! use iacrea_video::core::host::Native;
 //! use iacrea_video::core::machine::{Command, Event, Machine, Step, check_id};
 //! use iacrea_video::core::options::Options;
 //! use iacrea_video::core::status::Status;
@@ -46,15 +47,13 @@
 //!         let event = match command {
 //!             Command::Fetch { .. } => match get(&url) {
 //!                 Some((http_status, body)) => {
-//!                     let json: Option<serde_json::Value> = serde_json::from_str(&body).ok();
 //!                     let response = Response {
 //!                         http_status,
 //!                         retry_after: None,
 //!                         body: &body,
-//!                         json: json.as_ref(),
 //!                         oversized: false,
 //!                     };
-//!                     Event::Answer(Answer::read(response, id))
+//!                     Event::Answer(Answer::read::<Native>(response, id))
 //!                 }
 //!                 None => Event::NetworkError,
 //!             },

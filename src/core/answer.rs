@@ -3,20 +3,19 @@
 
 use super::Millis;
 use super::error::{ErrorCode, Failure};
+use super::host::Host;
 use super::json::Json;
 use super::status::{NotAStatus, VideoStatus, decode, words};
 
 /// One HTTP answer, as a carrier hands it over.
 #[derive(Clone, Copy, Debug)]
-pub struct Response<'a, J> {
+pub struct Response<'a> {
     /// The HTTP status; 0 for a redirect that the host hides (`opaqueredirect`).
     pub http_status: u16,
     /// The `Retry-After` header.
     pub retry_after: Option<&'a str>,
     /// The body as text, so far as it was read.
     pub body: &'a str,
-    /// The body as JSON, if it is any.
-    pub json: Option<&'a J>,
     /// Whether the body was longer than the limit and was not read to its end.
     pub oversized: bool,
 }
@@ -34,10 +33,10 @@ pub struct Answer {
 
 impl Answer {
     /// Reads an answer about the video that was asked for.
-    pub fn read<J: Json>(response: Response<'_, J>, asked_id: &str) -> Self {
+    pub fn read<H: Host>(response: Response<'_>, asked_id: &str) -> Self {
         Self {
-            outcome: outcome(&response, asked_id),
-            retry_after: response.retry_after.and_then(RetryAfter::read::<J>),
+            outcome: outcome::<H>(&response, asked_id),
+            retry_after: response.retry_after.and_then(RetryAfter::read::<H>),
             fingerprint: fingerprint(response.body),
         }
     }
@@ -54,7 +53,7 @@ pub enum RetryAfter {
 
 impl RetryAfter {
     /// Reads seconds, or an HTTP date in any of its three forms. What is neither asks for nothing.
-    pub fn read<J: Json>(header: &str) -> Option<Self> {
+    pub fn read<H: Host>(header: &str) -> Option<Self> {
         let text = header.trim();
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
             // Too many digits for a number is still a very long time.
@@ -68,10 +67,10 @@ impl RetryAfter {
         let at = if !is_date {
             None
         } else if text.ends_with("GMT") {
-            J::parse_date(text)
+            H::date(text)
         } else {
             // The oldest form says the year last and no zone, and means the same one.
-            J::parse_date(&[text, " GMT"].concat())
+            H::date(&[text, " GMT"].concat())
         };
         at.map(Self::Until)
     }
@@ -86,9 +85,9 @@ impl RetryAfter {
     }
 }
 
-fn outcome<J: Json>(response: &Response<'_, J>, asked_id: &str) -> Result<VideoStatus, Failure> {
+fn outcome<H: Host>(response: &Response<'_>, asked_id: &str) -> Result<VideoStatus, Failure> {
     let code = match response.http_status {
-        200..=299 => return video_status(response, asked_id),
+        200..=299 => return video_status::<H>(response, asked_id),
         0 | 300..=303 | 305..=308 => ErrorCode::Redirected,
         401 | 403 => ErrorCode::Unauthorized,
         404 => ErrorCode::NotFound,
@@ -97,7 +96,7 @@ fn outcome<J: Json>(response: &Response<'_, J>, asked_id: &str) -> Result<VideoS
         _ => ErrorCode::BadResponse,
     };
     let http_status = (response.http_status != 0).then_some(response.http_status);
-    let explained = response.json.and_then(words);
+    let explained = Json::read(response.body).as_ref().and_then(words);
     Err(Failure {
         http_status,
         ..Failure::new(code)
@@ -105,10 +104,7 @@ fn outcome<J: Json>(response: &Response<'_, J>, asked_id: &str) -> Result<VideoS
     .with_detail(explained.as_deref().unwrap_or(response.body)))
 }
 
-fn video_status<J: Json>(
-    response: &Response<'_, J>,
-    asked_id: &str,
-) -> Result<VideoStatus, Failure> {
+fn video_status<H: Host>(response: &Response<'_>, asked_id: &str) -> Result<VideoStatus, Failure> {
     let bad = |why: &str| {
         let failure = Failure {
             http_status: Some(response.http_status),
@@ -124,8 +120,8 @@ fn video_status<J: Json>(
     if response.oversized {
         return Err(bad("longer than maxResponseBytes"));
     }
-    let json = response.json.ok_or_else(|| bad("not JSON"))?;
-    decode(json, asked_id).map_err(|why| match why {
+    let json = Json::read(response.body).ok_or_else(|| bad("not JSON"))?;
+    decode::<H>(&json, asked_id).map_err(|why| match why {
         NotAStatus::NoStatus => bad("no status in it"),
         NotAStatus::DoneWithoutUrl => bad("DONE without the URL of the video"),
     })
@@ -142,18 +138,16 @@ pub(crate) fn fingerprint(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use crate::core::host::Native;
 
     fn read(http_status: u16, body: &str) -> Result<VideoStatus, Failure> {
-        let json: Option<Value> = serde_json::from_str(body).ok();
         let response = Response {
             http_status,
             retry_after: None,
             body,
-            json: json.as_ref(),
             oversized: false,
         };
-        Answer::read(response, "asked").outcome
+        Answer::read::<Native>(response, "asked").outcome
     }
 
     #[test]
@@ -215,7 +209,7 @@ mod tests {
             ("", None),
             ("٣", None),
         ] {
-            let read = RetryAfter::read::<Value>(text);
+            let read = RetryAfter::read::<Native>(text);
             assert_eq!(read.and_then(|asked| asked.not_before(now)), at, "{text:?}");
         }
     }
@@ -257,16 +251,17 @@ mod tests {
 
     #[test]
     fn an_oversized_body_is_refused_even_if_its_beginning_reads_well() {
-        let body = json!({ "status": "PENDING" });
         let response = Response {
             http_status: 200,
             retry_after: None,
-            body: "",
-            json: Some(&body),
+            body: r#"{"status":"PENDING"}"#,
             oversized: true,
         };
         assert_eq!(
-            Answer::read(response, "asked").outcome.unwrap_err().code,
+            Answer::read::<Native>(response, "asked")
+                .outcome
+                .unwrap_err()
+                .code,
             ErrorCode::BadResponse
         );
     }

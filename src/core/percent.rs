@@ -2,7 +2,7 @@
 //! unchanged stays as it is, so nobody has to know what else their reader might take for a mark.
 
 /// Appends `text`, every byte but ASCII letters, digits, `-`, `_` and `.` as `%XX`.
-pub(super) fn encode(text: &str, out: &mut String) {
+pub(crate) fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
             out.push(char::from(byte));

@@ -4,7 +4,8 @@
 //! Where a wire fact is only inferred from a sister endpoint, or its name is not documented, the
 //! comment says so; every candidate works.
 
-use super::json::{Json, number, text};
+use super::host::Host;
+use super::json::Json;
 use serde::Serialize;
 
 /// State of one clip.
@@ -181,14 +182,14 @@ pub enum NotAStatus {
 ///
 /// # Errors
 /// A body that carries no status, or `DONE` without the video.
-pub fn decode<J: Json>(body: &J, asked_id: &str) -> Result<VideoStatus, NotAStatus> {
+pub(super) fn decode<H: Host>(body: &Json<'_>, asked_id: &str) -> Result<VideoStatus, NotAStatus> {
     if !body.is_object() {
         return Err(NotAStatus::NoStatus);
     }
     let raw_status = member_text(body, "status").ok_or(NotAStatus::NoStatus)?;
     let progress = || {
         body.get("progress")
-            .and_then(|value| number(&value))
+            .and_then(Json::number::<H>)
             .unwrap_or(0.0)
     };
     let status = match normalised(&raw_status).as_str() {
@@ -204,33 +205,34 @@ pub fn decode<J: Json>(body: &J, asked_id: &str) -> Result<VideoStatus, NotAStat
         },
         "DONE" => Status::Done {
             url: video_url(body).ok_or(NotAStatus::DoneWithoutUrl)?,
-            id: video_id(body).unwrap_or_else(|| asked_id.to_owned()),
+            id: video_id::<H>(body).unwrap_or_else(|| asked_id.to_owned()),
         },
         "ERROR" => Status::Error {
             message: words(body),
         },
         _ => Status::Unrecognized { raw_status },
     };
-    let amount = |key| body.get(key).and_then(|value| number(&value));
+    let amount = |key| body.get(key).and_then(Json::number::<H>);
     Ok(VideoStatus {
         status,
-        generated_content: body.get("generatedContent").and_then(|list| clips(&list)),
+        generated_content: body.get("generatedContent").and_then(clips::<H>),
         credits_total: amount("creditsTotal"),
         credits_used: amount("creditsUsed"),
     })
 }
 
 /// The server's own words: `message`, `error` or `detail`, a text or an object with one of these.
-pub fn words<J: Json>(body: &J) -> Option<String> {
+pub(super) fn words(body: &Json<'_>) -> Option<String> {
     const NAMES: [&str; 3] = ["message", "error", "detail"];
     let mut members = NAMES.iter().filter_map(|name| body.get(name));
     members.find_map(|value| {
-        text(&value).or_else(|| NAMES.iter().find_map(|name| member_text(&value, name)))
+        let text = value.text().map(str::to_owned);
+        text.or_else(|| NAMES.iter().find_map(|name| member_text(value, name)))
     })
 }
 
-fn member_text<J: Json>(object: &J, key: &str) -> Option<String> {
-    object.get(key).and_then(|value| text(&value))
+fn member_text(object: &Json<'_>, key: &str) -> Option<String> {
+    object.get(key)?.text().map(str::to_owned)
 }
 
 /// One sister endpoint writes a status in lower case, so case and separators carry no meaning.
@@ -241,14 +243,17 @@ fn normalised(status: &str) -> String {
     meaning.map(|c| c.to_ascii_uppercase()).collect()
 }
 
-fn clips<J: Json>(list: &J) -> Option<Vec<GeneratedContent>> {
-    let objects = list.items()?.into_iter().filter(Json::is_object);
+fn clips<H: Host>(list: &Json<'_>) -> Option<Vec<GeneratedContent>> {
+    let Json::List(items) = list else {
+        return None;
+    };
+    let objects = items.iter().filter(|item| item.is_object());
     Some(
         objects
             .map(|clip| {
-                let field = |key| member_text(&clip, key);
+                let field = |key| member_text(clip, key);
                 GeneratedContent {
-                    id: identifier(&clip, "id"),
+                    id: identifier::<H>(clip, "id"),
                     url: field("url"),
                     effect: field("effect"),
                     format: field("format"),
@@ -267,19 +272,20 @@ fn clips<J: Json>(list: &J) -> Option<Vec<GeneratedContent>> {
 }
 
 /// The name is not documented: the likely ones first, else the only web address in the body.
-fn video_url<J: Json>(body: &J) -> Option<String> {
+fn video_url(body: &Json<'_>) -> Option<String> {
     const NAMES: [&str; 5] = ["url", "videoUrl", "video_url", "finalVideoUrl", "outputUrl"];
     let named = NAMES
         .iter()
         .filter_map(|name| member_text(body, name))
         .find(|text| is_web_address(text));
     named.or_else(|| {
-        let mut addresses = body
-            .strings()
-            .into_iter()
-            .filter(|text| is_web_address(text));
+        let Json::Object(members) = body else {
+            return None;
+        };
+        let texts = members.iter().filter_map(|(_, member)| member.text());
+        let mut addresses = texts.filter(|text| is_web_address(text));
         let only = addresses.next()?;
-        addresses.next().is_none().then_some(only)
+        addresses.next().is_none().then(|| only.to_owned())
     })
 }
 
@@ -292,31 +298,36 @@ fn is_web_address(text: &str) -> bool {
 }
 
 /// The name is not documented.
-fn video_id<J: Json>(body: &J) -> Option<String> {
+fn video_id<H: Host>(body: &Json<'_>) -> Option<String> {
     ["id", "videoId", "video_id"]
         .iter()
-        .find_map(|name| identifier(body, name))
+        .find_map(|name| identifier::<H>(body, name))
 }
 
 /// An id as text; a whole number becomes its digits.
-fn identifier<J: Json>(object: &J, key: &str) -> Option<String> {
+fn identifier<H: Host>(object: &Json<'_>, key: &str) -> Option<String> {
     const EXACT: f64 = 9_007_199_254_740_991.0; // beyond 2^53 - 1 the digits are no longer the server's
-    let value = object.get(key)?;
-    text(&value).or_else(|| {
-        let number = value
-            .as_number()
-            .filter(|n| n.fract() == 0.0 && n.abs() <= EXACT)?;
-        Some(itoa::Buffer::new().format(number as i64).to_owned())
-    })
+    match object.get(key)? {
+        Json::Number(text) => {
+            let number = H::decimal(text)?;
+            let is_exact = number.fract() == 0.0 && number.abs() <= EXACT;
+            is_exact.then(|| itoa::Buffer::new().format(number as i64).to_owned())
+        }
+        other => other.text().map(str::to_owned),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::host::Native;
     use serde_json::{Value, json};
 
     fn read(body: Value) -> Result<VideoStatus, NotAStatus> {
-        decode(&body, "asked")
+        decode::<Native>(&Json::read(&body.to_string()).unwrap(), "asked")
+    }
+    fn said(body: &Value) -> Option<String> {
+        words(&Json::read(&body.to_string()).unwrap())
     }
     fn status(body: Value) -> Status {
         read(body).unwrap().status
@@ -467,9 +478,9 @@ mod tests {
             json!({ "message": "", "error": "why" }),
             json!({ "message": { "code": 7 }, "detail": { "error": "why" } }),
         ] {
-            assert_eq!(words(&body).as_deref(), Some("why"), "{body}");
+            assert_eq!(said(&body).as_deref(), Some("why"), "{body}");
         }
-        assert_eq!(words(&json!({ "message": 5 })), None);
+        assert_eq!(said(&json!({ "message": 5 })), None);
     }
 
     #[test]

@@ -3,10 +3,12 @@
 
 use super::value::{get, set};
 use crate::core::error::{ErrorCode, Failure};
+use crate::core::json;
 use crate::core::machine::Update;
 use crate::core::options::RawOptions;
 use crate::core::progress::Scale;
-use crate::core::status::{GeneratedContent, Status, VideoStatus};
+use crate::core::status::{Status, VideoStatus};
+use js_sys::JSON;
 use serde::{Serialize, Serializer};
 use wasm_bindgen::prelude::*;
 
@@ -19,7 +21,6 @@ enum Member<'a> {
     Text(&'a str),
     Number(f64),
     Flag(bool),
-    List(Vec<Plain<'a>>),
 }
 
 impl<'a> Plain<'a> {
@@ -53,12 +54,11 @@ impl Serialize for Member<'_> {
             Member::Text(text) => serializer.serialize_str(text),
             Member::Number(number) => serializer.serialize_f64(*number),
             Member::Flag(flag) => serializer.serialize_bool(*flag),
-            Member::List(list) => list.serialize(serializer),
         }
     }
 }
 
-/// `VideoStatus` of the public types, flat as it is there.
+/// The plain members of `VideoStatus` of the public types, flat as they are there.
 fn video(video: &VideoStatus) -> Plain<'_> {
     let mut out = Plain::default();
     out.text("status", Some(video.status.name()));
@@ -76,28 +76,36 @@ fn video(video: &VideoStatus) -> Plain<'_> {
         }
         Status::Unrecognized { raw_status } => out.text("rawStatus", Some(raw_status)),
     }
-    let clips = video.generated_content.as_deref().unwrap_or_default();
-    let clips = clips.iter().map(clip).collect();
-    out.put("generatedContent", Some(Member::List(clips)));
     out.number("creditsTotal", video.credits_total);
     out.number("creditsUsed", video.credits_used);
     out
 }
 
-fn clip(clip: &GeneratedContent) -> Plain<'_> {
-    let mut out = Plain::default();
-    for (name, text) in [
-        ("id", &clip.id),
-        ("url", &clip.url),
-        ("effect", &clip.effect),
-        ("format", &clip.format),
-        ("category", &clip.category),
-        ("text", &clip.text),
-    ] {
-        out.text(name, text.as_deref());
+/// All clips at once: made one by one, the names and texts of many clips would cross the border one by one.
+fn clips(video: &VideoStatus) -> JsValue {
+    let mut text = String::from("[");
+    for clip in video.generated_content.as_deref().unwrap_or_default() {
+        text.push_str(if text.len() > 1 { ",{" } else { "{" });
+        for (name, member) in [
+            ("\"id\":", &clip.id),
+            ("\"url\":", &clip.url),
+            ("\"effect\":", &clip.effect),
+            ("\"format\":", &clip.format),
+            ("\"category\":", &clip.category),
+            ("\"text\":", &clip.text),
+        ] {
+            if let Some(member) = member {
+                text.push_str(name);
+                json::write(member, &mut text);
+                text.push(',');
+            }
+        }
+        text.push_str("\"status\":\"");
+        text.push_str(clip.status.as_str());
+        text.push_str("\"}");
     }
-    out.text("status", Some(clip.status.as_str()));
-    out
+    text.push(']');
+    JSON::parse(&text).unwrap_or_default()
 }
 
 /// One status on its own, with the body it came from.
@@ -107,7 +115,7 @@ pub(super) fn status_to_js(mut status: VideoStatus, raw: &JsValue) -> JsValue {
     {
         *progress = Scale::default().read(*progress);
     }
-    with_raw(&video(&status), raw)
+    whole(&video(&status), &status, raw)
 }
 
 /// One update of a poll, with the body of the last status.
@@ -119,11 +127,13 @@ pub(super) fn update_to_js(update: &Update, raw: &JsValue) -> JsValue {
     out.number("elapsedMs", Some(update.elapsed_ms as f64));
     out.number("requests", Some(update.requests.into()));
     out.text("retrying", update.retrying.map(ErrorCode::as_str));
-    with_raw(&out, raw)
+    whole(&out, &update.video, raw)
 }
 
-fn with_raw(video: &Plain<'_>, raw: &JsValue) -> JsValue {
-    let out = video.to_js();
+/// With what is no plain member.
+fn whole(members: &Plain<'_>, video: &VideoStatus, raw: &JsValue) -> JsValue {
+    let out = members.to_js();
+    set(&out, "generatedContent", &clips(video));
     set(&out, "raw", raw);
     out
 }

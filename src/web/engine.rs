@@ -3,7 +3,7 @@
 
 use super::convert::{failure_to_js, raw_options, update_to_js};
 use super::exports::video_id;
-use super::value::{get, set};
+use super::value::{JavaScript, get, set};
 use crate::core::Millis;
 use crate::core::answer::{Answer, Response};
 use crate::core::error::Failure;
@@ -43,7 +43,7 @@ pub fn machine_step(
             Some("wake") => machine.wake(now),
             Some("network_error") => machine.step(Event::NetworkError, now),
             Some("response") => {
-                let answer = answer(event, json, machine.id())?;
+                let answer = answer(event, machine.id())?;
                 machine.step(Event::Answer(answer), now)
             }
             _ => {
@@ -59,7 +59,7 @@ pub fn machine_step(
 }
 
 /// A response as an engine hands it over.
-fn answer(event: &JsValue, json: &JsValue, id: &str) -> Result<Answer, Failure> {
+fn answer(event: &JsValue, id: &str) -> Result<Answer, Failure> {
     let http_status = get(event, "httpStatus")
         .as_f64()
         .filter(|status| status.fract() == 0.0 && (0.0..1_000.0).contains(status))
@@ -78,10 +78,9 @@ fn answer(event: &JsValue, json: &JsValue, id: &str) -> Result<Answer, Failure> 
         http_status: http_status as u16,
         retry_after: retry_after.as_deref(),
         body: &body,
-        json: Some(json).filter(|json| !json.is_undefined()),
         oversized: false,
     };
-    Ok(Answer::read(response, id))
+    Ok(Answer::read::<JavaScript>(response, id))
 }
 
 /// Unix time; what no timer could hold is refused like what is none.

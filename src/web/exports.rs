@@ -14,7 +14,7 @@ use js_sys::{Function, Promise};
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{future_to_promise, spawn_local};
+use wasm_bindgen_futures::future_to_promise;
 use web_sys::AbortController;
 
 /// A third of the bytes of the one that the standard library brings, and no slower with what is polled here.
@@ -132,18 +132,13 @@ impl Client {
 
     /// What another page of this origin was answered about a video that may be polled here too.
     pub fn told(&self, id: String, http_status: u16, retry_after: Option<String>, body: String) {
-        let inner = Rc::clone(&self.inner);
-        spawn_local(async move {
-            let response = Response {
-                http_status,
-                retry_after: retry_after.as_deref(),
-                body: &body,
-                json: None,
-                oversized: false,
-            };
-            let reply = understood(response, &id).await;
-            inner.told(&id, reply);
-        });
+        let response = Response {
+            http_status,
+            retry_after: retry_after.as_deref(),
+            body: &body,
+            oversized: false,
+        };
+        self.inner.told(&id, understood(response, &id));
     }
 
     /// Keeps the client to `concurrency` requests at once until the limit is freed.

@@ -2,13 +2,14 @@
 //! never behind a redirect. What comes back is an answer or nothing; what it means is the core's business.
 
 use super::timer::{alarm, is_offline};
-use super::value::{get, get_function, parse_json, set};
+use super::value::{JavaScript, Loose, get_function, loose, set};
 use crate::core::Millis;
 use crate::core::answer::{Answer, Response};
 use crate::core::error::Failure;
 use crate::core::machine::Event;
+use crate::core::percent;
 use crate::core::secret::Secret;
-use js_sys::{Array, ArrayBuffer, Function, Promise, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Function, JSON, Promise, Uint8Array};
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -159,12 +160,8 @@ impl Transport {
     }
 
     async fn exchange(&self, id: &str, controller: &AbortController) -> Result<Reply, NoAnswer> {
-        let url = [
-            &self.endpoint,
-            &String::from(js_sys::encode_uri_component(id)),
-        ]
-        .map(String::as_str)
-        .concat();
+        let mut url = self.endpoint.clone();
+        percent::encode(id, &mut url);
         let init = self.request_init(&url, controller);
         let called = match &self.fetch {
             Some(fetch) => fetch.call2(&JsValue::UNDEFINED, &url.as_str().into(), &init),
@@ -172,18 +169,22 @@ impl Transport {
         }?;
         let patience = Patience::with(controller);
         let response = patience.settled(&called).await?;
-        let is_redirect =
-            get(&response, "type") == "opaqueredirect" || get(&response, "redirected") == true;
+        let response = loose(response).ok_or(NoAnswer)?;
+        let is_redirect = response.kind().is_ok_and(|kind| kind == "opaqueredirect")
+            || response
+                .redirected()
+                .is_ok_and(|redirected| redirected == true);
         let http_status = if is_redirect {
             0
         } else {
-            get(&response, "status").as_f64().ok_or(NoAnswer)? as u16
+            response.status()?.as_f64().ok_or(NoAnswer)? as u16
         };
         // A response of some other make may give anything for a header.
-        let headers = get(&response, "headers");
-        let retry_after = get_function(&headers, "get")
-            .and_then(|get| get.call1(&headers, &"retry-after".into()).ok())
-            .and_then(|value| value.as_string());
+        let headers = response.headers().ok().and_then(loose);
+        let retry_after = headers.and_then(|headers| {
+            let get: Function = headers.get().ok()?.dyn_into().ok()?;
+            get.call1(&headers, &"retry-after".into()).ok()?.as_string()
+        });
         let body = if is_redirect {
             controller.abort();
             Body::default()
@@ -219,10 +220,9 @@ impl Transport {
             http_status,
             retry_after: retry_after.as_deref(),
             body: &text,
-            json: None,
             oversized,
         };
-        Ok(understood(response, id).await)
+        Ok(understood(response, id))
     }
 
     /// A failure to be shown: also a short key stays out of it.
@@ -268,28 +268,30 @@ impl Transport {
     }
 
     /// Reads the body up to the limit and no further.
-    async fn read(&self, response: &JsValue, patience: &Patience<'_>) -> Result<Body, NoAnswer> {
-        let call = |object: &JsValue, method: &str| -> Result<JsValue, NoAnswer> {
-            Ok(get_function(object, method)
-                .ok_or(NoAnswer)?
-                .call0(object)?)
+    async fn read(&self, response: &Loose, patience: &Patience<'_>) -> Result<Body, NoAnswer> {
+        let stream = response.body()?;
+        let get_reader = match loose(stream.clone()) {
+            Some(stream) => stream.get_reader()?.dyn_into::<Function>().ok(),
+            None => None,
         };
-        let stream = get(response, "body");
-        if get_function(&stream, "getReader").is_none() {
+        let Some(get_reader) = get_reader else {
             // A response of some other make, or one without a body.
-            let text = patience.settled(&call(response, "text")?).await?;
+            let text = get_function(response, "text").ok_or(NoAnswer)?;
+            let text = patience.settled(&text.call0(response)?).await?;
             let text = text.as_string().ok_or(NoAnswer)?;
             let oversized = text.len() > self.max_bytes;
             return Ok(Body { text, oversized });
-        }
-        let reader = call(&stream, "getReader")?;
+        };
+        let reader = loose(get_reader.call0(&stream)?).ok_or(NoAnswer)?;
+        let read: Function = reader.read()?.dyn_into()?;
         let mut bytes = Vec::new();
         let oversized = loop {
-            let part = patience.settled(&call(&reader, "read")?).await?;
-            if get(&part, "done") == true {
+            let part = patience.settled(&read.call0(&reader)?).await?;
+            let part = loose(part).ok_or(NoAnswer)?;
+            if part.done()? == true {
                 break false;
             }
-            let value = get(&part, "value");
+            let value = part.value()?;
             if !ArrayBuffer::is_view(&value) {
                 return Err(NoAnswer);
             }
@@ -297,7 +299,8 @@ impl Transport {
             let chunk = Uint8Array::new(&value);
             if chunk.length() as usize > self.max_bytes.saturating_sub(bytes.len()) {
                 // The stream may not belong to the request that is aborted next.
-                if let Ok(cancelled) = call(&reader, "cancel") {
+                let cancel = get_function(&reader, "cancel");
+                if let Some(Ok(cancelled)) = cancel.map(|cancel| cancel.call0(&reader)) {
                     // Whatever comes of it is nobody's unhandled rejection.
                     let _ = Promise::race(&Array::of2(&JsValue::UNDEFINED, &cancelled));
                 }
@@ -305,21 +308,23 @@ impl Transport {
             }
             bytes.extend_from_slice(&chunk.to_vec());
         };
-        let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes))
-            .into_owned();
+        let text = String::from_utf8(bytes)
+            .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned());
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        };
         Ok(Body { text, oversized })
     }
 }
 
 /// An answer, read.
-pub(super) async fn understood(response: Response<'_, JsValue>, id: &str) -> Reply {
-    let json = parse_json(response.body).await;
-    let response = Response {
-        json: json.as_ref(),
-        ..response
+pub(super) fn understood(response: Response<'_>, id: &str) -> Reply {
+    let answer = Answer::read::<JavaScript>(response, id);
+    let raw = match &answer.outcome {
+        // What has a status is JSON, so this does not throw.
+        Ok(_) => JSON::parse(response.body).unwrap_or_default(),
+        Err(_) => JsValue::UNDEFINED,
     };
-    Reply::Answer {
-        answer: Answer::read(response, id),
-        raw: json.unwrap_or_default(),
-    }
+    Reply::Answer { answer, raw }
 }

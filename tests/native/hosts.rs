@@ -1,46 +1,51 @@
 //! What a host that carries the core may do in its own way: how it reads a number or a date out of
 //! a text. The core decides what is one, so that videos are the same in every host.
 
-use iacrea_video::core::answer::RetryAfter;
-use iacrea_video::core::json::{Json, number};
+use iacrea_video::core::answer::{Answer, Response, RetryAfter};
+use iacrea_video::core::host::Host;
+use iacrea_video::core::status::Status;
 
-/// A text in a host that takes more for a number than is one, as JavaScript does.
-struct Lax(&'static str);
+/// A host that takes more for a number or a date than is one, as JavaScript does.
+enum Lax {}
 
-impl Json for Lax {
-    fn is_object(&self) -> bool {
-        false
-    }
-    fn get(&self, _: &str) -> Option<Self> {
-        None
-    }
-    fn strings(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn items(&self) -> Option<Vec<Self>> {
-        None
-    }
-    fn as_text(&self) -> Option<String> {
-        Some(self.0.to_owned())
-    }
-    fn as_number(&self) -> Option<f64> {
-        None
-    }
-    fn parse_decimal(_: &str) -> Option<f64> {
+impl Host for Lax {
+    fn decimal(_: &str) -> Option<f64> {
         Some(16.0)
     }
-    fn parse_date(text: &str) -> Option<u64> {
+    fn date(text: &str) -> Option<u64> {
         Some(text.len() as u64)
     }
 }
 
 #[test]
 fn a_host_is_asked_to_read_decimal_numbers_alone() {
-    for text in ["16", " 16.0 ", "1.6e1", "+16"] {
-        assert_eq!(number(&Lax(text)), Some(16.0), "{text:?}");
+    let progress = |written: &str| {
+        let body = format!(r#"{{"status":"RENDERING_VIDEO","progress":{written}}}"#);
+        let response = Response {
+            http_status: 200,
+            retry_after: None,
+            body: &body,
+            oversized: false,
+        };
+        match Answer::read::<Lax>(response, "v").outcome.unwrap().status {
+            Status::RenderingVideo { progress } => progress,
+            other => panic!("{other:?}"),
+        }
+    };
+    for text in ["16", "\"16\"", "\" 16.0 \"", "\"1.6e1\"", "\"+16\""] {
+        assert_eq!(progress(text), 16.0, "{text}");
     }
-    for text in ["", " ", "0x10", "Infinity", "16 credits", "\u{661}"] {
-        assert_eq!(number(&Lax(text)), None, "{text:?}");
+    for text in [
+        "\"\"",
+        "\" \"",
+        "\"0x10\"",
+        "\"Infinity\"",
+        "\"16 credits\"",
+        "\"\u{661}\"",
+        "true",
+        "[16]",
+    ] {
+        assert_eq!(progress(text), 0.0, "{text}");
     }
 }
 

@@ -6,11 +6,11 @@ use super::plan::{Act, Answered, Exchange, Plan, Source, What, asked, floor};
 use super::world::START;
 use iacrea_video::core::answer::{Answer, Response};
 use iacrea_video::core::error::ErrorCode;
+use iacrea_video::core::host::Native;
 use iacrea_video::core::machine::{Command, Event, Machine, Step, Update};
 use iacrea_video::core::options::{Options, RawOptions};
 use iacrea_video::core::status::Status;
 use proptest::sample::Index;
-use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many steps machines have taken in this process.
@@ -929,15 +929,13 @@ impl Waiter {
 
 /// Reads an answer as a carrier does.
 pub(crate) fn read(answered: &Answered) -> Event {
-    let json: Option<Value> = serde_json::from_str(&answered.body).ok();
     let response = Response {
         http_status: answered.http_status,
         retry_after: answered.retry_after.as_deref(),
         body: &answered.body,
-        json: json.as_ref(),
         oversized: answered.oversized,
     };
-    let answer = Answer::read(response, ID);
+    let answer = Answer::read::<Native>(response, ID);
     assert_eq!(
         answer.retry_after,
         answered.retry_after.as_deref().and_then(asked)

@@ -4,9 +4,9 @@
 use iacrea_simulator::{Body, Options as Server, Reply, Request, Simulator, VideoOptions};
 use iacrea_video::core::answer::{Answer, Response};
 use iacrea_video::core::error::Failure;
+use iacrea_video::core::host::Native;
 use iacrea_video::core::machine::{Command, Event, Machine, Step, Update};
 use iacrea_video::core::options::{Options, RawOptions};
-use serde_json::Value;
 
 /// A date in 2027, so that HTTP dates are as in life.
 pub(crate) const START: u64 = 1_800_000_000_000;
@@ -16,15 +16,13 @@ const MAX_RESPONSE_BYTES: u64 = 1_048_576;
 
 /// Reads an answer as a carrier does.
 pub(crate) fn answer(http_status: u16, retry_after: Option<&str>, body: &str) -> Event {
-    let json: Option<Value> = serde_json::from_str(body).ok();
     let response = Response {
         http_status,
         retry_after,
         body,
-        json: json.as_ref(),
         oversized: false,
     };
-    Event::Answer(Answer::read(response, "v"))
+    Event::Answer(Answer::read::<Native>(response, "v"))
 }
 
 /// How one run ended.
@@ -177,15 +175,13 @@ fn exchange(
         Body::Stalled(_) => return (Event::NetworkError, now + REQUEST_TIMEOUT),
         Body::Cut { .. } => return (Event::NetworkError, back),
     };
-    let json: Option<Value> = serde_json::from_str(body.trim_start_matches('\u{feff}')).ok();
     let response = Response {
         http_status: told.status,
         retry_after: reply.header("retry-after"),
-        body,
-        json: json.as_ref(),
+        body: body.trim_start_matches('\u{feff}'),
         oversized,
     };
-    (Event::Answer(Answer::read(response, id)), back)
+    (Event::Answer(Answer::read::<Native>(response, id)), back)
 }
 
 fn is_done(event: &Event) -> bool {

@@ -21,7 +21,7 @@ const FEW = 4;
 
 // Silence and the pause after trouble are long; here they are short. All other timers are as they are.
 const realSetTimeout = globalThis.setTimeout;
-const SILENCE_MS = 500;
+const SILENCE_MS = 1_500;
 // @ts-expect-error -- what Node adds to it is not used
 globalThis.setTimeout = (/** @type {() => void} */ act, ms = 0, /** @type {any[]} */ ...rest) =>
   realSetTimeout(act, ms === 50_000 ? SILENCE_MS : ms === 60_000 ? 2_000 : ms, ...rest);

@@ -35,6 +35,9 @@ const DONE = says({ status: "DONE", url: "https://media.example/v.webm" });
 /** @type {PollEvent} */
 const WAKE = { type: "wake" };
 
+/** The videos of which a request was given up before its answer was whole. @type {Set<string>} */
+const givenUp = new Set();
+
 /** One request, as an engine makes it. @param {string} id @returns {Promise<PollEvent>} */
 async function ask(id) {
   try {
@@ -47,10 +50,14 @@ async function ask(id) {
     for await (const chunk of /** @type {any} */ (response.body)?.pipeThrough(new TextDecoderStream()) ?? []) {
       body += chunk;
       // How long a body may be is the engine's to say.
-      if (body.length > LONGEST) return { type: "response", httpStatus: response.status, body: "" };
+      if (body.length > LONGEST) {
+        givenUp.add(id);
+        return { type: "response", httpStatus: response.status, body: "" };
+      }
     }
     return { type: "response", httpStatus: response.status, retryAfter: response.headers.get("retry-after"), body };
   } catch {
+    givenUp.add(id);
     return { type: "network_error" };
   }
 }
@@ -92,7 +99,8 @@ describe("an engine that keeps the snapshot alone, in the scenario", { concurren
       assert.deepEqual([again.command.type, again.snapshot], [at.command.type, at.snapshot], "what is over stays over");
       assert.ok(!JSON.stringify(at).includes(KEY));
       const { requests, maxInFlight } = await logWhen(id, (log) => log.inFlight === 0);
-      assert.equal(maxInFlight, 1);
+      // A request that was given up may still be under way for the server when the next one comes.
+      assert.ok(maxInFlight <= (givenUp.has(id) ? 2 : 1), `${maxInFlight} requests at once`);
       const pauses = requests.slice(1).map(({ atMs }, index) => atMs - (requests[index]?.atMs ?? NaN));
       assert.ok(pauses.every((pause) => pause >= PACE.minIntervalMs - 5), `${pauses}`);
     });

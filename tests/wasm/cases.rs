@@ -2,10 +2,8 @@
 //! signals, with a scripted `fetch`. The same cases run in Node and in a browser.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use iacrea_video::core::json::Json;
-use iacrea_video::core::status::decode;
 use iacrea_video::web::exports::Client;
-use js_sys::{Array, Function, JSON, Object, Promise, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -120,33 +118,6 @@ fn updates(heard: &Array) -> Vec<JsValue> {
         .filter(|triple| triple.get(0) == "update")
         .map(|triple| triple.get(1))
         .collect()
-}
-
-#[wasm_bindgen_test]
-fn a_body_reads_the_same_as_natively() {
-    let body = JSON::parse(
-        r#"{"status":"render-ing_video","progress":" 41.5 ","creditsTotal":"-1","creditsUsed":3,
-            "generatedContent":[{"id":12,"status":"SUCCESS"},null,[],{"status":"odd"}]}"#,
-    )
-    .unwrap();
-    let video = decode(&body, "asked").unwrap();
-    assert_eq!(
-        format!("{:?}", video.status),
-        "RenderingVideo { progress: 41.5 }"
-    );
-    assert_eq!((video.credits_total, video.credits_used), (None, Some(3.0)));
-    let clips = video.generated_content.unwrap();
-    assert_eq!((clips.len(), clips[0].id.as_deref()), (2, Some("12")));
-    let only =
-        JSON::parse(r#"{"status":"DONE","file":"https://c.test/v","n":1,"x":null}"#).unwrap();
-    assert_eq!(Json::strings(&only), ["DONE", "https://c.test/v"]);
-    assert!(decode(&only, "asked").is_ok());
-    for text in ["null", "[]", "3", r#""DONE""#, r#"[{"status":"DONE"}]"#] {
-        assert!(
-            decode(&JSON::parse(text).unwrap(), "asked").is_err(),
-            "{text}"
-        );
-    }
 }
 
 #[wasm_bindgen_test]

@@ -10,6 +10,7 @@ use iacrea_video::core::Millis;
 use iacrea_video::core::answer::{Answer, Response};
 use iacrea_video::core::endpoint::{Endpoint, KEY_HEADER, Kind};
 use iacrea_video::core::error::Failure;
+use iacrea_video::core::host::Native;
 use iacrea_video::core::machine::{Command, Event, Machine, Step, Update};
 use iacrea_video::core::secret::Secret;
 use iacrea_video::core::status::VideoStatus;
@@ -112,15 +113,13 @@ impl Carrier {
             Some(secret) => secret.blot_body(&body, !oversized),
             None => body.as_ref().into(),
         };
-        let json: Option<serde_json::Value> = serde_json::from_str(&body).ok();
         let response = Response {
             http_status: status.as_u16(),
             retry_after: retry_after.as_ref().and_then(|value| value.to_str().ok()),
             body: &body,
-            json: json.as_ref(),
             oversized,
         };
-        Ok(Answer::read(response, id))
+        Ok(Answer::read::<Native>(response, id))
     }
 }
 
