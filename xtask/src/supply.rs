@@ -48,6 +48,7 @@ pub(crate) fn check(with_deny: bool) -> Result<()> {
     crates_come_from_the_registry()?;
     npm_packages_are_pinned("pkg")?;
     npm_packages_are_pinned("tests")?;
+    npm_packages_are_pinned("benches/peers")?;
     let hacking = read("HACKING.md")?;
     let table = justified(&hacking)?;
     let found = shipped()?;

@@ -368,6 +368,7 @@ fn package(machine: &Machine) -> Result<()> {
 fn types(_: &Machine) -> Result<()> {
     let tools = NodePackage::install("pkg")?;
     NodePackage::install("tests")?;
+    NodePackage::install("benches/peers")?;
     for project in [
         "../tests/types",
         "../tests/edge",
@@ -379,6 +380,7 @@ fn types(_: &Machine) -> Result<()> {
         "../tests/secrets",
         "../tests/life",
         "../tests/hostile",
+        "../benches/peers",
         "../www",
     ] {
         let mut tsc = tools.tool("tsc");
