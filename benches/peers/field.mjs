@@ -13,6 +13,7 @@
  * @property {boolean} [wasm] whether the module is a file of its own
  * @property {{ pending: object, done: object }} says
  * @property {[number, number]} [pauseMs] where it cannot be set
+ * @property {boolean} [refusesPages] whether it runs on servers alone
  */
 
 const ours = { pending: { status: "GENERATING_VIDEO" }, done: { status: "DONE", url: "https://media.example/v.mp4" } };
@@ -41,6 +42,7 @@ export const field = [
     npm: "@runwayml/sdk",
     says: { pending: { status: "RUNNING" }, done: { status: "SUCCEEDED" } },
     pauseMs: [4_500, 7_500],
+    refusesPages: true,
   },
   {
     file: "fal",

@@ -5,7 +5,7 @@ export interface Place {
   /** The pause between two questions, where it can be set. */
   intervalMs: number;
   /** For the slim entry. */
-  wasm?: string | Uint8Array | WebAssembly.Module;
+  wasm?: string | Promise<Uint8Array> | WebAssembly.Module;
 }
 
 /** Waits for one job. */

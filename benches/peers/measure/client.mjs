@@ -48,7 +48,8 @@ export async function bring(file, { hastened = true } = {}) {
   const bundled = pathToFileURL(bundleOf(file)).href;
   /** @type {{ open: (place: Place) => Wait }} */
   const { open } = await import(bundled);
-  const wasm = entry.wasm ? await readFile(wasmFile) : undefined;
+  // Each client of one program has the same source, and so the same module.
+  const wasm = entry.wasm ? readFile(wasmFile) : undefined;
   return { entry, open: (/** @type {Omit<Place, "wasm">} */ place) => open(wasm ? { ...place, wasm } : place) };
 }
 
@@ -59,9 +60,39 @@ export function median(values) {
   return sorted.length % 2 ? /** @type {number} */ (sorted[middle]) : (/** @type {number} */ (sorted[middle - 1]) + /** @type {number} */ (sorted[middle])) / 2;
 }
 
-/** The middle half of them, as the distance of its ends. @param {readonly number[]} values */
+/** How far the middle half of them spreads. @param {readonly number[]} values */
 export function spread(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (/** @type {number} */ part) => /** @type {number} */ (sorted[Math.round((sorted.length - 1) * part)]);
   return at(0.75) - at(0.25);
+}
+
+/** Whether few repetitions will do. */
+export const quick = process.argv.includes("--quick");
+
+/**
+ * Runs of a client, and after each one of the hand-written loop: what else the machine does meets both. Of each figure
+ * the median, that of the differences, that of the ratios, and how far the middle half of the ratios spreads.
+ * @template {string} Name
+ * @param {number} pairs
+ * @param {() => Promise<Record<Name, number>>} own
+ * @param {() => Promise<Record<Name, number>>} loop
+ * @returns {Promise<Record<Name, { median: number, beyond: number, ratio: number, spread: number }>>}
+ */
+export async function paired(pairs, own, loop) {
+  /** @type {{ own: Record<Name, number>, loop: Record<Name, number> }[]} */
+  const runs = [];
+  for (let at = 0; at < pairs; at += 1) runs.push({ own: await own(), loop: await loop() });
+  const names = /** @type {Name[]} */ (Object.keys(runs[0]?.own ?? {}));
+  const figures = names.map((name) => {
+    const ratios = runs.map(({ own, loop }) => own[name] / loop[name]);
+    const figure = {
+      median: median(runs.map(({ own }) => own[name])),
+      beyond: median(runs.map(({ own, loop }) => own[name] - loop[name])),
+      ratio: median(ratios),
+      spread: spread(ratios),
+    };
+    return [name, figure];
+  });
+  return Object.fromEntries(figures);
 }

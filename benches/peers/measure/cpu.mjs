@@ -9,12 +9,10 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { bundleAll } from "../bundle.mjs";
 import { field } from "../field.mjs";
-import { median, spread } from "./client.mjs";
+import { paired, quick } from "./client.mjs";
 
-const { values } = parseArgs({ options: { quick: { type: "boolean" }, instructions: { type: "boolean" } } });
 const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const one = path("cpu-of-one.mjs");
 
@@ -31,30 +29,20 @@ function run(work) {
 }
 
 /**
- * Pairs of a client and the loop.
+ * Beside the loop.
  * @param {Work} work
- * @param {number} [repetitions]
+ * @param {number} [pairs]
  */
-function paired(work, repetitions = 3) {
+function beside(work, pairs = 3) {
   // Large answers take long, and the server too.
   const share = (work.server ? 3 : 1) * (1 + (work.clips ?? 0) / 40);
   const size = { polls: Math.ceil(3_000 / share / 40) * 40, rounds: 2 };
-  const pairs = Array.from({ length: values.quick ? 1 : repetitions }, () => {
-    const own = run({ ...work, ...size });
-    const loop = run({ ...work, file: "hand-written", ...size });
-    return { own, loop };
-  });
-  /** @param {"poll" | "job"} what */
-  const figures = (what) => {
-    const ratios = pairs.map(({ own, loop }) => own[what] / loop[what]);
-    return { us: median(pairs.map(({ own }) => own[what])), ratio: median(ratios), spread: spread(ratios) };
-  };
-  return { poll: figures("poll"), job: figures("job") };
+  return paired(quick ? 1 : pairs, async () => run({ ...work, ...size }), async () => run({ ...work, file: "hand-written", ...size }));
 }
 
 /** Instructions of a poll: those of many polls less those of few. @param {string} file */
 function instructions(file) {
-  const [few, many] = [1_000, 4_000];
+  const [few, many] = [1_000, 3_000];
   const count = (/** @type {number} */ polls) => {
     const work = JSON.stringify({ file, polls, rounds: 0, changing: true });
     // V8 writes its code itself; with one thread nothing is compiled beside what is counted.
@@ -74,7 +62,7 @@ async function withServer() {
 }
 
 await bundleAll();
-if (values.instructions) {
+if (process.argv.includes("--instructions")) {
   const rows = field.map(({ file }) => {
     console.error(`  instructions: ${file}`);
     return { file, instructions: instructions(file) };
@@ -82,17 +70,20 @@ if (values.instructions) {
   console.log(JSON.stringify(rows));
 } else {
   const { address, end } = await withServer();
-  const rows = field.map(({ file }) => {
+  const rows = [];
+  for (const { file } of field) {
     console.error(`  processor time: ${file}`);
-    return {
+    const clips = [];
+    // How it grows with the answer.
+    for (const count of [10, 100, 1_000]) clips.push({ clips: count, ...(await beside({ file, clips: count, changing: true }, 1)) });
+    rows.push({
       file,
-      changing: paired({ file, changing: true }, 7),
-      same: paired({ file }),
-      server: paired({ file, server: address }),
-      // How it grows with the answer.
-      clips: [10, 100, 1_000].map((clips) => ({ clips, ...paired({ file, clips, changing: true }, 1).poll })),
-    };
-  });
+      changing: await beside({ file, changing: true }, 7),
+      same: await beside({ file }),
+      server: await beside({ file, server: address }),
+      clips,
+    });
+  }
   end();
   console.log(JSON.stringify(rows));
 }
