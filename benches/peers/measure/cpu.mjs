@@ -78,7 +78,7 @@ if (process.argv.includes("--instructions")) {
     for (const count of [10, 100, 1_000]) clips.push({ clips: count, ...(await beside({ file, clips: count, changing: true }, 1)) });
     rows.push({
       file,
-      changing: await beside({ file, changing: true }, 7),
+      changing: await beside({ file, changing: true }, 5),
       same: await beside({ file }),
       server: await beside({ file, server: address }),
       clips,

@@ -88,7 +88,7 @@ for (const { file } of field.filter(({ refusesPages }) => !refusesPages)) {
   console.error(`  start in Chromium: ${file}`);
   const both = (/** @type {boolean} */ slow, /** @type {number} */ pairs) =>
     paired(quick ? 2 : pairs, () => run(file, slow), () => run("hand-written", slow));
-  rows.push({ file, fast: await both(false, 11), slow: await both(true, 5) });
+  rows.push({ file, fast: await both(false, 7), slow: await both(true, 3) });
 }
 const version = await browser.version();
 await browser.close();

@@ -23,6 +23,6 @@ await bundleAll();
 const rows = [];
 for (const { file } of field) {
   console.error(`  start in Node: ${file}`);
-  rows.push({ file, ...(await paired(quick ? 3 : 25, async () => run(file), async () => run("hand-written"))) });
+  rows.push({ file, ...(await paired(quick ? 3 : 15, async () => run(file), async () => run("hand-written"))) });
 }
 console.log(JSON.stringify(rows));
