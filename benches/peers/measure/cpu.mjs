@@ -33,7 +33,7 @@ function run(work) {
  * @param {Work} work
  * @param {number} [pairs]
  */
-function beside(work, pairs = 3) {
+function beside(work, pairs = 2) {
   // Large answers take long, and the server too.
   const share = (work.server ? 3 : 1) * (1 + (work.clips ?? 0) / 40);
   const size = { polls: Math.ceil(3_000 / share / 40) * 40, rounds: 2 };

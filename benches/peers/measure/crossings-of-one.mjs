@@ -34,14 +34,16 @@ async function perPoll(changing) {
   return { heap: (many.grown - few.grown) / polls, into: each("into"), out: each("out") };
 }
 
-/** The imports of the shipped module have short names; the glue knows the long ones. */
-function longNames() {
-  const glue = readFileSync(new URL("../../../pkg/src/generated/video.glue.js", import.meta.url), "utf8");
-  const pairs = [...glue.matchAll(/\b([a-z]+): (__w\w+?)(?:_[0-9a-f]{16})?\b/g)];
-  return Object.fromEntries(pairs.map(([, short, long]) => [short, long?.replace(/^__(?:wbg|wbindgen)_+/, "")]));
-}
+/** The shipped module's imports and exports have short names; its glue knows the long ones. */
+const glue = readFileSync(new URL("../../../pkg/src/generated/video.glue.js", import.meta.url), "utf8");
+const imports = [...glue.matchAll(/\b([a-z]+): (__w\w+?)(?:_[0-9a-f]{16})?\b/g)];
+const names = Object.fromEntries(imports.map(([, short, long]) => [short, long?.replace(/^__(?:wbg|wbindgen)_+/, "")]));
+// What is copied into the module is given room there first.
+const [, malloc, realloc] = glue.match(/passStringToWasm0\(\w+, wasm\.(\w+), wasm\.(\w+)\)/) ?? [];
 
 await wait(1_100, true);
 const [changing, same] = [await perPoll(true), await perPoll(false)];
-console.log(JSON.stringify({ changing, same, names: crossings.out.size > 0 ? longNames() : {} }));
+const copied = changing.into.filter(([name]) => name === malloc || name === realloc);
+const copies = copied.reduce((sum, [, count]) => sum + count, 0);
+console.log(JSON.stringify({ changing, same, copies, names: crossings.out.size > 0 ? names : {} }));
 process.exit();

@@ -43,6 +43,9 @@ fn text(size: u32) -> TextStyle<'static> {
 pub(super) fn bars(to: &Path, title: &str, mut bars: Vec<Bar>) -> Drawn {
     const ROW: u32 = 30;
     bars.sort_by(|a, b| a.value.total_cmp(&b.value));
+    if bars.is_empty() {
+        return Err("there is nothing to compare".into());
+    }
     let height = 72 + ROW * bars.len() as u32;
     let area = SVGBackend::new(to, (880, height)).into_drawing_area();
     let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
@@ -77,7 +80,6 @@ pub(super) struct Line {
 
 /// What grows with what, both by powers.
 pub(super) fn lines(to: &Path, (across, up): (&str, &str), lines: &[Line]) -> Drawn {
-    let area = SVGBackend::new(to, (880, 480)).into_drawing_area();
     let values = |pick: fn(&(f64, f64)) -> f64| {
         lines
             .iter()
@@ -90,6 +92,11 @@ pub(super) fn lines(to: &Path, (across, up): (&str, &str), lines: &[Line]) -> Dr
     };
     let (left, right) = bounds(&mut values(|point| point.0));
     let (low, high) = bounds(&mut values(|point| point.1));
+    // A scale of powers that has no end, or begins at nothing, would be drawn for ever.
+    if !(0.0 < left && left < right && right.is_finite() && 0.0 < low && high.is_finite()) {
+        return Err("there is nothing that grows".into());
+    }
+    let area = SVGBackend::new(to, (880, 480)).into_drawing_area();
     let mut chart = ChartBuilder::on(&area)
         .margin(16)
         .margin_right(170)
@@ -134,4 +141,29 @@ pub(super) fn lines(to: &Path, (across, up): (&str, &str), lines: &[Line]) -> Dr
     }
     area.present()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_figures_is_refused_and_not_drawn_for_ever() {
+        let to = std::env::temp_dir().join("iacrea-video-no-chart.svg");
+        assert!(bars(&to, "", Vec::new()).is_err());
+        for points in [
+            vec![],
+            vec![(10.0, 1.0)],
+            vec![(0.0, 1.0), (10.0, 2.0)],
+            vec![(1.0, 0.0), (2.0, 1.0)],
+        ] {
+            let line = Line {
+                label: String::new(),
+                points,
+                whose: Whose::Ours,
+            };
+            assert!(lines(&to, ("", ""), &[line]).is_err());
+        }
+        assert!(!to.exists());
+    }
 }

@@ -450,6 +450,7 @@ fn crossings(figures: &Figures) -> Result<String> {
         &[
             "crossings of a poll",
             "into the module",
+            "of which to copy",
             "out of it",
             "same answer again",
             "heap of JavaScript",
@@ -463,6 +464,7 @@ fn crossings(figures: &Figures) -> Result<String> {
             vec![
                 or_dash(both("changing"), whole),
                 or_dash(sum("/changing/into"), whole),
+                or_dash(figures.number("crossings", client.file, "/copies"), whole),
                 or_dash(sum("/changing/out"), whole),
                 or_dash(both("same"), whole),
                 or_dash(
@@ -550,6 +552,9 @@ pub(super) fn write(page: &str, all: &Map<String, Value>) -> Result<()> {
             figures.bars(number("memory", "/jobs/3/bytes"), kilobytes),
         ),
     ] {
+        if bars.is_empty() {
+            continue; // not measured
+        }
         charts::bars(&folder.join(format!("{name}.svg")), title, bars)
             .map_err(|error| anyhow!("cannot draw docs/benchmarks/{name}.svg: {error}"))?;
     }
@@ -570,6 +575,9 @@ pub(super) fn write(page: &str, all: &Map<String, Value>) -> Result<()> {
         })
         .filter(|line| !line.points.is_empty())
         .collect();
+    if growth.is_empty() {
+        return Ok(());
+    }
     charts::lines(
         &folder.join("clips.svg"),
         ("clips in an answer", "processor time of a poll, µs"),
