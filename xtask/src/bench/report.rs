@@ -150,7 +150,11 @@ fn kilobytes(bytes: f64) -> String {
 }
 
 fn ms(value: f64) -> String {
-    format!("{value:.1} ms")
+    if value < 100.0 {
+        format!("{value:.1} ms")
+    } else {
+        format!("{} ms", whole(value))
+    }
 }
 
 fn us(value: f64) -> String {
