@@ -133,8 +133,13 @@ fn or_dash(value: Option<f64>, text: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| "–".to_owned(), text)
 }
 
+/// What rounds to nothing has no sign.
+fn unsigned_zero(value: f64, unit: f64) -> f64 {
+    if value.abs() < unit / 2.0 { 0.0 } else { value }
+}
+
 fn whole(value: f64) -> String {
-    let digits = format!("{value:.0}");
+    let digits = format!("{:.0}", unsigned_zero(value, 1.0));
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at) % 3 == 0 && digit != '-' && !grouped.ends_with('-') {
@@ -151,7 +156,7 @@ fn kilobytes(bytes: f64) -> String {
 
 fn ms(value: f64) -> String {
     if value < 100.0 {
-        format!("{value:.1} ms")
+        format!("{:.1} ms", unsigned_zero(value, 0.1))
     } else {
         format!("{} ms", whole(value))
     }
@@ -600,6 +605,7 @@ mod tests {
     fn thousands_are_grouped() {
         for (value, text) in [
             (0.0, "0"),
+            (-0.0, "0"),
             (999.4, "999"),
             (1_000.0, "1,000"),
             (-1_000.0, "-1,000"),
