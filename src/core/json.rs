@@ -166,7 +166,7 @@ fn unescaped(written: &str) -> String {
 }
 
 /// Appends a text as JSON.
-#[cfg(any(test, feature = "npm"))]
+#[cfg(any(test, all(feature = "npm", target_arch = "wasm32")))]
 pub(crate) fn write(text: &str, out: &mut String) {
     out.push('"');
     let mut plain = 0;

@@ -96,9 +96,9 @@ pub enum Status {
     GeneratingVideo,
     /// All clips are ready, the final render starts.
     StartRenderingVideo {
-        /// Of the render: 0 to 1 in an [`Update`](super::machine::Update). As [`decode`] leaves it, it
-        /// is on the wire's own scale (documented as "0 to 1, or 0-100"), which
-        /// [`Scale`](super::progress::Scale) finds out.
+        /// Of the render: 0 to 1 in an [`Update`](super::machine::Update). In an
+        /// [`Answer`](super::answer::Answer) it is on the wire's own scale (documented as "0 to 1, or
+        /// 0-100"), which [`Scale`](super::progress::Scale) finds out.
         progress: f64,
     },
     /// The final render is in progress.

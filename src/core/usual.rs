@@ -32,7 +32,7 @@ pub struct Usual {
     pub clip: [u32; MARKS],
     /// The render, for each clip.
     pub render: u32,
-    /// From how many videos that was learnt; beyond [`MEMORY`] they are not counted.
+    /// From how many videos that was learnt; beyond four they are not counted.
     pub videos: u32,
 }
 
