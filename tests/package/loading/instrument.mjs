@@ -21,6 +21,8 @@ export function instrument() {
   for (const name of ["atob", "fetch", "setInterval", "setTimeout", "DecompressionStream", "XMLHttpRequest", "Worker"]) {
     watch(globalThis, name);
   }
+  const host = /** @type {any} */ (globalThis).process;
+  if (host) watch(host, "getBuiltinModule");
   for (const name of ["compile", "compileStreaming", "instantiate", "instantiateStreaming", "validate", "Instance", "Module"]) {
     watch(WebAssembly, name);
   }
