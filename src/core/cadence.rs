@@ -62,8 +62,8 @@ pub fn pause(
         // Nothing runs yet: it may take another question to have it go on.
         Status::Pending { .. } | Status::GeneratingVideo if clips.is_empty() => min.midpoint(max),
         Status::Pending { .. } | Status::GeneratingVideo => {
-            // The render waits for the last clip (one that failed is in the making again). Asked about every so often, that is found half a pause too late:
-            // this is the pause where delay and questions together cost least.
+            // The render waits for the last clip (one that failed is in the making again), and its end is found half a
+            // pause too late: this is the pause where delay and questions together cost least.
             let likely = progress.soon(SOON, now) / SOON as f64;
             let last = (2.0 * WORTH / likely).sqrt();
             // With others that have to be ready too there is less hurry; with none left it is below any pause.
