@@ -120,7 +120,9 @@ describe("a real trap", { timeout: 280_000 }, () => {
         if (code === "internal" && outcome.status === "rejected") assert.equal(outcome.reason.retryable, true);
       }
       if (left > 0) continue;
-      assert.equal(late, 0, `asked after the trap, with a fuse of ${length}`);
+      // A trap in a call within a call, as of a listener that asks for the token, leaves the outer one to go on to its
+      // end. It may have been about to ask.
+      assert.ok(late <= 1, `asked ${late} times after the trap, with a fuse of ${length}`);
       trapped += 1;
       const next = await within(5_000, own.waitForVideo("next", { minIntervalMs: 0, maxIntervalMs: 1 }), `done after a trap at ${length}`);
       assert.equal(next.status, "DONE");

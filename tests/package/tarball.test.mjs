@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
+import { cp } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
 import { after, describe, it } from "node:test";
@@ -67,6 +68,19 @@ describe("the tarball", { timeout: 120_000 }, () => {
     }
   });
 
+  it("says what to do where a bundler has left the module's file behind", async () => {
+    const moved = join(unpacked, "../moved/cjs");
+    await cp(join(unpacked, "dist/cjs"), moved, { recursive: true });
+    const require = createRequire(join(moved, "package.json"));
+    const entry = (/** @type {string} */ name) => require(`./${name}.js`);
+    const cure = /resolve iacrea-video with the condition "module" or mark it external$/;
+    const { VideoClient } = entry("index");
+    await assert.rejects(new VideoClient().getStatus("v"), { code: "internal", message: cure });
+    await assert.rejects(entry("machine").start("v", 0), { code: "internal", message: cure });
+    const request = () => entry("simulator").createSimulator().fetch("http://127.0.0.1/api/video-editor/generate/video/v");
+    await assert.rejects(async () => request(), cure);
+  });
+
   it("shows nothing that wasm-bindgen generated in its types", () => {
     const declarations = files.filter((path) => path.endsWith(".d.ts"));
     assert.ok(declarations.length > 10);
@@ -100,6 +114,12 @@ describe("the tarball", { timeout: 120_000 }, () => {
     for (const file of ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"]) assert.ok(files.includes(file), file);
     const changes = text("CHANGELOG.md");
     assert.match(changes, new RegExp(`^## ${manifest.version.replaceAll(".", "\\.")}\\b`, "m"), "the changelog knows this version");
+  });
+
+  it("passes on the terms of what its modules are made of", () => {
+    const terms = text("dist/THIRD-PARTY-LICENSES.txt");
+    for (const name of ["Rust's standard library", "wasm-bindgen", "serde-wasm-bindgen", "hifijson", "slab", "serde_json"]) assert.ok(terms.includes(name), name);
+    assert.ok(terms.split("Permission is hereby granted").length > 5);
   });
 
   it("names no folder of the machine that built it", () => {

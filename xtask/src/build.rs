@@ -17,7 +17,9 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::budget;
 use crate::glue::{self, IMPORT_MODULE, Names};
+use crate::licences;
 use crate::node::{self, NodePackage};
+use crate::panics;
 use crate::process::run as run_program;
 use crate::target::{Purpose, Toolchain, build_machine_paths};
 use crate::workspace::{self, write_if_changed};
@@ -177,14 +179,22 @@ pub(crate) fn named(toolchain: &Toolchain) -> Result<walrus::Module> {
         .demangle(false)
         .generate_output()
         .with_context(|| format!("wasm-bindgen cannot read {}", compiled.display()))?;
-    Ok(std::mem::take(output.wasm_mut()))
+    let mut module = std::mem::take(output.wasm_mut());
+    panics::silence(&mut module);
+    Ok(module)
 }
 
+/// One after the other and as a module alone: beside a library for Rust, cargo optimises no program as a whole.
 fn compile(toolchain: &Toolchain, modules: &[Module]) -> Result<()> {
-    let mut cargo = toolchain.cargo("build", Purpose::Ship)?;
-    cargo.arg("--lib");
     for module in modules {
-        cargo.args(["--package", module.package]);
+        let mut cargo = toolchain.cargo("rustc", Purpose::Ship)?;
+        cargo.args([
+            "--package",
+            module.package,
+            "--lib",
+            "--crate-type",
+            "cdylib",
+        ]);
         cargo.args(
             module
                 .feature
@@ -192,8 +202,9 @@ fn compile(toolchain: &Toolchain, modules: &[Module]) -> Result<()> {
                 .iter()
                 .flatten(),
         );
+        run_program(&mut cargo, "see the compiler's messages above")?;
     }
-    run_program(&mut cargo, "see the compiler's messages above")
+    Ok(())
 }
 
 /// Generates the glue and the inlined bytes of one module, unless they stem from the same input.
@@ -223,6 +234,7 @@ fn prepare(module: &Module, toolchain: &Toolchain, tools: &NodePackage) -> Resul
         .input_bytes(&stem, input)
         .bundler(true)?
         .typescript(true)
+        .demangle(false)
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate_output()
@@ -239,6 +251,7 @@ fn prepare(module: &Module, toolchain: &Toolchain, tools: &NodePackage) -> Resul
     for export in output.wasm_mut().exports.iter_mut() {
         export.name = names.export(&export.name);
     }
+    panics::silence(output.wasm_mut());
     output.emit(&scratch)?;
     let read = |file: String| {
         let path = scratch.join(file);
@@ -314,6 +327,8 @@ fn bundle(tools: &NodePackage) -> Result<()> {
         let bytes = fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
         write_if_changed(&dist.join(module.file), &bytes)?;
     }
+    let notices = licences::notices()?;
+    write_if_changed(&dist.join("THIRD-PARTY-LICENSES.txt"), notices.as_bytes())?;
     let mut modules = esbuild(tools);
     modules.args(ENTRIES.map(|entry| format!("src/{entry}.ts")));
     modules.args([

@@ -61,6 +61,7 @@ fn short(mut index: usize) -> String {
 /// Its caller instantiates the module with `imports`, hands the instance's exports to `setWasm`, and
 /// then calls the export `__wbindgen_start`, in this order, before it uses anything of `exports`.
 pub(crate) fn factory(generated: &str, names: &Names) -> Result<String> {
+    let generated = &called_whenever(&catching_directly(generated)?)?;
     let mut body = String::new();
     let mut functions = Vec::new();
     let mut exports = Vec::new();
@@ -110,6 +111,64 @@ pub(crate) fn factory(generated: &str, names: &Names) -> Result<String> {
          setWasm(instanceExports) {{ wasm = instanceExports; }},\n}};\n}}\n"
     )?;
     Ok(text)
+}
+
+/// The same glue, where a function that may throw catches by itself: wasm-bindgen makes a closure for each call of one,
+/// which takes more time and more bytes.
+fn catching_directly(generated: &str) -> Result<String> {
+    const WRAPPER: &str = "\
+function handleError(f, args) {
+    try {
+        return f.apply(this, args);
+    } catch (e) {
+";
+    const OPENING: &str = "() { return handleError(function (";
+    const CLOSING: &str = "}, arguments); }";
+    let mut text = String::new();
+    let mut is_open = false;
+    for line in generated
+        .replace(WRAPPER, "function caught(e) {\n    {\n")
+        .lines()
+    {
+        match line.split_once(OPENING) {
+            Some((function, behind)) => {
+                let parameters = behind
+                    .strip_suffix(") {")
+                    .with_context(|| format!("the glue catches in an unknown way: {line}"))?;
+                writeln!(text, "{function}({parameters}) {{ try {{")?;
+                is_open = true;
+            }
+            None if is_open && line == CLOSING => {
+                text.push_str("} catch (e) { caught(e); } }\n");
+                is_open = false;
+            }
+            None => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    if is_open || text.contains("handleError") {
+        bail!("the glue catches in an unknown way");
+    }
+    Ok(text)
+}
+
+/// The same glue, where a function of Rust's may be called at any time. wasm-bindgen's throws where it is dropped or in the
+/// middle of a call, which would look like a trap; but timers that are cleared and listeners that are removed are called
+/// all the same by pretend hosts, and a listener may dispatch the event that it is told of. The first does nothing, the
+/// second is called once the call before it has returned.
+fn called_whenever(glue: &str) -> Result<String> {
+    const MAKER: &str = "function makeMutClosure(";
+    const BEGINNING: &str = "{ a: arg0, b: arg1, cnt: 1 };\n    const real = (...args) => {\n";
+    const CHECK: &str =
+        "        if (!state.a) return state.cnt && queueMicrotask(() => real(...args));\n";
+    // Another kind of function, of which there is none.
+    let is_unknown = glue.contains("function makeClosure(");
+    if is_unknown || glue.matches(MAKER).count() != glue.matches(BEGINNING).count() {
+        bail!("the glue makes functions in an unknown way");
+    }
+    Ok(glue.replace(BEGINNING, &format!("{BEGINNING}{CHECK}")))
 }
 
 /// Appends one line, with the module's own names behind every `wasm.`.
@@ -210,8 +269,30 @@ export function version() {
 export function __wbg_now_01(arg0) {
     return Date.now();
 }
-export function __wbg_unused_02() {
-    return 0;
+export function __wbg_unused_02() { return handleError(function (arg0, arg1) {
+    return arg0[arg1];
+}, arguments); }
+function handleError(f, args) {
+    try {
+        return f.apply(this, args);
+    } catch (e) {
+        wasm.__wbindgen_exn_store(e);
+    }
+}
+function makeMutClosure(arg0, arg1, f) {
+    const state = { a: arg0, b: arg1, cnt: 1 };
+    const real = (...args) => {
+
+        state.cnt++;
+        const a = state.a;
+        state.a = 0;
+        try {
+            return f(a, state.b, ...args);
+        } finally {
+            state.a = a;
+        }
+    };
+    return real;
 }
 const ClientFinalization = new FinalizationRegistry(ptr => wasm.__wbg_client_free(ptr, 1));
 
@@ -224,7 +305,12 @@ export function __wbg_set_wasm(val) {
     fn names(import: &str) -> Names {
         let mut names = Names::default();
         names.import(import);
-        for export in ["memory", "version", "__wbg_client_free"] {
+        for export in [
+            "memory",
+            "version",
+            "__wbg_client_free",
+            "__wbindgen_exn_store",
+        ] {
             names.export(export);
         }
         names
@@ -239,6 +325,13 @@ export function __wbg_set_wasm(val) {
         assert_eq!(inside.matches("let wasm").count(), 0);
         assert!(inside.contains("return wasm.b();"));
         assert_eq!(inside.matches("wasm.c(").count(), 2);
+        assert!(inside.contains(
+            "function __wbg_unused_02(arg0, arg1) { try {\n    return arg0[arg1];\n} catch (e) { caught(e); } }\n"
+        ));
+        assert!(inside.contains("function caught(e) {\n    {\n        wasm.d(e);\n    }\n}\n"));
+        assert!(inside.contains(
+            "    const real = (...args) => {\n        if (!state.a) return state.cnt && queueMicrotask(() => real(...args));\n\n        state.cnt++;\n"
+        ));
         assert!(inside.ends_with(
             "\nreturn {\n  imports: { glue: { a: __wbg_now_01 } },\n  \
              exports: { Client, version },\n  \
@@ -270,6 +363,11 @@ export function __wbg_set_wasm(val) {
             ("let wasm;", "let wasm = null;"),
             ("__wbg_now_01", "__wbg_now_02"),
             ("wasm.version()", "wasm.another()"),
+            ("f.apply(this, args)", "f(...args)"),
+            ("}, arguments); }", "}, [...arguments]); }"),
+            ("function makeMutClosure(", "function makeClosure("),
+            ("cnt: 1 }", "count: 1 }"),
+            ("real = (...args)", "real = function(...args)"),
         ] {
             let text = GENERATED.replace(from, to);
             assert_ne!(text, GENERATED);

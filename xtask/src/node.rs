@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{output, run};
+use crate::process::{find_on_path, output, run};
 use crate::workspace;
 
 const OLDEST: u32 = 20;
@@ -36,14 +36,15 @@ impl NodePackage {
         let dir = workspace::root().join(name);
         if !is_current(&dir) {
             eprintln!("Installing the npm packages of {name}/");
+            // Some systems have npm in a package of its own.
+            if find_on_path(npm()).is_none() {
+                bail!("npm is needed too, found none: {CURE}, or as your system's package");
+            }
             let mut npm = Command::new(npm());
             npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
                 .current_dir(&dir);
             npm.stdout(std::io::stderr());
-            run(
-                &mut npm,
-                "check the network, then repeat; npm comes with Node",
-            )?;
+            run(&mut npm, "check the network, then repeat")?;
         }
         Ok(NodePackage { dir })
     }

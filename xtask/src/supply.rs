@@ -23,7 +23,7 @@ const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// The table in HACKING.md begins behind this heading.
 const HEADING: &str = "## What is shipped, crate by crate\n";
 /// What the table calls them, and how cargo names the dependencies of each.
-const SHIPPED: [(&str, &[&str]); 3] = [
+pub(crate) const SHIPPED: [(&str, &[&str]); 3] = [
     (
         "module",
         &[
@@ -142,8 +142,8 @@ fn shipped() -> Result<Places> {
     for (place, selection) in SHIPPED {
         let all = tree(selection, "normal")?;
         let linked = tree(selection, "normal,no-proc-macro")?;
-        for name in all {
-            let place = if linked.contains(&name) {
+        for name in all.into_keys() {
+            let place = if linked.contains_key(&name) {
                 place
             } else {
                 COMPILER
@@ -158,8 +158,8 @@ fn shipped() -> Result<Places> {
     Ok(places)
 }
 
-/// The names of what a package depends on, whether directly or not; not those of this workspace.
-fn tree(selection: &[&str], edges: &str) -> Result<BTreeSet<String>> {
+/// The names and versions of what a package depends on, whether directly or not; not those of this workspace.
+pub(crate) fn tree(selection: &[&str], edges: &str) -> Result<BTreeMap<String, String>> {
     let mut tree = cargo("tree");
     tree.args([
         "--locked",
@@ -173,9 +173,12 @@ fn tree(selection: &[&str], edges: &str) -> Result<BTreeSet<String>> {
     let lines = text
         .lines()
         .filter(|line| !line.contains(" (/") && !line.contains(":\\"));
-    Ok(lines
-        .filter_map(|line| line.split(' ').next().map(str::to_owned))
-        .collect())
+    let crates = lines.filter_map(|line| {
+        let (name, version) = line.split_once(" v")?;
+        let version = version.split(' ').next()?;
+        Some((name.to_owned(), version.to_owned()))
+    });
+    Ok(crates.collect())
 }
 
 /// What the table of HACKING.md says: crates, places, reason.

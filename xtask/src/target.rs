@@ -205,7 +205,7 @@ fn installed(how: &str) -> Result<Option<Toolchain>> {
         eprintln!("wasm32 target: {how}; the package gets a standard library built from source");
     } else {
         eprintln!(
-            "wasm32 target: {how} (the package gets a tenth smaller after `rustup component add rust-src`)"
+            "wasm32 target: {how} (the package gets a thirtieth smaller after `rustup component add rust-src`)"
         );
     }
     let kind = Kind::Installed { sources };

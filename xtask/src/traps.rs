@@ -30,6 +30,7 @@ const REASONS: &[Reason] = &[
     Reason {
         functions: &[""],
         causes: &[
+            "alloc::raw_vec::capacity_overflow",
             "alloc::raw_vec::handle_error",
             "alloc::alloc::handle_alloc_error",
             "wasm_bindgen::__rt::malloc_failure",
@@ -38,10 +39,18 @@ const REASONS: &[Reason] = &[
     },
     Reason {
         functions: &[
+            "alloc::boxed::box_new_uninit",
             "alloc::raw_vec::",
+            "alloc::string::String",
             "alloc::vec::Vec",
+            "[&str]::concat",
+            "alloc::slice::impl [T]::concat",
             "alloc::str::join_generic_copy",
+            "core::option::Optionalloc::vec::Vec",
             "hashbrown::raw::",
+            "iacrea_video::core::answer::Answer::read",
+            "iacrea_video::web::convert::written",
+            "u8 as [_]::to_vec_in::ConvertVec",
             "__wbindgen_malloc",
             "__wbindgen_realloc",
             "dlmalloc::",
@@ -53,7 +62,7 @@ const REASONS: &[Reason] = &[
         why: "the same, or a size beyond what memory can have; the allocator's checks of its own state",
     },
     Reason {
-        functions: &["alloc::vec::Vec"],
+        functions: &["alloc::vec::Vec", "client_poll"],
         causes: &["alloc::vec::Vec_, _::insert_mut::assert_failed"],
         why: "a loop is put where a search among the loops says that it belongs",
     },
@@ -66,8 +75,7 @@ const REASONS: &[Reason] = &[
         functions: &[
             "alloc::rc::Weak",
             "alloc::vec::Vec",
-            "futures_channel::oneshot::channel",
-            "futures_util::abortable::AbortHandle",
+            "client_",
             "js_sys::futures::JsFuture",
             "js_sys::futures::jspi::task_waker::",
             "js_sys::futures::queue::Queue",
@@ -82,6 +90,7 @@ const REASONS: &[Reason] = &[
             "iacrea_video::core::machine::Machine::join",
             "iacrea_video::core::machine::Machine::step",
             "iacrea_video::core::machine::Update as core::clone::Clone",
+            "iacrea_video::web::attempt::",
             "iacrea_video::web::driver::",
         ],
         causes: &["trap"],
@@ -89,6 +98,7 @@ const REASONS: &[Reason] = &[
     },
     Reason {
         functions: &[
+            "alloc::rc::Rcwasm_bindgen::__rt::WasmRefCell",
             "core::cell::RefCell",
             "iacrea_video::web::driver::",
             "iacrea_video::web::timer::Hints::listen",
@@ -107,14 +117,11 @@ const REASONS: &[Reason] = &[
     Reason {
         functions: &[
             "core::pin::Pin",
-            "futures_util::abortable::Abortable",
-            "futures_util::future::select::Select",
-            "futures_channel::oneshot::Inner",
             "futures_core::task::",
+            "iacrea_video::web::attempt::",
             "iacrea_video::web::driver::Loop::send",
             "iacrea_video::web::exports::Client::told",
             "iacrea_video::web::fetch::",
-            "iacrea_video::web::value::parse_json",
             "js_sys::futures::future_to_promise",
             "js_sys::futures::JsFuture",
         ],
@@ -124,12 +131,28 @@ const REASONS: &[Reason] = &[
     Reason {
         functions: &[
             "core::cell::lazy::LazyCell",
+            "js_sys::global",
             "wasm_bindgen::__rt::LazyCell",
             "std::sys::thread_local::",
             "std::thread::local::",
         ],
         causes: &[""],
         why: "what makes these values neither panics nor asks for itself",
+    },
+    Reason {
+        functions: &[""],
+        causes: &["core::cell::lazy::panic_poisoned"],
+        why: "what makes these values neither panics nor asks for itself",
+    },
+    Reason {
+        functions: &["js_sys::futures::future_to_promise"],
+        causes: &["wasm_bindgen::throw_"],
+        why: "the host's own functions that settle a promise do not throw",
+    },
+    Reason {
+        functions: &["serde_wasm_bindgen::ser::MapSerializer"],
+        causes: &["wasm_bindgen::throw_"],
+        why: "a value comes after its key",
     },
     Reason {
         functions: &[
@@ -140,12 +163,14 @@ const REASONS: &[Reason] = &[
             "__wbg_client_free",
             "__wbg_limit_free",
             "__wbg_poll_free",
+            "client_",
             "gloo_timers::",
-            "iacrea_video::web::driver::Client::let_in::",
+            "iacrea_video::web::driver::Client::let_in",
             "iacrea_video::web::driver::Loop::rearm",
-            "iacrea_video::web::fetch::Transport::ask::",
+            "iacrea_video::web::fetch::Transport::ask",
             "iacrea_video::web::exports::Client::get_status",
             "js_sys::futures::JsFuture",
+            "poll_",
         ],
         causes: &["wasm_bindgen::throw_", "wasm_bindgen::__rt::throw_null"],
         why: "an object after it was freed, a closure after it was called: the package frees last, and once",
@@ -156,7 +181,11 @@ const REASONS: &[Reason] = &[
         why: "a host without AbortController: told as \"internal\"",
     },
     Reason {
-        functions: &["js_sys::futures::jspi::"],
+        functions: &[
+            "iacrea_video::web::driver::Client::let_in",
+            "js_sys::futures::future_to_promise",
+            "js_sys::futures::jspi::",
+        ],
         causes: &["js_sys::futures::jspi::__wbindgen"],
         why: "an import that does not return; nothing here suspends the stack",
     },
@@ -188,12 +217,12 @@ const REASONS: &[Reason] = &[
         why: "a number is written into a buffer made for the longest",
     },
     Reason {
-        functions: &["hifijson::"],
+        functions: &["hifijson::", "iacrea_video::core::json::"],
         causes: &["core::slice::", "core::result::unwrap_failed", "trap"],
         why: "a text is cut where it was looked at last, and a number has digits and signs alone",
     },
     Reason {
-        functions: &["js_sys::Uint8Array::copy_to"],
+        functions: &["js_sys::Uint8Array::"],
         causes: &["core::panicking::assert_failed", "trap"],
         why: "js-sys makes the buffer as long as the array that it copies",
     },
@@ -269,7 +298,7 @@ fn places(module: &Module) -> BTreeSet<(String, String)> {
         for_each(function, &mut |instr| {
             let cause = match (instr, before) {
                 (Instr::Call(call), _) if ends.contains(&call.func) => {
-                    Some(name(module, call.func))
+                    Some(path(module, call.func))
                 }
                 (Instr::Unreachable(_), Some(Instr::Call(call))) if ends.contains(&call.func) => {
                     None
@@ -278,7 +307,7 @@ fn places(module: &Module) -> BTreeSet<(String, String)> {
                 _ => None,
             };
             if let Some(cause) = cause {
-                places.insert((name(module, id), cause));
+                places.insert((path(module, id), cause));
             }
             if let Instr::Call(call) = instr {
                 waiting.push(call.func);
@@ -315,7 +344,7 @@ fn entrances(module: &Module) -> Vec<FunctionId> {
 }
 
 /// Whether a call of it is the end.
-fn never_returns(function: &LocalFunction) -> bool {
+pub(crate) fn never_returns(function: &LocalFunction) -> bool {
     let entry = function.entry_block();
     let mut returns = false;
     for_each(function, &mut |instr| {
@@ -332,7 +361,7 @@ fn never_returns(function: &LocalFunction) -> bool {
 }
 
 /// All instructions, in their order, those of inner blocks within those of outer ones.
-fn for_each<'a>(function: &'a LocalFunction, act: &mut dyn FnMut(&'a Instr)) {
+pub(crate) fn for_each<'a>(function: &'a LocalFunction, act: &mut dyn FnMut(&'a Instr)) {
     fn walk<'a>(function: &'a LocalFunction, block: InstrSeqId, act: &mut dyn FnMut(&'a Instr)) {
         for (instr, _) in &function.block(block).instrs {
             act(instr);
@@ -351,7 +380,7 @@ fn for_each<'a>(function: &'a LocalFunction, act: &mut dyn FnMut(&'a Instr)) {
 }
 
 /// The path that the source has for it. Compilers put angle brackets in different places of it, so they are left out.
-fn name(module: &Module, id: FunctionId) -> String {
+pub(crate) fn path(module: &Module, id: FunctionId) -> String {
     let name = module.funcs.get(id).name.as_deref().unwrap_or("(no name)");
     let path = format!("{:#}", rustc_demangle::demangle(name));
     path.replace(['<', '>'], "")
