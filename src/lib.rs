@@ -40,7 +40,7 @@
 //!     let url = Endpoint::new(DEFAULT_BASE_URL, Kind::Video, Some(key))?.url(id);
 //!     let (mut machine, mut step) = Machine::start(id, Options::default(), now());
 //!     loop {
-//!         let Step { command, update } = step;
+//!         let Step { command, update, .. } = step;
 //!         if let Some(update) = &update {
 //!             println!("{} {:.0} %", update.video.status.name(), 100.0 * update.overall);
 //!         }

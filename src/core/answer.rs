@@ -22,6 +22,7 @@ pub struct Response<'a> {
 
 /// One answer, understood.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Answer {
     /// What it means.
     pub outcome: Result<VideoStatus, Failure>,

@@ -14,6 +14,7 @@ pub const DEFAULT_BASE_URL: &str = "https://iacrea.com";
 
 /// Which of the two calls answers for a video.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// `.../generate/video/{id}` (documented).
     #[default]

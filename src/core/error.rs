@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Why there is no video. The names are part of the public TypeScript types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ErrorCode {
     /// An option, id or token that cannot work; found before any request.
     InvalidArgument,
@@ -31,7 +32,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the public types. Snapshots write a code as its place in this list.
-    pub const ALL: [ErrorCode; 11] = [
+    pub const ALL: &'static [ErrorCode] = &[
         ErrorCode::InvalidArgument,
         ErrorCode::Unauthorized,
         ErrorCode::NotFound,
@@ -65,6 +66,7 @@ impl ErrorCode {
 
 /// One failure, whole: of a request, or of the poll that it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Failure {
     /// What kind of failure.
     pub code: ErrorCode,

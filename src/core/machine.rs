@@ -18,9 +18,12 @@ use std::sync::Arc;
 
 /// However long the pauses are.
 const LONGEST_LEAD: Millis = 60_000;
+/// How long the answer to the last question may take: longer than a request does.
+const LAST_ANSWER: Millis = 60_000;
 
 /// What has happened.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Event {
     /// The server answered.
     Answer(Answer),
@@ -43,7 +46,8 @@ pub enum Event {
     News,
 }
 
-/// What the carrier is to do next.
+/// What the carrier is to do next. All that there will be in this version: who does not know a command
+/// cannot carry it out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Ask the server and come back with an [`Event::Answer`] or [`Event::NetworkError`]; or with
@@ -65,6 +69,7 @@ pub enum Command {
 
 /// What a poll tells of its video.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Update {
     /// The id that was asked for.
     pub video_id: String,
@@ -84,6 +89,7 @@ pub struct Update {
 
 /// The outcome of one step.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Step {
     /// What to do next.
     pub command: Command,
@@ -146,6 +152,17 @@ impl Job {
         }
     }
 
+    /// A clock that was set back, or was ahead where a token was written: all is as far off as it was when it was
+    /// asked last.
+    fn keep_up(&mut self, now: Millis) {
+        let ahead = self.asked_at.saturating_sub(now);
+        if ahead > 0 {
+            self.asked_at = now;
+            self.not_before = self.not_before.saturating_sub(ahead);
+            self.progress.set_back(ahead);
+        }
+    }
+
     /// A video that was finished, or given up, has to be heard of anew.
     fn reopen(&mut self) {
         self.progress = self.progress.reopened();
@@ -194,7 +211,8 @@ impl Machine {
 
     /// Goes on where the poll that wrote `token` stopped: with its deadline, progress and pace, and
     /// with its options where `options` gives none. It asks at once, unless the server has asked to
-    /// be left alone; a poll whose deadline has passed meanwhile asks one last time.
+    /// be left alone; a poll whose deadline has passed meanwhile asks one last time, and one that had
+    /// ended for its sake starts a new allowance.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`]: a token that is damaged, of another version or of another
@@ -211,6 +229,7 @@ impl Machine {
         }
         machine.options = options.check(&machine.options)?;
         // The clock of the place where the token was written may have been ahead.
+        machine.job.keep_up(now);
         machine.started = machine.started.min(now);
         let allowance = machine
             .options
@@ -221,9 +240,12 @@ impl Machine {
             // A poll that waits for ever takes the limit of who goes on with it.
             (deadline, allowed) => deadline.or(allowed),
         };
+        let timed_out =
+            matches!(&machine.phase, Phase::Failed(failure) if failure.code == ErrorCode::Timeout);
         if matches!(machine.phase, Phase::Done | Phase::Failed(_)) {
-            // That poll was over; who goes on after it starts a new allowance.
-            machine.deadline = allowance;
+            if timed_out || machine.is_overdue(now) {
+                machine.deadline = allowance;
+            }
             machine.job.failures = 0;
             machine.job.reopen();
         }
@@ -245,9 +267,18 @@ impl Machine {
             .job
             .requests
             .max(self.job.requests.saturating_sub(own));
-        let mut progress = self.job.progress;
-        progress.absorb(&other.job.progress);
+        // That one may have heard nothing of the video yet.
+        let is_ahead = self.job.last.is_some() && other.job.last.is_none();
+        let (known, beside) = if is_ahead {
+            (&self.job, &other.job)
+        } else {
+            (&other.job, &self.job)
+        };
+        let mut progress = beside.progress;
+        progress.absorb(&known.progress);
         self.job = Job {
+            last: known.last.clone(),
+            fingerprint: known.fingerprint,
             requests,
             progress,
             failures: 0,
@@ -292,6 +323,7 @@ impl Machine {
         if let Some(ended) = self.ended(now) {
             return ended;
         }
+        self.job.keep_up(now);
         match event {
             Event::Answer(answer) => self.answered(answer, now),
             Event::Told(answer) => {
@@ -356,8 +388,21 @@ impl Machine {
     /// The time came, or somebody says that there is news: for an engine that keeps nothing but the
     /// snapshot between two steps, and may have lost the answer that it was waiting for. It asks no
     /// sooner than `min_interval` after the last question, and whoever is woken too late asks once
-    /// more before the poll times out.
+    /// more, and waits a minute at most for that answer, before the poll times out.
     pub fn wake(&mut self, now: Millis) -> Step {
+        if let Some(ended) = self.ended(now) {
+            return ended;
+        }
+        self.job.keep_up(now);
+        if self.is_overdue(self.job.asked_at) {
+            // That was the one question more, and no wake says that its answer is lost.
+            let until = self.job.asked_at.saturating_add(LAST_ANSWER);
+            return if until > now {
+                self.hold_on(until)
+            } else {
+                self.end(Failure::new(ErrorCode::Timeout), now)
+            };
+        }
         match self.phase {
             Phase::Sleeping { until } if until > now => self.step(Event::Nudge, now),
             Phase::Sleeping { until }
@@ -367,16 +412,11 @@ impl Machine {
                 self.ask(now)
             }
             Phase::Asking => {
-                // A clock that was set back must not make it sleep for as long.
-                let asked_at = self.job.asked_at.min(now);
-                let again = asked_at.saturating_add(self.options.min_interval);
+                let again = self.job.asked_at.saturating_add(self.options.min_interval);
                 if again <= now {
-                    return self.ask(now);
-                }
-                self.phase = Phase::Sleeping { until: again };
-                Step {
-                    command: Command::Sleep { until: again },
-                    update: None,
+                    self.ask(now)
+                } else {
+                    self.hold_on(again)
                 }
             }
             _ => self.step(Event::Wake, now),
@@ -520,8 +560,12 @@ impl Machine {
 
     fn sleep_until(&mut self, next: Millis) -> Step {
         let until = self.deadline.map_or(next, |deadline| next.min(deadline));
-        self.phase = Phase::Sleeping { until };
         self.job.is_stale = false;
+        self.hold_on(until)
+    }
+
+    fn hold_on(&mut self, until: Millis) -> Step {
+        self.phase = Phase::Sleeping { until };
         Step {
             command: Command::Sleep { until },
             update: None,
@@ -547,6 +591,7 @@ impl Machine {
 
     fn end(&mut self, failure: Failure, now: Millis) -> Step {
         self.phase = Phase::Failed(failure.clone());
+        self.job.retrying = None;
         Step {
             command: Command::Failed(failure),
             update: self.news(now),

@@ -93,11 +93,19 @@ impl Progress {
         self.overall = self.overall.max(reached(video).unwrap_or(0));
         let was_made = self.is_made();
         let before = self.seen_at.replace(now).unwrap_or(now);
-        self.is_timed &= now.saturating_sub(before) <= GAP;
+        self.is_timed &= is_close(before, now);
         let clips = video.generated_content.as_deref().unwrap_or_default();
         match video.status {
-            Status::Pending { .. } | Status::GeneratingVideo => self.see_clips(clips, before, now),
+            Status::Pending { .. } | Status::GeneratingVideo => {
+                if was_made {
+                    self.go_back(now);
+                }
+                self.see_clips(clips, before, now);
+            }
             Status::StartRenderingVideo { .. } => {
+                if self.render_from.is_some() {
+                    self.go_back(now);
+                }
                 self.see_ready(clips.len(), clips.len(), now);
                 self.is_starting = true;
             }
@@ -124,6 +132,17 @@ impl Progress {
         };
     }
 
+    /// The render was cancelled, as it is for a clip that is made anew: what is under way begins now, and the video
+    /// teaches nothing more.
+    fn go_back(&mut self, now: Millis) {
+        self.clips_from = Some(now);
+        self.failed_at = Some(now);
+        self.is_timed = false;
+        self.is_starting = false;
+        self.render_from = None;
+        self.end = None;
+    }
+
     /// The clips are made.
     fn is_made(&self) -> bool {
         self.is_starting || self.render_from.is_some()
@@ -135,7 +154,7 @@ impl Progress {
         }
         let ready = ready(clips);
         if self.ready.is_none() {
-            self.is_timed = ready == 0 && now.saturating_sub(before) <= GAP;
+            self.is_timed = ready == 0 && is_close(before, now);
             self.clips_from = Some(if ready == 0 {
                 // The question before this one had them begun.
                 before
@@ -179,9 +198,12 @@ impl Progress {
     }
 
     fn see_the_end(&mut self, clips: usize, now: Millis) {
+        // The list may be cut short here, or empty.
+        let clips = clips.max(self.ready.unwrap_or(0) as usize);
         if let Some((from, part)) = self.render_from
             && self.is_timed
             && part < WHOLE / 10
+            && clips > 0
         {
             let took = now.saturating_sub(from) as f64 * f64::from(WHOLE);
             self.usual
@@ -264,11 +286,41 @@ impl Progress {
         }
     }
 
+    /// The clock is behind by so much: no time since is known, and none is learnt.
+    pub(super) fn set_back(&mut self, by: Millis) {
+        let render_from = self.render_from.as_mut().map(|(from, _)| from);
+        let times = [
+            self.seen_at.as_mut(),
+            self.clips_from.as_mut(),
+            self.failed_at.as_mut(),
+            self.end.as_mut(),
+            render_from,
+        ];
+        for time in times.into_iter().flatten() {
+            *time = time.saturating_sub(by);
+        }
+        self.is_timed = false;
+    }
+
     /// Takes over what another poll of the same video has learnt.
     pub(super) fn absorb(&mut self, other: &Progress) {
         let overall = self.overall.max(other.overall);
-        *self = Progress { overall, ..*other };
+        let scale = if other.scale == Scale::Unproven {
+            self.scale
+        } else {
+            other.scale
+        };
+        *self = Progress {
+            overall,
+            scale,
+            ..*other
+        };
     }
+}
+
+/// What is told now came about since then, and not long ago. (No clock is always right.)
+fn is_close(before: Millis, now: Millis) -> bool {
+    now.checked_sub(before).is_some_and(|gap| gap <= GAP)
 }
 
 /// A part of the whole, as it is kept.
@@ -547,6 +599,41 @@ mod tests {
             (clips("pp"), 99),
             (clips("sp"), 100)
         ]));
+        // Nor is a clock that was set back.
+        assert!(!learns(&[start(), (clips("pp"), 9), (clips("sp"), 8)]));
+        assert!(!learns(&[
+            (video(pending(), ""), 9),
+            (clips("pp"), 0),
+            (clips("sp"), 30)
+        ]));
+    }
+
+    #[test]
+    fn all_is_as_far_off_as_it_was_before_the_clock_was_set_back() {
+        let mut progress = Progress::default();
+        for (mut video, seconds) in [
+            (clips("pp"), 0),
+            (clips("ep"), 20),
+            (rendering_of("ss", 0.0), 40),
+            (rendering_of("ss", 0.5), 45),
+        ] {
+            progress.observe(&mut video, START + seconds * 1_000);
+        }
+        let left = progress.remaining(START + 45_000);
+        let mut behind = progress;
+        behind.set_back(40_000);
+        assert!(left.is_some() && behind.remaining(START + 5_000) == left);
+        let ago = |seconds: Millis| Some(START + seconds * 1_000 - 40_000);
+        let expected = Progress {
+            seen_at: ago(45),
+            clips_from: ago(0),
+            failed_at: ago(20),
+            render_from: progress.render_from.map(|(_, part)| (START, part)),
+            end: behind.end,
+            is_timed: false,
+            ..progress
+        };
+        assert!(progress.is_timed && behind == expected);
     }
 
     #[test]
@@ -585,6 +672,66 @@ mod tests {
         }
         assert_eq!(progress.render_from, Some((START + 26_000, 0)));
         assert_eq!(progress.usual.render, 17_000);
+    }
+
+    #[test]
+    fn a_list_cut_short_at_the_end_teaches_no_longer_render() {
+        let empty = |status| VideoStatus {
+            generated_content: Some(Vec::new()),
+            ..video(status, "")
+        };
+        let learns = |seen: [VideoStatus; 3]| {
+            let mut progress = Progress::default();
+            for (mut video, seconds) in seen.into_iter().zip([0, 10, 50]) {
+                progress.observe(&mut video, START + seconds * 1_000);
+            }
+            (progress.usual.render, progress.usual.videos)
+        };
+        // 40 s for all but half a step of two clips.
+        for end in [video(done(), "ss"), video(done(), "s"), empty(done())] {
+            let seen = [clips("pp"), rendering_of("ss", 0.0), end];
+            assert_eq!(learns(seen), (20_512, 1));
+        }
+        let nothing = empty(Status::RenderingVideo { progress: 0.0 });
+        let seen = [clips("pp"), nothing, empty(done())];
+        assert_eq!(learns(seen), (5_500, 0), "of how many it was is not known");
+    }
+
+    #[test]
+    fn a_render_that_was_cancelled_begins_anew_and_teaches_nothing() {
+        let starting = || video(Status::StartRenderingVideo { progress: 0.0 }, "ssss");
+        for (back, is_made_again) in [
+            (video(pending(), "sssp"), true),
+            (clips("sssp"), true),
+            (starting(), false),
+        ] {
+            let mut progress = Progress::default();
+            let mut see = |mut video: VideoStatus, seconds: Millis| {
+                let now = START + seconds * 1_000;
+                progress.observe(&mut video, now);
+                (progress.remaining(now), progress)
+            };
+            see(clips("pppp"), 0);
+            see(starting(), 50);
+            see(rendering_of("ssss", 0.2), 54);
+            let known = see(rendering_of("ssss", 0.9), 60).1.usual;
+            // A clip that begins, the start of a render, and the render.
+            let clip = if is_made_again {
+                known.last_of(1, 0.0) as Millis
+            } else {
+                0
+            };
+            let (left, anew) = see(back, 90);
+            assert_eq!(left, Some(clip + 3_000 + 22_000), "{clip}");
+            let now = Some(START + 90_000);
+            assert_eq!((anew.clips_from, anew.failed_at), (now, now));
+            see(starting(), 100);
+            let (left, again) = see(rendering_of("ssss", 0.0), 104);
+            assert_eq!(again.render_from, Some((START + 102_000, 0)));
+            assert!(left.is_some_and(|left| left > 15_000), "{left:?}");
+            let (left, ended) = see(video(done(), "ssss"), 125);
+            assert_eq!((left, ended.usual), (Some(0), known));
+        }
     }
 
     #[test]
@@ -689,5 +836,13 @@ mod tests {
         let further = ahead;
         behind.absorb(&ahead);
         assert_eq!(behind, further);
+        // Nor does a proof that it has.
+        let (fresh, mut proven) = (Progress::default(), further);
+        proven.absorb(&fresh);
+        assert_eq!(proven.scale, Scale::Fraction);
+        let mut percent = Progress::default();
+        percent.observe(&mut rendering(50.0), 9);
+        proven.absorb(&percent);
+        assert_eq!(proven.scale, Scale::Percent, "what is heard now counts");
     }
 }

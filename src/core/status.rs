@@ -11,6 +11,7 @@ use serde::Serialize;
 /// State of one clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ContentStatus {
     /// Being generated.
     Pending,
@@ -24,7 +25,7 @@ pub enum ContentStatus {
 
 impl ContentStatus {
     /// Every state, in the order of the public types.
-    pub const ALL: [ContentStatus; 4] = [
+    pub const ALL: &'static [ContentStatus] = &[
         ContentStatus::Pending,
         ContentStatus::Success,
         ContentStatus::Error,
@@ -45,6 +46,7 @@ impl ContentStatus {
 /// One clip of `generatedContent` (fields documented for the sister endpoints). It serialises to what
 /// the TypeScript types have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct GeneratedContent {
     /// The clip's id.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,8 +88,10 @@ impl GeneratedContent {
 /// The status, with the fields that only it has. The names on the wire are documented, save
 /// `Unrecognized`, which is none.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Status {
     /// Waiting, or a failed clip is being generated again.
+    #[non_exhaustive]
     Pending {
         /// The server's words (name not documented).
         message: Option<String>,
@@ -95,6 +99,7 @@ pub enum Status {
     /// Clips are being generated.
     GeneratingVideo,
     /// All clips are ready, the final render starts.
+    #[non_exhaustive]
     StartRenderingVideo {
         /// Of the render: 0 to 1 in an [`Update`](super::machine::Update). In an
         /// [`Answer`](super::answer::Answer) it is on the wire's own scale (documented as "0 to 1, or
@@ -102,11 +107,13 @@ pub enum Status {
         progress: f64,
     },
     /// The final render is in progress.
+    #[non_exhaustive]
     RenderingVideo {
         /// As in `StartRenderingVideo`.
         progress: f64,
     },
     /// Finished.
+    #[non_exhaustive]
     Done {
         /// The final video (name not documented).
         url: String,
@@ -114,11 +121,13 @@ pub enum Status {
         id: String,
     },
     /// The server gave up.
+    #[non_exhaustive]
     Error {
         /// The server's words (name not documented).
         message: Option<String>,
     },
     /// A status this version does not know; polling goes on.
+    #[non_exhaustive]
     Unrecognized {
         /// The status as the server wrote it.
         raw_status: String,
@@ -127,7 +136,7 @@ pub enum Status {
 
 impl Status {
     /// Every public name, in the order of the variants.
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: &'static [&'static str] = &[
         "PENDING",
         "GENERATING_VIDEO",
         "START_RENDERING_VIDEO",
@@ -158,6 +167,7 @@ impl Status {
 
 /// One status body, decoded.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct VideoStatus {
     /// The status and its own fields.
     pub status: Status,
@@ -171,6 +181,7 @@ pub struct VideoStatus {
 
 /// Why a body is no status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NotAStatus {
     /// Not a JSON object, or one without a `status` text.
     NoStatus,
@@ -274,27 +285,30 @@ fn clips<H: Host>(list: &Json<'_>) -> Option<Vec<GeneratedContent>> {
 /// The name is not documented: the likely ones first, else the only web address in the body.
 fn video_url(body: &Json<'_>) -> Option<String> {
     const NAMES: [&str; 5] = ["url", "videoUrl", "video_url", "finalVideoUrl", "outputUrl"];
-    let named = NAMES
-        .iter()
-        .filter_map(|name| member_text(body, name))
-        .find(|text| is_web_address(text));
-    named.or_else(|| {
+    let named = NAMES.iter().find_map(|name| web_address(body.get(name)?));
+    let found = named.or_else(|| {
         let Json::Object(members) = body else {
             return None;
         };
-        let texts = members.iter().filter_map(|(_, member)| member.text());
-        let mut addresses = texts.filter(|text| is_web_address(text));
+        let addresses = members.iter().filter_map(|(_, member)| web_address(member));
+        // Under a name that says nothing, words that begin with one are none.
+        let mut addresses = addresses.filter(|text| !text.contains(char::is_whitespace));
         let only = addresses.next()?;
-        addresses.next().is_none().then(|| only.to_owned())
-    })
+        addresses.next().is_none().then_some(only)
+    });
+    found.map(str::to_owned)
 }
 
-fn is_web_address(text: &str) -> bool {
-    let scheme = |name: &str| {
-        text.get(..name.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(name))
+/// A text that has the scheme of one, and a host.
+fn web_address<'a>(member: &'a Json<'_>) -> Option<&'a str> {
+    let text = member.text()?.trim();
+    let after = |scheme: &str| {
+        let (start, rest) = text.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
     };
-    (scheme("https://") || scheme("http://")) && !text.contains(char::is_whitespace)
+    let rest = after("https://").or_else(|| after("http://"))?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    (!host.is_empty() && !host.contains(char::is_whitespace)).then_some(text)
 }
 
 /// The name is not documented.
@@ -360,12 +374,42 @@ mod tests {
     }
 
     #[test]
+    fn names_list_every_variant_in_order() {
+        // Adding a variant breaks this match, which is what reminds of `NAMES`.
+        let place = |status: &Status| match status {
+            Status::Pending { .. } => 0,
+            Status::GeneratingVideo => 1,
+            Status::StartRenderingVideo { .. } => 2,
+            Status::RenderingVideo { .. } => 3,
+            Status::Done { .. } => 4,
+            Status::Error { .. } => 5,
+            Status::Unrecognized { .. } => 6,
+        };
+        for status in [
+            Status::Pending { message: None },
+            Status::GeneratingVideo,
+            Status::StartRenderingVideo { progress: 0.0 },
+            Status::RenderingVideo { progress: 0.0 },
+            Status::Done {
+                url: String::new(),
+                id: String::new(),
+            },
+            Status::Error { message: None },
+            Status::Unrecognized {
+                raw_status: String::new(),
+            },
+        ] {
+            assert_eq!(Status::NAMES[place(&status)], status.name());
+        }
+    }
+
+    #[test]
     fn every_documented_status_and_state_is_known_by_its_name() {
         for name in &Status::NAMES[..6] {
             let body = json!({ "status": name, "url": "https://c.test/v" });
             assert_eq!(status(body).name(), *name);
         }
-        for state in ContentStatus::ALL {
+        for &state in ContentStatus::ALL {
             let body =
                 json!({ "status": "PENDING", "generatedContent": [{ "status": state.as_str() }] });
             assert_eq!(
@@ -442,6 +486,12 @@ mod tests {
             json!({ "status": "DONE" }),
             json!({ "status": "DONE", "url": "" }),
             json!({ "status": "DONE", "url": "javascript:alert(1)" }),
+            json!({ "status": "DONE", "url": "/v.mp4" }),
+            json!({ "status": "DONE", "url": "//cdn.test/v.mp4" }),
+            json!({ "status": "DONE", "url": "https://" }),
+            json!({ "status": "DONE", "url": "http:///v.mp4" }),
+            json!({ "status": "DONE", "url": "https://cdn.test is away" }),
+            json!({ "status": "DONE", "note": "https://cdn.test/v.mp4 is not there yet" }),
             json!({ "status": "DONE", "url": { "href": "https://cdn.test/v.mp4" } }),
             json!({ "status": "DONE", "a": "https://cdn.test/1", "b": "https://cdn.test/2" }),
         ] {
@@ -450,6 +500,16 @@ mod tests {
                 Err(NotAStatus::DoneWithoutUrl),
                 "{body}"
             );
+        }
+    }
+
+    #[test]
+    fn a_url_with_blanks_in_its_path_or_around_it_is_one() {
+        let body = json!({ "status": "DONE", "videoUrl": "HTTPS://cdn.test/My house.mp4" });
+        assert_eq!(status(body), done("HTTPS://cdn.test/My house.mp4", "asked"));
+        for name in ["url", "somethingNew"] {
+            let body = json!({ "status": "DONE", name: " http://cdn.test\n" });
+            assert_eq!(status(body), done("http://cdn.test", "asked"), "{name}");
         }
     }
 
@@ -527,7 +587,7 @@ mod tests {
 
     #[test]
     fn a_clip_is_written_with_public_names_and_without_what_is_missing() {
-        for state in ContentStatus::ALL {
+        for &state in ContentStatus::ALL {
             assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
         }
         let clip = GeneratedContent {

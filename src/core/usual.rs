@@ -27,6 +27,7 @@ pub(super) const LONGEST: u32 = 3_600_000;
 
 /// What is usual, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Usual {
     /// After how long none, half, three quarters and all of the clips are ready; no two of them in disorder.
     pub clip: [u32; MARKS],
@@ -172,7 +173,10 @@ impl Usual {
 
     /// Learns that a render took so long for each clip, at the end of a video.
     pub(super) fn learn_render(&mut self, took: f64) {
-        self.render = bounded(self.weigh(f64::from(self.render), took));
+        let known = f64::from(self.render);
+        // A guess is no ground to doubt what is seen.
+        let most = if self.videos > 0 { MOST } else { f64::MAX } * known;
+        self.render = bounded(self.weigh(known, took.min(most)));
         self.videos = MEMORY.min(self.videos + 1);
     }
 
@@ -362,6 +366,10 @@ mod tests {
             usual.learn_render(took);
             assert_eq!(usual.render, believed);
         }
+        // From then on, what took absurdly long counts as thrice as long.
+        let mut usual = after_videos(1);
+        usual.learn_render(1e12);
+        assert_eq!(usual.render, 11_000);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::world::{START, answer, sleeps_until};
 use iacrea_video::core::error::ErrorCode;
 use iacrea_video::core::machine::{Command, Event, Machine, Step};
 use iacrea_video::core::options::Options;
+use iacrea_video::core::usual::Usual;
 
 const SHORTEST: u64 = 2_000;
 
@@ -95,6 +96,37 @@ fn a_clock_that_was_set_back_does_not_hold_up_who_lost_an_answer() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_does_not_deafen_who_sleeps() {
+    let hour = 3_600_000;
+    let (mut machine, _) = asleep();
+    let until = sleeps_until(&machine.wake(START - hour));
+    assert_eq!(until, START - hour + SHORTEST);
+    assert!(asks(&restored(&machine).wake(until)));
+    let mut patient = start();
+    patient.step(answer(429, Some("60"), ""), START);
+    let until = sleeps_until(&patient.wake(START - hour));
+    assert_eq!(until, START - hour + 60_000);
+    assert!(asks(&restored(&patient).wake(until)));
+}
+
+#[test]
+fn what_is_made_while_the_clock_is_set_back_teaches_nothing() {
+    let mut machine = start();
+    let clips = |kinds: [&str; 2]| {
+        let [a, b] = kinds.map(|kind| format!(r#"{{"status":"{kind}"}}"#));
+        let body = format!(r#"{{"status":"GENERATING_VIDEO","generatedContent":[{a},{b}]}}"#);
+        answer(200, None, &body)
+    };
+    machine.step(clips(["pending"; 2]), START + 100);
+    let back = START - 60_000;
+    machine.wake(back);
+    machine.step(clips(["success", "pending"]), back + 5_000);
+    machine.wake(back + 8_000);
+    machine.step(done(), back + 9_000);
+    assert_eq!(machine.taught(), Some(Usual::default()));
+}
+
+#[test]
 fn an_answer_that_was_thought_lost_counts() {
     let mut machine = start();
     machine.wake(START);
@@ -114,6 +146,34 @@ fn who_is_woken_after_the_end_asks_once_more() {
         panic!("it goes on");
     };
     assert_eq!(failure.code, ErrorCode::Timeout);
+}
+
+#[test]
+fn who_asked_once_more_and_hears_nothing_gives_up_after_a_minute() {
+    let (mut machine, _) = asleep();
+    let late = START + 1_200_000 + SHORTEST;
+    assert!(asks(&machine.wake(late)));
+    for after in [0, 1, SHORTEST, 30_000, 59_999] {
+        machine = restored(&machine);
+        assert_eq!(sleeps_until(&machine.wake(late + after)), late + 60_000);
+        let mut answered = machine.clone();
+        assert_eq!(
+            answered.step(done(), late + after).command,
+            Command::Done,
+            "its answer was under way"
+        );
+    }
+    for after in [60_000, 3_600_000] {
+        let over = restored(&machine).wake(late + after);
+        assert!(
+            matches!(over.command, Command::Failed(ref failure) if failure.code == ErrorCode::Timeout)
+        );
+    }
+    // Also where what was lost is the answer to the last question in time.
+    let (mut machine, _) = asleep();
+    assert!(asks(&machine.wake(START + 1_199_999)));
+    assert!(asks(&machine.wake(late)));
+    assert_eq!(sleeps_until(&machine.wake(late)), late + 60_000);
 }
 
 #[test]

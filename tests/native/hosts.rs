@@ -28,7 +28,7 @@ fn a_host_is_asked_to_read_decimal_numbers_alone() {
             oversized: false,
         };
         match Answer::read::<Lax>(response, "v").outcome.unwrap().status {
-            Status::RenderingVideo { progress } => progress,
+            Status::RenderingVideo { progress, .. } => progress,
             other => panic!("{other:?}"),
         }
     };

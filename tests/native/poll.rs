@@ -4,6 +4,7 @@ use super::world::{START, answer, sleeps_until};
 use iacrea_video::core::error::ErrorCode;
 use iacrea_video::core::machine::{Command, Event, Machine, Step, check_id};
 use iacrea_video::core::options::{Options, RawOptions};
+use iacrea_video::core::status::Status;
 use std::collections::BTreeSet;
 
 const PENDING: &str = r#"{"status":"PENDING"}"#;
@@ -29,13 +30,13 @@ fn failure(step: &Step) -> ErrorCode {
 fn the_first_request_leaves_at_once_with_the_deadline_on_it() {
     let (_, step) = start(Options::default());
     assert_eq!(
-        step,
-        Step {
-            command: Command::Fetch {
+        (step.command, step.update),
+        (
+            Command::Fetch {
                 give_up_at: Some(START + 1_200_000)
             },
-            update: None
-        }
+            None
+        )
     );
     let (_, step) = start(Options {
         timeout: None,
@@ -465,6 +466,39 @@ fn news_is_what_changed_and_time_alone_is_none() {
 }
 
 #[test]
+fn what_is_given_up_is_not_being_retried() {
+    let options = Options {
+        max_failures: 2,
+        ..Options::default()
+    };
+    for last in [
+        Event::NetworkError,
+        answer(404, None, ""),
+        answer(503, Some("2592000"), ""),
+    ] {
+        let (mut machine, _) = start(options.clone());
+        machine.step(ok(PENDING), START);
+        machine.step(Event::Wake, START);
+        let step = machine.step(Event::NetworkError, START);
+        let retrying = step.update.unwrap().retrying;
+        assert_eq!(retrying, Some(ErrorCode::Network));
+        machine.step(Event::Wake, START);
+        let step = machine.step(last, START);
+        failure(&step);
+        assert_eq!(step.update.unwrap().retrying, None);
+        assert_eq!(machine.current(START).unwrap().retrying, None);
+    }
+    // The first failure that is the last is no news.
+    let (mut machine, _) = start(Options {
+        max_failures: 1,
+        ..options
+    });
+    machine.step(ok(PENDING), START);
+    machine.step(Event::Wake, START);
+    assert_eq!(machine.step(Event::NetworkError, START).update, None);
+}
+
+#[test]
 fn what_the_server_omits_is_carried_forward() {
     let mut machine = machine();
     machine.step(
@@ -648,6 +682,68 @@ fn one_that_joins_too_late_asks_once_more_or_waits_for_the_answer_under_way() {
         failure(&overdue.step(ok(PENDING), later)),
         ErrorCode::Timeout
     );
+}
+
+#[test]
+fn one_that_joins_another_that_knows_nothing_yet_keeps_what_it_knew() {
+    let mut before = machine();
+    before.step(
+        ok(r#"{"status":"START_RENDERING_VIDEO","creditsTotal":7,"generatedContent":[{"status":"success"},{"status":"success"}]}"#),
+        START,
+    );
+    before.step(Event::Wake, START);
+    before.step(
+        ok(r#"{"status":"RENDERING_VIDEO","progress":0.5}"#),
+        START + 5_000,
+    );
+    let now = START + 9_000;
+    let resumed = Machine::resume(&before.resume_token(0), "v", RawOptions::default(), now);
+    let (mut joined, _) = resumed.unwrap();
+    let (mut fresh, _) = Machine::start("v", Options::default(), now);
+    let step = joined.join(&fresh, now);
+    assert!(matches!(step.command, Command::Fetch { .. }));
+    assert_eq!(step.update.unwrap().video.credits_total, Some(7.0));
+    let step = joined.step(
+        ok(r#"{"status":"RENDERING_VIDEO","progress":1}"#),
+        now + 100,
+    );
+    let update = step.update.unwrap();
+    let video = &update.video;
+    assert!(matches!(
+        video.status,
+        Status::RenderingVideo { progress: 1.0, .. }
+    ));
+    assert_eq!(video.generated_content.as_ref().map(Vec::len), Some(2));
+    assert_eq!(video.credits_total, Some(7.0));
+    // And one that comes to it anew knows all that.
+    let step = fresh.join(&joined, now + 200);
+    assert_eq!(step.update.unwrap().video, update.video);
+}
+
+#[test]
+fn one_that_joins_takes_what_is_newer_though_it_knew_something() {
+    let mut first = machine();
+    first.step(ok(r#"{"status":"GENERATING_VIDEO"}"#), START);
+    let now = START + 9_000;
+    let resumed = Machine::resume(&first.resume_token(0), "v", RawOptions::default(), now);
+    let (mut joined, _) = resumed.unwrap();
+    first.step(Event::Wake, now);
+    first.step(ok(r#"{"status":"RENDERING_VIDEO","progress":0.5}"#), now);
+    let update = joined.join(&first, now + 100).update.unwrap();
+    assert!(matches!(
+        update.video.status,
+        Status::RenderingVideo { progress: 0.5, .. }
+    ));
+}
+
+#[test]
+fn one_that_joins_is_not_told_again_what_it_was_told() {
+    let same = || ok(r#"{"status":"PENDING","creditsTotal":7}"#);
+    let mut first = machine();
+    assert!(first.step(same(), START).update.is_some());
+    let (fresh, _) = Machine::start("v", Options::default(), START + 5_000);
+    assert_eq!(first.join(&fresh, START + 5_000).update, None);
+    assert_eq!(first.step(same(), START + 5_100).update, None);
 }
 
 #[test]

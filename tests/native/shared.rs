@@ -37,6 +37,10 @@ struct Books {
     retrying: Option<ErrorCode>,
     /// How this poll ended, if it did.
     over: bool,
+    /// It was for the sake of its deadline.
+    timed_out: bool,
+    /// When it was asked last.
+    asked_at: u64,
     /// The server is to be left alone until then.
     floor: u64,
     /// Somebody says when there is news.
@@ -275,6 +279,8 @@ impl<'a> Shared<'a> {
                     requests: 0,
                     retrying: None,
                     over: false,
+                    timed_out: false,
+                    asked_at: now,
                     floor: 0,
                     is_followed: false,
                     is_stale: false,
@@ -299,11 +305,18 @@ impl<'a> Shared<'a> {
                 let shift = |at: u64| at.saturating_add_signed(saved.ahead.saturating_neg());
                 let allowance = options.timeout.map(|timeout| now + timeout);
                 let deadline = match (saved.books.deadline.map(shift), allowance) {
-                    _ if saved.books.over => allowance,
                     (Some(deadline), Some(allowed)) => Some(deadline.min(allowed)),
                     (deadline, allowed) => deadline.or(allowed),
                 };
-                let floor = shift(saved.books.floor);
+                let has_passed = deadline.is_some_and(|deadline| deadline <= now);
+                let deadline = if saved.books.timed_out || saved.books.over && has_passed {
+                    allowance
+                } else {
+                    deadline
+                };
+                // A floor is as far off as it was where the clock of the other place was ahead.
+                let asked_at = shift(saved.books.asked_at);
+                let floor = shift(saved.books.floor).saturating_sub(asked_at.saturating_sub(now));
                 let books = Books {
                     options,
                     deadline,
@@ -314,8 +327,10 @@ impl<'a> Shared<'a> {
                         saved.books.failures
                     },
                     over: false,
+                    timed_out: false,
                     is_followed: false,
                     is_stale: false,
+                    asked_at: asked_at.min(now),
                     floor: if saved.books.floor > 0 { floor } else { 0 },
                     ..saved.books.clone()
                 };
@@ -332,6 +347,7 @@ impl<'a> Shared<'a> {
         if let Some(other) = first {
             step = machine.join(&other.machine, now);
             books.failures = 0;
+            books.asked_at = other.books.asked_at;
             books.floor = other.books.floor;
             books.retrying = other.books.retrying;
             books.is_followed = other.books.is_followed;
@@ -366,7 +382,7 @@ impl<'a> Shared<'a> {
                 is_failure(&step, ErrorCode::Timeout),
                 "a floor beyond the deadline ends it at once: {step:?}"
             );
-            books.over = true;
+            (books.over, books.timed_out, books.retrying) = (true, true, None);
         } else if is_overdue {
             assert_eq!(
                 step.command,
@@ -488,6 +504,7 @@ impl<'a> Shared<'a> {
         for waiter in &mut self.waiters {
             // The number of requests is right again, and may be one less than was told or saved.
             waiter.books.requests = 0;
+            waiter.books.asked_at = self.now;
             waiter.saw_all = false;
         }
         self.asked_at = Some(self.now);
@@ -561,10 +578,13 @@ impl<'a> Shared<'a> {
             let asked = self.asked;
             let floor = self.floor;
             for waiter in &mut waiters {
+                waiter.books.asked_at = now;
                 waiter.books.is_stale = false;
                 if !waiter.asking {
                     self.steps += 1;
                     let step = waiter.step(&Event::Wake, floor, now, now);
+                    // Whose poll ends here was not among those who asked.
+                    let asked = asked - u32::from(step_is_over(&step));
                     assert!(waiter.obey(&step, asked, now, &mut settled) || step_is_over(&step));
                 }
             }
@@ -837,6 +857,7 @@ impl Waiter {
                     return step;
                 }
             },
+            other => panic!("there is no rule for {other:?}"),
         }
         if end.is_none() && overdue {
             end = Some(ErrorCode::Timeout);
@@ -844,7 +865,8 @@ impl Waiter {
         match (end, &step.command) {
             (Some(code), Command::Failed(failure)) => {
                 assert_eq!(failure.code, code, "{event:?}");
-                books.over = true;
+                (books.over, books.retrying) = (true, None);
+                books.timed_out = code == ErrorCode::Timeout;
             }
             (None, Command::Sleep { until }) => {
                 assert!(
@@ -913,8 +935,8 @@ impl Waiter {
         assert_eq!(update.elapsed_ms, now - books.started);
         assert_eq!(update.retrying, books.retrying);
         assert_eq!(self.machine.current(now).as_ref(), Some(update));
-        if let Status::RenderingVideo { progress } | Status::StartRenderingVideo { progress } =
-            update.video.status
+        if let Status::RenderingVideo { progress, .. }
+        | Status::StartRenderingVideo { progress, .. } = update.video.status
         {
             assert!((0.0..=1.0).contains(&progress));
         }

@@ -167,24 +167,49 @@ fn a_poll_whose_deadline_passed_meanwhile_asks_one_last_time() {
 }
 
 #[test]
-fn a_poll_that_had_ended_gets_a_new_allowance() {
-    let (mut machine, _) = Machine::start(
-        ID,
-        Options {
-            timeout: Some(60_000),
+fn a_poll_that_had_ended_keeps_its_deadline_unless_that_has_passed() {
+    const LIMIT: u64 = 60_000;
+    let start = |max_failures| {
+        let options = Options {
+            timeout: Some(LIMIT),
+            max_failures,
             ..Options::default()
-        },
-        START,
-    );
-    machine.step(Event::Wake, START + 60_000);
-    let (mut resumed, step) =
-        Machine::resume(&machine.resume_token(0), ID, raw(), START + 90_000).unwrap();
+        };
+        Machine::start(ID, options, START).0
+    };
+    let resumed_at = |machine: &Machine, later: u64| {
+        let now = START + later;
+        Machine::resume(&machine.resume_token(0), ID, raw(), now).unwrap()
+    };
+    let until = |later| Command::Fetch {
+        give_up_at: Some(START + later),
+    };
+    let mut unreachable = start(1);
+    unreachable.step(Event::NetworkError, START + 5_000);
+    assert_eq!(resumed_at(&unreachable, 9_000).1.command, until(LIMIT));
+    let late = resumed_at(&unreachable, 90_000).1.command;
+    assert_eq!(late, until(90_000 + LIMIT));
+    let mut timed_out = start(1);
+    timed_out.step(Event::Wake, START + LIMIT);
+    let late = resumed_at(&timed_out, 90_000).1.command;
+    assert_eq!(late, until(90_000 + LIMIT));
+    // It was told at once that its next question would come too late.
+    let mut held_off = start(2);
+    held_off.step(answer(429, Some("61"), ""), START + 1_000);
+    let until = START + 62_000;
     assert_eq!(
-        step.command,
-        Command::Fetch {
-            give_up_at: Some(START + 150_000)
-        }
+        resumed_at(&held_off, 9_000).1.command,
+        Command::Sleep { until }
     );
+}
+
+#[test]
+fn a_poll_that_had_ended_counts_its_failures_anew() {
+    let (mut machine, _) = Machine::start(ID, Options::default(), START);
+    for _ in 0..10 {
+        machine.step(Event::NetworkError, START);
+    }
+    let (mut resumed, _) = Machine::resume(&machine.resume_token(0), ID, raw(), START + 9).unwrap();
     for _ in 0..9 {
         let step = resumed.step(Event::NetworkError, START + 90_000);
         assert!(matches!(step.command, Command::Sleep { .. }));
@@ -289,6 +314,23 @@ fn the_clock_of_another_place_cannot_stretch_the_deadline() {
     let (mut resumed, _) = Machine::resume(&token, ID, raw(), now).unwrap();
     let step = resumed.step(Event::Wake, now + 1_200_000);
     assert!(matches!(step.command, Command::Failed(failure) if failure.code == ErrorCode::Timeout));
+}
+
+#[test]
+fn the_clock_of_another_place_cannot_stretch_a_retry_after() {
+    // That place's clock is half an hour ahead: more than there is time for.
+    let ahead = START + 1_800_000;
+    let (mut machine, _) = Machine::start(ID, Options::default(), ahead);
+    machine.step(answer(429, Some("5"), ""), ahead + 100);
+    let token = machine.resume_token(0);
+    let (resumed, step) = Machine::resume(&token, ID, raw(), START + 60_000).unwrap();
+    let until = START + 65_100;
+    assert_eq!(step.command, Command::Sleep { until });
+    let token = resumed.resume_token(0);
+    let (_, step) = Machine::resume(&token, ID, raw(), START + 62_000).unwrap();
+    assert_eq!(step.command, Command::Sleep { until });
+    let (_, step) = Machine::resume(&token, ID, raw(), until).unwrap();
+    assert!(matches!(step.command, Command::Fetch { .. }));
 }
 
 #[test]
