@@ -194,9 +194,12 @@ export async function readStream(stream: ReadableStream<Uint8Array>, limit: numb
   return bytes;
 }
 
+/** What a body's first bytes say of its charset; to browsers that counts for more than what the header says. */
+const MARKS: Readonly<Record<string, string>> = { "255,254": "utf-16le", "254,255": "utf-16be", "239,187": "utf-8" };
+
 function decoded(bytes: Uint8Array, charset: string | undefined): string {
   try {
-    return new TextDecoder(charset).decode(bytes);
+    return new TextDecoder(MARKS[String(bytes.subarray(0, 2))] ?? charset).decode(bytes);
   } catch {
     return new TextDecoder().decode(bytes); // a charset that the host does not know
   }

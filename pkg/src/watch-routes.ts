@@ -51,10 +51,13 @@ const LONGEST_BACKLOG = 4 * 1_048_576;
  *
  * - `GET` and `HEAD` on `/api/video-editor/generate/video/{id}` and `.../video/auto/{id}`: the API's last answer, for
  *   any `VideoClient`. It begins to watch.
- * - `POST .../{id}/watch` begins to watch; `GET .../{id}/update` tells the latest change.
+ * - `POST .../{id}/watch` begins to watch, and nothing else begins a watch that is over anew: ask it for a video that
+ *   is generated again. `watching` is false in its answer where the end of the last watch is still to be told; then
+ *   it begins after that. `GET .../{id}/update` tells the latest change.
  * - `GET .../{id}/events` tells each change once and in order, as server-sent events or over a WebSocket. It begins
- *   to watch, unless it goes on after a `Last-Event-ID`. With `?brief` the data of a server-sent event is
- *   `{"id","type"}` and nothing of the video, for who asks the first route upon news; a WebSocket tells all the same.
+ *   to watch, unless it goes on after a `Last-Event-ID`, with what was missed of the last 1,000 changes. With `?brief`
+ *   the data of a server-sent event is `{"id","type"}` and nothing of the video, for who asks the first route upon
+ *   news; a WebSocket tells all the same.
  * - `POST /api/video-editor/webhook` takes the API's notifications as hints.
  *
  * Throws a `VideoError` "invalid_argument" for options that cannot work.

@@ -45,7 +45,10 @@ export interface WatcherSettings {
 
 /** Of which watch a message is. */
 export interface WatchDelivery {
-  /** The same each time that this end is delivered: keep it, to tell what is delivered twice. */
+  /**
+   * The same each time that this end is delivered: keep it, to tell what is delivered twice. A watch that was begun
+   * anew has another, also where it finds the same video: what must be done once for that goes by its id and url.
+   */
   readonly deliveryId: string;
   /** The id that was asked for. */
   readonly id: string;
@@ -73,6 +76,7 @@ interface Storage {
   list(range: { readonly start: string; readonly end: string; readonly limit: number }): Promise<Map<string, Uint8Array>>;
   put(entries: Readonly<Record<string, unknown>>): Promise<void>;
   delete(key: string): Promise<boolean>;
+  getAlarm(): Promise<number | null>;
   setAlarm(atMs: number): Promise<void>;
   deleteAlarm(): Promise<void>;
   deleteAll(): Promise<void>;
@@ -102,7 +106,14 @@ interface Watch extends Video {
   readonly retrying: boolean;
   readonly hintedAtMs?: number;
   readonly end?: { readonly type: "done" } | { readonly type: "failed"; readonly error: PlainError; readonly resumeToken?: string };
-  readonly delivery?: { readonly attempts: number; readonly untilMs: number };
+  readonly delivery?: {
+    readonly attempts: number;
+    readonly untilMs: number;
+    /** Who need not be told any more. */
+    readonly took?: readonly ("queue" | "callback")[];
+  };
+  /** Somebody wants another watch, which begins when this one's end was told. */
+  readonly again?: boolean;
 }
 
 /** A change as viewers are told of it. */
@@ -122,8 +133,6 @@ interface Entry {
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** A paid job is not given up because the API is down for some minutes. */
-const PATIENCE: MachineOptions = { timeoutMs: 6 * HOUR_MS, maxConsecutiveFailures: Infinity };
 /** The machine's own, where the settings say nothing. */
 const MIN_INTERVAL_MS = 2_000;
 /** After a crash the alarm comes back by so much later than the next question is allowed. */
@@ -141,8 +150,8 @@ const KEPT_CHANGES = 1_000;
 const LONGEST_VALUE = 1_900_000;
 const DELIVERY_MS = 3 * DAY_MS;
 const LONGEST_BACKOFF_MS = HOUR_MS;
-/** How long a hook of the user's may take. */
-const HOOK_MS = 60_000;
+/** How long an alarm waits for a hook of the user's: a little less than the 15 minutes that the host gives an alarm. */
+const HOOK_MS = 870_000;
 const EVENT_ID = /^([0-9a-z]{1,11})-(\d{1,12})$/;
 
 /** The host's class, as users' compilers are to see it: Cloudflare's types know an object by this mark. */
@@ -163,6 +172,8 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   #polling = false;
   /** Steps are taken one after the other; the request is part of the step. */
   #lane: Promise<void> = Promise.resolve();
+  /** The user's hook while it runs, and until it was heard that it went through. */
+  #hook: Promise<void> | undefined;
   /** Those who wait for the first answer. */
   readonly #waiting = new Set<() => void>();
 
@@ -187,7 +198,9 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
 
   /**
    * Called when the video is finished, until it resolves: after failures again and again for three days, with pauses
-   * of up to an hour, and after a crash once more. By default it tells the queue and the callback of the settings.
+   * of up to an hour, and after a crash once more. The host gives it 15 minutes; while one call runs in this object no
+   * other begins, and what it comes to counts, however late. By default it tells the queue and the callback of the
+   * settings, each until that one took it.
    */
   async onDone(video: WatchedVideo, delivery: WatchDelivery): Promise<void> {
     await this.#tell({ ...delivery, type: "done", video });
@@ -205,10 +218,12 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     const id = searchParams.get("id") ?? "";
     const video: Video = { id, kind: searchParams.get("kind") === "auto" ? "auto" : "video" };
     try {
+      // After some failures in a row, as of a deployment that is broken, the host gives an alarm up.
+      if (this.#watch && !this.#polling && (await this.#host.storage.getAlarm()) === null) await this.#host.storage.setAlarm(Date.now());
       switch (pathname) {
         case "/watch":
-          await this.#begin(video);
-          return json(202, { id, watching: true });
+          await this.#begin(video, true);
+          return json(202, { id, watching: !this.#watch?.end });
         case "/status":
           return await this.#status(video);
         case "/update":
@@ -247,14 +262,23 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   /** For the host alone. */
   webSocketError(): void {}
 
-  /** Begins to watch, unless that was done before. */
-  async #begin({ id, kind }: Video): Promise<void> {
-    if (this.#watch) return;
-    const { poll } = await this.#settings();
+  /** Begins to watch, unless that was done before; `again` also where the watch is over, once its end was told. */
+  async #begin({ id, kind }: Video, again = false): Promise<void> {
+    const isDone = () => this.#watch && !(again && this.#watch.end);
+    if (isDone()) return;
+    const settings = await this.#settings();
     // What cannot work is refused before anything is kept.
-    await start(id, Date.now(), poll);
-    if (this.#watch) return;
-    await this.#keep(newWatch({ id, kind }), Date.now());
+    await start(id, Date.now(), settings.poll);
+    if (isDone()) return;
+    if (this.#watch?.delivery) await this.#keep({ ...this.#watch, again }, Date.now());
+    else await this.#anew({ id, kind }, settings);
+  }
+
+  /** Begins to watch; after another watch no sooner than the next question of that would be allowed. */
+  async #anew(video: Video, { minIntervalMs }: Settings): Promise<void> {
+    const pauseMs = this.#watch ? minIntervalMs : 0;
+    this.#dismiss();
+    await this.#keep(newWatch(video), Date.now() + pauseMs);
   }
 
   /** What is stored is damaged, or of another version: the job is paid for, so it is watched anew if its name is left. */
@@ -271,7 +295,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     try {
       this.#polling = !watch.end;
       if (!watch.end) await this.#poll(watch);
-      else if (watch.delivery) await this.#deliver(watch, watch.end, watch.delivery);
+      else if (watch.delivery) await this.#deliver();
       else await this.#forget();
     } catch (error) {
       log(`the watch of ${watch.kind}/${watch.id} is held up`, error);
@@ -328,14 +352,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   /** The step for which the alarm came. */
   async #woken({ id, snapshot }: Watch, poll: MachineOptions): Promise<Step> {
     const nowMs = Date.now();
-    if (!snapshot) return start(id, nowMs, poll);
-    try {
-      return await step(decoded(snapshot), { type: "wake" }, nowMs);
-    } catch (error) {
-      if (!(error instanceof VideoError) || error.code !== "invalid_argument") throw error;
-      // Of another version of the machine, before a deployment: the job is paid for, so it is watched anew.
-      return start(id, nowMs, poll);
-    }
+    return snapshot ? stepped(id, decoded(snapshot), { type: "wake" }, nowMs, poll) : start(id, nowMs, poll);
   }
 
   /** What a step comes to in writing. */
@@ -402,40 +419,59 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   }
 
   /** One try to tell of the end. */
-  async #deliver(watch: Watch, end: NonNullable<Watch["end"]>, { attempts, untilMs }: NonNullable<Watch["delivery"]>): Promise<void> {
-    const { retentionMs } = await this.#settings();
-    const { delivery: _, ...over } = watch;
-    const retire = () => this.#keep(over, Date.now() + retentionMs);
+  async #deliver(): Promise<void> {
+    const settings = await this.#settings();
+    const watch = this.#watch;
+    if (!watch?.end || !watch.delivery) return;
+    const { delivery, end, ...rest } = watch;
+    const { attempts, untilMs } = delivery;
+    const retire = () => {
+      this.#hook = undefined;
+      return this.#watch?.again ? this.#anew(watch, settings) : this.#keep({ ...rest, end }, Date.now() + settings.retentionMs);
+    };
     if (Date.now() >= untilMs) {
       log(`the end of ${watch.kind}/${watch.id} could not be delivered`, `after ${attempts} attempts`);
       await retire();
       return;
     }
     const backoffMs = Math.min(1_000 * 2 ** attempts, LONGEST_BACKOFF_MS);
-    await this.#keep({ ...watch, delivery: { attempts: attempts + 1, untilMs } }, Date.now() + backoffMs);
-    const change = JSON.parse((await this.#stored(eventKey(watch.seq))) ?? "null") as Change;
-    const delivery: WatchDelivery = { deliveryId: `${watch.kind}/${watch.id}/${eventId(watch, watch.seq)}`, id: watch.id, kind: watch.kind };
+    await this.#keep({ ...watch, delivery: { ...delivery, attempts: attempts + 1 } }, Date.now() + backoffMs);
     try {
-      await withinMs(HOOK_MS, async () => {
-        if (change.type === "done") return this.onDone(change.update, delivery);
-        if (end.type === "done") throw new Error("the end of the watch is not the last change");
-        const last = change.type === "failed" && change.update ? ({ ...change.update, raw: undefined } as VideoUpdate) : undefined;
-        return this.onFailed(new VideoError(end.error, { last, resumeToken: end.resumeToken }), delivery);
+      this.#hook ??= this.#call(watch, end).catch((error: unknown) => {
+        this.#hook = undefined;
+        throw error;
       });
+      await withinMs(HOOK_MS, this.#hook);
     } catch (error) {
       log(`the end of ${watch.kind}/${watch.id} is not delivered yet`, error);
-      await this.#host.storage.setAlarm(Date.now() + backoffMs);
+      // With it, who took it meanwhile.
+      await this.#keep(this.#watch ?? watch, Date.now() + backoffMs);
       return;
     }
     await retire();
+  }
+
+  /** Calls the hook of the user's that this end is for. */
+  async #call(watch: Watch, end: NonNullable<Watch["end"]>): Promise<void> {
+    const change = JSON.parse((await this.#stored(eventKey(watch.seq))) ?? "null") as Change;
+    const delivery: WatchDelivery = { deliveryId: `${watch.kind}/${watch.id}/${eventId(watch, watch.seq)}`, id: watch.id, kind: watch.kind };
+    if (change.type === "done") return this.onDone(change.update, delivery);
+    if (end.type === "done") throw new Error("the end of the watch is not the last change");
+    const last = change.type === "failed" && change.update ? ({ ...change.update, raw: undefined } as VideoUpdate) : undefined;
+    return this.onFailed(new VideoError(end.error, { last, resumeToken: end.resumeToken }), delivery);
   }
 
   /** As if it had never been. */
   async #forget(): Promise<void> {
     const { storage } = this.#host;
     this.#watch = undefined;
-    for (const socket of this.#host.getWebSockets()) attempt(() => socket.close(1_000, "the watch is over"));
+    this.#dismiss();
     await Promise.all([storage.deleteAlarm(), storage.deleteAll()]);
+  }
+
+  /** Whoever still hangs on is told no more. */
+  #dismiss(): void {
+    for (const socket of this.#host.getWebSockets()) attempt(() => socket.close(1_000, "the watch is over"));
   }
 
   /** Somebody says that there is news. Anybody may say so, so it counts once in a while only. */
@@ -533,20 +569,20 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     }
   }
 
-  /** Sends what happened to those that the settings name. */
+  /** Sends what happened to those that the settings name, whether or not another takes it, and to each until it did. */
   async #tell(message: WatchMessage): Promise<void> {
     const { queue, callbackUrl } = await this.#settings();
-    if (queue) await queue.send(message);
-    if (!callbackUrl) return;
-    const response = await globalThis.fetch(callbackUrl, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(message),
-      redirect: "manual",
-      signal: AbortSignal.timeout(TIME_LIMIT_MS),
-    });
-    await response.body?.cancel();
-    if (!response.ok) throw new Error(`the callback answered ${response.status}`);
+    const once = async (name: "queue" | "callback", send: (() => Promise<unknown>) | undefined) => {
+      if (!send || this.#watch?.delivery?.took?.includes(name)) return;
+      await send();
+      const watch = this.#watch;
+      if (watch?.delivery) this.#watch = { ...watch, delivery: { ...watch.delivery, took: [...(watch.delivery.took ?? []), name] } };
+    };
+    const ends = await Promise.allSettled([
+      once("queue", queue && (() => queue.send(message))),
+      once("callback", callbackUrl === undefined ? undefined : () => post(callbackUrl, message)),
+    ]);
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
   /** The settings of now, if they can work. Nothing that a hook throws or gives is passed on with the key in it. */
@@ -577,12 +613,13 @@ export function checkedSettings(given: WatcherSettings) {
   if (queue !== undefined && typeof queue?.send !== "function") throw invalidArgument("queue must have a function send");
   const callback = callbackUrl === undefined ? undefined : addressOf(callbackUrl);
   const base = checkedBase(baseUrl, { withKey: true });
-  const bounds = { ...PATIENCE, ...poll };
+  // A paid job is not given up because the API is down for some minutes.
+  const { timeoutMs = 6 * HOUR_MS, maxConsecutiveFailures = Infinity, minIntervalMs = MIN_INTERVAL_MS } = poll ?? {};
   return {
     apiKey,
     endpoints: { video: endpointOf(base, "video"), auto: endpointOf(base, "auto") },
-    poll: bounds,
-    minIntervalMs: bounds.minIntervalMs ?? MIN_INTERVAL_MS,
+    poll: { ...poll, timeoutMs, maxConsecutiveFailures },
+    minIntervalMs,
     limits: { timeMs: requestTimeoutMs, bytes: maxResponseBytes },
     retentionMs,
     queue,
@@ -610,6 +647,18 @@ export async function asked({ id, kind }: Video, settings: Settings, giveUpAtMs:
   };
 }
 
+/** The next step from a snapshot that may be of another version of the machine, before a deployment. @internal */
+export async function stepped(id: string, snapshot: string, event: PollEvent, nowMs: number, poll: MachineOptions): Promise<Step> {
+  try {
+    return await step(snapshot, event, nowMs);
+  } catch (error) {
+    if (!(error instanceof VideoError) || error.code !== "invalid_argument") throw error;
+    // The job is paid for, so it is watched anew.
+    const anew = await start(id, nowMs, poll);
+    return event.type === "wake" ? anew : step(anew.snapshot, event, nowMs);
+  }
+}
+
 function addressOf(url: string | URL): string {
   let address: URL | undefined;
   try {
@@ -618,7 +667,20 @@ function addressOf(url: string | URL): string {
     // As one of another scheme.
   }
   if (address?.protocol !== "https:" && address?.protocol !== "http:") throw invalidArgument("callbackUrl must be http or https");
+  if (address.username || address.password) throw invalidArgument("callbackUrl must not hold a user name or password");
   return address.href;
+}
+
+async function post(url: string, message: WatchMessage): Promise<void> {
+  const response = await globalThis.fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(message),
+    redirect: "manual",
+    signal: AbortSignal.timeout(TIME_LIMIT_MS),
+  });
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`the callback answered ${response.status}`);
 }
 
 /** Nothing is known yet. */
@@ -718,14 +780,14 @@ function attempt(act: () => void): boolean {
   }
 }
 
-/** What `act` comes to, unless it takes too long. */
-async function withinMs<T>(ms: number, act: () => Promise<T>): Promise<T> {
+/** What `work` comes to, unless it takes too long. */
+async function withinMs<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`it took more than ${ms} ms`)), ms);
   });
   try {
-    return await Promise.race([act(), late]);
+    return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
   }

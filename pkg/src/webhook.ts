@@ -17,7 +17,7 @@ const ENVELOPES = ["data", "payload", "body", "result", "object", "event"];
  */
 export async function readWebhook(request: Request): Promise<{ videoId: string } | null> {
   try {
-    const id = find(await bodyOf(request), 0) ?? find(fields(new URL(request.url).search), 0);
+    const id = found(await bodyOf(request)) ?? found(fields(new URL(request.url).search));
     return id === undefined ? null : { videoId: id };
   } catch {
     return null; // a body that broke off, or a request that is none
@@ -56,29 +56,38 @@ function fields(text: string): Map<string, unknown> {
   return first;
 }
 
-/** The id that a value names, most telling names first. */
-function find(value: unknown, depth: number): string | undefined {
+/** The id that a value names: what is said of a video, however deep, before what may be an event's own. */
+function found(value: unknown): string | undefined {
+  return find(value, 0, true) ?? find(value, 0, false);
+}
+
+/** The id by the most telling names first; the `plain` ones alone say of what it is. */
+function find(value: unknown, depth: number, plain: boolean): string | undefined {
   const get = reader(value);
   if (!get) return undefined;
-  const named = idOf(get("videoId")) ?? idOf(get("video_id"));
+  const video = get("video");
+  const inVideo = reader(video);
+  const named = nameIn(get) ?? (inVideo && (nameIn(inVideo) ?? idOf(inVideo("id"))));
   if (named !== undefined) return named;
   // The body of the status call, which other services of this API send.
   const isStatus = typeof get("status") === "string" || Array.isArray(get("generatedContent"));
-  const own = idOf(get("id"));
+  const own = plain ? undefined : idOf(get("id"));
   if (isStatus && own !== undefined) return own;
-  const video = get("video");
-  const inVideo = reader(video);
-  const nested = inVideo ? (idOf(inVideo("videoId")) ?? idOf(inVideo("video_id")) ?? idOf(inVideo("id"))) : idOf(video);
-  if (nested !== undefined) return nested;
+  const text = plain ? undefined : idOf(video);
+  if (text !== undefined) return text;
   if (depth < DEPTH) {
     for (const name of ENVELOPES) {
       const content = get(name);
       // Forms and queues put JSON into a text.
-      const found = find(typeof content === "string" ? parsed(content) : content, depth + 1);
-      if (found !== undefined) return found;
+      const inside = find(typeof content === "string" ? parsed(content) : content, depth + 1, plain);
+      if (inside !== undefined) return inside;
     }
   }
   return own;
+}
+
+function nameIn(get: (name: string) => unknown): string | undefined {
+  return idOf(get("videoId")) ?? idOf(get("video_id"));
 }
 
 /** How to look into a value, if it has names at all: its own, never inherited ones. A list stands for its first entry. */

@@ -5,10 +5,10 @@
 
 import { WorkflowEntrypoint } from "cloudflare:workers";
 import { invalidArgument, readable, VideoError } from "./error.js";
-import { start, step } from "./machine.workerd.js";
+import { start } from "./machine.workerd.js";
 import type { Video } from "./route.js";
-import type { Step } from "./types.js";
-import { asked, checkedSettings, failureOf, withoutRaw, type WatchedUpdate, type WatchedVideo, type WatcherSettings, type WatchFailure } from "./watcher.js";
+import type { PollEvent, Step } from "./types.js";
+import { asked, checkedSettings, failureOf, stepped, withoutRaw, type WatchedUpdate, type WatchedVideo, type WatcherSettings, type WatchFailure } from "./watcher.js";
 
 /** What a `VideoWorkflow` is created with. */
 export interface VideoWorkflowParams {
@@ -37,6 +37,8 @@ type Kept = { readonly snapshot: string; readonly nowMs: number } & (
   | { readonly type: "failed"; readonly error: WatchFailure; readonly resumeToken?: string }
 );
 
+/** Cloudflare keeps at most 1 MiB of a step; a letter may take two bytes. */
+const LONGEST_KEPT = 500_000;
 /** Hints come from anywhere, so one counts only so often. */
 const HINT_EVERY_MS = 60_000;
 /** What a webhook's receiver sends to the instance: `instance.sendEvent({ type: "video-hint", payload: {} })`. */
@@ -91,14 +93,17 @@ export class VideoWorkflow<Env = unknown> extends Base<Env> {
     let { snapshot } = before;
     let giveUpAtMs = before.type === "fetch" ? before.giveUpAtMs : undefined;
     if (before.type === "sleep") {
-      const woken = await step(snapshot, { type: "wake" }, Date.now());
+      const woken = await stepped(video.id, snapshot, { type: "wake" }, Date.now(), settings.poll);
       if (woken.command.type !== "fetch") return kept(woken, Date.now());
       ({ snapshot } = woken);
       ({ giveUpAtMs } = woken.command);
     }
     const event = await asked(video, settings, giveUpAtMs);
     const nowMs = Date.now();
-    return kept(await step(snapshot, event, nowMs), nowMs);
+    const heard = async (said: PollEvent) => kept(await stepped(video.id, snapshot, said, nowMs, settings.poll), nowMs);
+    const all = await heard(event);
+    // There is no room for what it says; to the machine it is as any answer over the limit.
+    return event.type === "response" && JSON.stringify(all).length > LONGEST_KEPT ? heard({ ...event, body: "" }) : all;
   }
 
   async #settings() {
@@ -124,7 +129,7 @@ async function hinted(steps: VideoWorkflowStep, round: number, pauseMs: number):
   }
 }
 
-/** Without bodies: a step may keep a megabyte at most. */
+/** Without bodies. */
 function kept({ snapshot, command }: Step, nowMs: number): Kept {
   const base = { snapshot, nowMs };
   switch (command.type) {

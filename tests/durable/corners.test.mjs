@@ -10,6 +10,7 @@ import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BASE, KEY } from "../edge/upstream.mjs";
 import { done, generating, scriptedServer } from "../node/scripted-server.mjs";
+import { startCallback } from "./callback.mjs";
 import { numberOf, socket, stream } from "./viewer.mjs";
 import { Host, NEWEST_DATE } from "./workerd.mjs";
 
@@ -50,10 +51,15 @@ async function laboratory(test, { poll = { minIntervalMs: 10, maxIntervalMs: 10 
     status: (/** @type {string} */ id) => ask(`${BASE}/${id}`),
     /** @param {string} id @returns {Promise<{ rows: number, sockets: number, changes: number }>} */
     look: (id) => ask(`/laboratory/${id}/look`),
-    /** @param {string} id @param {"alarms" | "spoil-all" | "spoil-watch" | "spoil-snapshot"} action */
+    /** @param {string} id @param {"alarms" | "lose-alarm" | "spoil-all" | "spoil-watch" | "spoil-snapshot"} action */
     act: (id, action) => ask(`/laboratory/${id}/${action}`),
     /** Puts the clock forward. @param {number} [aheadMs] @returns {Promise<{ told: any[], ticking: number }>} */
     world: (aheadMs = 0) => ask(`/laboratory?ahead=${aheadMs}`),
+    /** Waits for a video in a Workflow. @param {string} id @param {(number: number) => unknown} script @param {string} [spoilt] */
+    workflow(id, script, spoilt = "") {
+      scripts.set(id, script);
+      return ask(`/workflow/${id}?${new URLSearchParams({ spoilt })}`);
+    },
     async restart() {
       await host.kill();
       await host.start();
@@ -140,6 +146,41 @@ describe("a watch", { timeout: 280_000 }, () => {
     });
   }
 
+  it("is patient also where the settings name a bound and do not set it", async (test) => {
+    const { watch, world } = await laboratory(test, { poll: { minIntervalMs: 1, maxIntervalMs: 4 } });
+    await watch("unset", (number) => (number === 1 ? generating(1) : number < 13 ? 503 : done));
+    await until(async () => (await world()).told.length === 1);
+    assert.equal((await world()).told[0].done?.url, done.url);
+  });
+
+  it("tells the callback where the queue fails, the queue where the callback does, and neither again", async (test) => {
+    for (const [id, refusals, failures, messages, sent] of /** @type {const} */ ([
+      ["bad-queue", "2", 0, 1, 3],
+      ["bad-callback", "0", 2, 3, 1],
+    ])) {
+      let left = failures;
+      const callback = await startCallback(() => (left-- > 0 ? 500 : 200));
+      const { watch, world } = await laboratory(test, { TELL: "queue", REFUSALS: refusals, CALLBACK: callback.url });
+      await watch(id, () => done);
+      await callback.about(id, messages);
+      await until(async () => (await world()).told.length === sent);
+      await sleep(3_000);
+      assert.deepEqual([callback.messages.length, (await world()).told.length], [messages, sent], id);
+    }
+  });
+
+  it("waits for a hook that takes longer than an alarm may, and calls it no second time", async (test) => {
+    // In the laboratory a minute is a tenth of a second.
+    const { host, watch, look, world } = await laboratory(test, { HOOK_MS: "4000", poll: { minIntervalMs: 10, maxIntervalMs: 10 } });
+    await watch("slow-hook", () => done);
+    await until(() => /the end of video\/slow-hook is not delivered yet/.test(host.log));
+    await sleep(6_000);
+    const { rows } = await look("slow-hook");
+    await sleep(2_500);
+    assert.equal((await world()).told.length, 1);
+    assert.equal((await look("slow-hook")).rows, rows, "what it came to counts");
+  });
+
   it("has streams with a heartbeat of 20 s, and keeps neither timer nor socket of who left", async (test) => {
     const { watch, look, world } = await laboratory(test, { poll: { minIntervalMs: 10, maxIntervalMs: 600_000 } });
     const events = await watch("still", () => generating(0));
@@ -215,6 +256,22 @@ describe("a watch", { timeout: 280_000 }, () => {
     });
   }
 
+  it("goes on when anybody comes, where the host has given its alarm up", async (test) => {
+    const { watch, update, act } = await laboratory(test, { poll: { minIntervalMs: 300, maxIntervalMs: 300 } });
+    await watch("lost-alarm", () => generating(1));
+    await until(async () => (await update("lost-alarm")).id.endsWith("-1"));
+    // A question that is under way sets the alarm once more.
+    for (let round = 0; round < 2; round += 1) {
+      await act("lost-alarm", "lose-alarm");
+      await sleep(500);
+    }
+    const asked = timesOf("lost-alarm").length;
+    await sleep(1_000);
+    assert.equal(timesOf("lost-alarm").length, asked, "by itself it does not");
+    await update("lost-alarm");
+    await until(() => timesOf("lost-alarm").length > asked);
+  });
+
   it("says so where a damaged disk leaves not even a name, and can begin anew", async (test) => {
     const { host, watch, update, status, act, restart } = await laboratory(test);
     await watch("nameless", () => generating(1));
@@ -225,6 +282,26 @@ describe("a watch", { timeout: 280_000 }, () => {
     assert.match(host.log, /what is stored is no watch/);
     scripts.set("nameless", () => done);
     assert.deepEqual(await status("nameless"), done);
+  });
+});
+
+describe("a workflow", { timeout: 60_000 }, () => {
+  for (const spoilt of ["start", "ask 1"]) {
+    it(`goes on from what a step of another version of the machine has kept: ${spoilt}`, async (test) => {
+      const { workflow } = await laboratory(test);
+      const id = `of-${spoilt.replace(" ", "-")}`;
+      const { video } = await workflow(id, (number) => (number < 3 ? generating(1) : done), spoilt);
+      assert.equal(video.url, done.url);
+      assert.equal(timesOf(id).length, 3);
+    });
+  }
+
+  it("keeps no step that is too long for the host", async (test) => {
+    const { workflow } = await laboratory(test);
+    const clips = Array.from({ length: 4_000 }, (_, at) => ({ id: `clip-${at}`, status: "success", url: `https://media.example/${"a".repeat(120)}` }));
+    const { video, longest } = await workflow("long-step", (number) => (number === 2 ? { ...generating(1), generatedContent: clips } : number < 4 ? generating(1) : done));
+    assert.equal(video.url, done.url);
+    assert.ok(longest < 524_288, `${longest} characters`);
   });
 });
 

@@ -111,6 +111,50 @@ describe("the end of a watch", { timeout: 120_000 }, async () => {
   });
 });
 
+describe("a watch that is over", { timeout: 60_000 }, async () => {
+  let refusals = 2;
+  const callback = await startCallback(({ id }) => (id === "owed" && refusals-- > 0 ? 500 : 200));
+  const host = await new Host({ KEY, UPSTREAM: upstream.url, CALLBACK: callback.url, POLL: JSON.stringify(POLL) }).start();
+  after(() => host.end());
+  const begin = async (/** @type {string} */ id) => (await ask(host, `${id}/watch`, { method: "POST" })).body;
+
+  for (const [id, first, type] of /** @type {const} */ ([
+    ["regenerated", done, "done"],
+    ["refused-once", 401, "failed"],
+  ])) {
+    it(`begins anew for who wants it watched, and for nobody else: ${id}`, async () => {
+      await watch(host, id, first, generating(1), done);
+      const [before] = await callback.about(id);
+      assert.equal(before?.type, type);
+      const { length } = arrivals;
+      await ask(host, id);
+      const { id: last } = (await ask(host, `${id}/update`)).body;
+      await ask(host, `${id}/events`, { headers: { "last-event-id": last } });
+      await fetch(`${host.origin}/api/video-editor/webhook`, { method: "POST", body: JSON.stringify({ id }) });
+      await sleep(300);
+      assert.equal(arrivals.length, length, "visitors and notifications do not begin it again");
+
+      assert.deepEqual(await begin(id), { id, watching: true });
+      assert.deepEqual((await ask(host, id)).body, generating(1));
+      const [, then] = await callback.about(id, 2);
+      assert.deepEqual([then?.type, then?.video.url], ["done", done.url]);
+      assert.notEqual(then?.deliveryId, before?.deliveryId);
+      assert.equal(arrivals.length, length + 2);
+      const pauseMs = Number(arrivals[length]?.atMs) - Number(arrivals[length - 1]?.atMs);
+      assert.ok(pauseMs >= POLL.minIntervalMs, `${pauseMs} ms`);
+    });
+  }
+
+  it("begins anew after its end was told, and says so", async () => {
+    await watch(host, "owed", 401, done);
+    const [{ deliveryId } = assert.fail()] = await callback.about("owed");
+    assert.deepEqual(await begin("owed"), { id: "owed", watching: false });
+    const messages = await callback.about("owed", 4);
+    assert.deepEqual(messages.map(({ type }) => type), ["failed", "failed", "failed", "done"]);
+    assert.deepEqual(messages.map((message) => message.deliveryId === deliveryId), [true, true, true, false]);
+  });
+});
+
 describe("patience without settings", { timeout: 60_000 }, async () => {
   const callback = await startCallback();
   const host = await new Host({ KEY, UPSTREAM: upstream.url, CALLBACK: callback.url, POLL: JSON.stringify({ minIntervalMs: 1, maxIntervalMs: 4 }) }).start();
@@ -157,6 +201,11 @@ describe("the key", { timeout: 60_000 }, async () => {
   const host = await new Host({ KEY, UPSTREAM: upstream.url, CALLBACK: callback.url, POLL: JSON.stringify(POLL) }).start();
   after(() => host.end());
 
+  const begun = async (/** @type {Host} */ other, /** @type {string} */ id) => {
+    const { status, body } = await ask(other, `${id}/watch`, { method: "POST" });
+    return [status, body];
+  };
+
   it("is in nothing that is stored, logged or told, whatever the API repeats", async () => {
     const echo = { text: `your key is ${KEY}`, [KEY]: encodeURIComponent(KEY) };
     const clip = { id: KEY, url: `https://media.example/?k=${encodeURIComponent(KEY)}`, status: "success", text: KEY };
@@ -182,12 +231,17 @@ describe("the key", { timeout: 60_000 }, async () => {
     }
   });
 
+  it("of a callback is not taken within its address, where no request would carry it", async () => {
+    const other = await new Host({ KEY, UPSTREAM: upstream.url, POLL: "", CALLBACK: callback.url.replace("//", "//user:password@") }).start();
+    assert.deepEqual(await begun(other, "credentials"), [500, { error: "the watcher's settings cannot work" }]);
+    await other.end();
+  });
+
   it("that is missing or too short is no ground to store anything", async () => {
     for (const short of ["", "seven77"]) {
       const other = await new Host({ KEY: short, UPSTREAM: upstream.url, POLL: "" }).start();
       const asked = arrivals.length;
-      const answer = await ask(other, "keyless/watch", { method: "POST" });
-      assert.deepEqual([answer.status, answer.body], [500, { error: "the watcher's settings cannot work" }]);
+      assert.deepEqual(await begun(other, "keyless"), [500, { error: "the watcher's settings cannot work" }]);
       assert.equal((await ask(other, "keyless/update")).status, 404);
       assert.equal(arrivals.length, asked);
       await other.end();

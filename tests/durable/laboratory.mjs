@@ -6,7 +6,7 @@
  */
 
 // @ts-ignore -- beside it once it runs
-import { createVideoWatch, VideoError, VideoWatcher } from "./cloudflare.js";
+import { createVideoWatch, VideoError, VideoWatcher, VideoWorkflow } from "./cloudflare.js";
 
 /** What the hooks and the queue were given, in this order. @type {object[]} */
 const told = [];
@@ -26,6 +26,9 @@ globalThis.setInterval = /** @type {any} */ (
     return setInterval(act, ms / HASTE);
   }
 );
+/** What comes in minutes comes in tenths of seconds. */
+const { setTimeout } = globalThis;
+globalThis.setTimeout = /** @type {any} */ ((/** @type {() => void} */ act, /** @type {number} */ ms) => setTimeout(act, ms < 60_000 ? ms : ms / 600));
 globalThis.clearInterval = (timer) => {
   ticking -= 1;
   clearInterval(timer);
@@ -39,6 +42,8 @@ globalThis.clearInterval = (timer) => {
  * @property {"hooks" | "queue"} TELL
  * @property {string} REFUSALS how often an end is not taken
  * @property {string} LIST_MS how long the disk takes to list changes
+ * @property {string} [HOOK_MS] how long a hook takes
+ * @property {string} [CALLBACK]
  */
 
 export class Watcher extends VideoWatcher {
@@ -64,9 +69,10 @@ export class Watcher extends VideoWatcher {
     super(ctx, env);
     this.storage = storage;
     this.refusals = Number(env.REFUSALS);
+    this.hookMs = Number(env.HOOK_MS ?? 0);
     this.sockets = () => ctx.getWebSockets().length;
     this.tells = env.TELL;
-    this.given = { apiKey: env.KEY, baseUrl: env.UPSTREAM, poll: JSON.parse(env.POLL) };
+    this.given = { apiKey: env.KEY, baseUrl: env.UPSTREAM, poll: { timeoutMs: undefined, maxConsecutiveFailures: undefined, ...JSON.parse(env.POLL) }, callbackUrl: env.CALLBACK };
   }
 
   settings() {
@@ -86,6 +92,7 @@ export class Watcher extends VideoWatcher {
 
   async take(/** @type {object} */ what) {
     told.push(what);
+    await new Promise((resolve) => setTimeout(resolve, this.hookMs));
     this.refusals -= 1;
     if (this.refusals >= 0) throw new Error("not taken");
   }
@@ -98,6 +105,9 @@ export class Watcher extends VideoWatcher {
         return Response.json({ rows: this.rows, sockets: this.sockets(), changes: (await this.storage.list({ prefix: "event:" })).size });
       case "alarms":
         await Promise.all([super.alarm(), super.alarm(), super.alarm()]);
+        break;
+      case "lose-alarm":
+        await this.storage.deleteAlarm();
         break;
       case "spoil-all":
         await this.storage.put({ watch: "no watch" });
@@ -115,13 +125,45 @@ export class Watcher extends VideoWatcher {
   }
 }
 
+class Workflow extends VideoWorkflow {
+  settings() {
+    const { KEY, UPSTREAM, POLL } = /** @type {Environment} */ (/** @type {any} */ (this).env);
+    return { apiKey: KEY, baseUrl: UPSTREAM, poll: JSON.parse(POLL) };
+  }
+}
+
+/**
+ * Waits for a video as a Workflow would, with an engine that keeps what a step said; what the step `spoilt` kept has
+ * the snapshot of another version. Gives the video, and how long the longest was that a step kept.
+ * @param {any} env @param {any} ctx @param {string} id @param {string | null} spoilt
+ */
+async function waited(env, ctx, id, spoilt) {
+  let longest = 0;
+  const workflow = new /** @type {any} */ (Workflow)(ctx, env);
+  const video = await workflow.run(
+    { payload: { id } },
+    {
+      async do(/** @type {string} */ name, /** @type {() => Promise<any>} */ act) {
+        const kept = structuredClone(await act());
+        longest = Math.max(longest, JSON.stringify(kept).length);
+        return name === spoilt ? { ...kept, snapshot: `another ${kept.snapshot}` } : kept;
+      },
+      sleep: (/** @type {string} */ _, /** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      waitForEvent: (/** @type {string} */ _, /** @type {{ timeout: number }} */ { timeout }) =>
+        new Promise((_, reject) => setTimeout(() => reject(new Error("no event came")), timeout)),
+    },
+  );
+  return { video, longest };
+}
+
 const watch = createVideoWatch({ watcher: (/** @type {any} */ env) => env.WATCHER });
 
 export default {
   /** @param {Request} request @param {any} env @param {any} ctx */
-  fetch(request, env, ctx) {
+  async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);
     const [, place, id] = pathname.split("/");
+    if (place === "workflow") return Response.json(await waited(env, ctx, id ?? "", searchParams.get("spoilt")));
     if (place !== "laboratory") return watch(request, env, ctx);
     if (id) return env.WATCHER.get(env.WATCHER.idFromName(`video/${id}`)).fetch(request);
     aheadMs += Number(searchParams.get("ahead") ?? 0);

@@ -41,6 +41,10 @@ const BODIES = [
   ["the next most telling name", { id: "a", video: { id: "b" }, data: { id: "c" }, video_id: "d" }, "d"],
   ["a video before an envelope", { id: "a", video: { id: "b" }, data: { id: "c" } }, "b"],
   ["an envelope before the event's own id", { id: "event", type: "video.done", data: { id: "v" } }, "v"],
+  ["an event's id and status, and a video by name in an envelope", { id: "event", status: "delivered", data: { videoId: "v" } }, "v"],
+  ["an event's id and status beside a video", { id: "event", status: "DONE", video: { id: "v" } }, "v"],
+  ["an event's id and status, and a video in envelopes", { id: "event", status: "sent", data: { object: '{"video":{"id":"v"}}' } }, "v"],
+  ["a status beside the name of a file", { id: "v", status: "DONE", video: "video.webm" }, "v"],
   ["an envelope that names nothing", { id: "v", data: { url: "x" } }, "v"],
   ...["data", "payload", "body", "result", "object", "event"].map(
     (name) => /** @type {[string, unknown, string]} */ ([`the envelope ${name}`, { [name]: { status: "DONE", id: "v" } }, "v"]),
