@@ -25,7 +25,8 @@ interface ClientHandle {
   poll(id: string, options: PollOptions, listener: PollListener): PollHandle;
   limit(concurrency: number): { free(): void };
   lessons(): string;
-  told(id: string, httpStatus: number, retryAfter: string | undefined, body: string): void;
+  told(id: string, httpStatus: number, retryAfter: string | undefined, body: string): boolean;
+  free(): void;
 }
 
 /** A client of the module that the loader brings. */
@@ -33,7 +34,10 @@ export class ModuleClient {
   readonly #loader: Loader<Module>;
   readonly #config: Config;
   #connected: { readonly instance: Instance<Module>; readonly client: ClientHandle } | undefined;
-  readonly #pollers = new Set<Poller>();
+  /** Polls and single questions that are under way. */
+  readonly #calls = new Set<Poller | AbortController>();
+  /** Whether the module's side goes whenever nothing is under way: where the host tells nobody that a client is gone, and once it is disposed of. */
+  #isBrief = typeof FinalizationRegistry === "undefined";
   readonly #signals = new Signals();
   readonly #streams: Streams | undefined;
   readonly #tabs: Tabs | undefined;
@@ -65,6 +69,7 @@ export class ModuleClient {
       const unhooks: (() => void)[] = [];
       const settle = (act: () => void) => {
         for (const unhook of unhooks.splice(0)) unhook();
+        this.#ended(controller);
         act();
       };
       const fail = (thrown: unknown) => settle(() => reject(asVideoError(thrown)));
@@ -74,6 +79,7 @@ export class ModuleClient {
           controller.abort();
         })));
       }
+      this.#calls.add(controller);
       this.#connect().then(async ({ instance: { crash }, client }) => {
         if (controller.signal.aborted) return;
         crash.check();
@@ -125,9 +131,20 @@ export class ModuleClient {
     return this.#connected?.client.lessons() || this.#config.lessons;
   }
 
-  /** Ends all polls of this client, as their `cancel()` does. */
+  /** Ends all polls of this client, as their `cancel()` does, and frees what the module keeps for it. */
   [dispose](): void {
-    for (const poller of [...this.#pollers]) poller.cancel();
+    this.#isBrief = true;
+    for (const call of [...this.#calls]) (call as Partial<Poller>).cancel?.();
+    this.#ended();
+  }
+
+  #ended(call?: Poller | AbortController): void {
+    this.#calls.delete(call as Poller);
+    if (this.#calls.size || !this.#isBrief || !this.#connected) return;
+    // What comes later starts anew, with the same lessons.
+    this.#config.lessons = this.lessons();
+    this.#connected.client.free();
+    this.#connected = undefined;
   }
 
   #poll(id: string, given: PollOptions, prepare?: (client: ClientHandle) => void): Poller {
@@ -160,10 +177,10 @@ export class ModuleClient {
     const streams = this.#streams;
     const follow = streams && { follow: (follower: Follower) => streams.follow(id, follower) };
     const poller = new Poller(id, options, { signals: this.#signals, connect, ...follow });
-    this.#pollers.add(poller);
+    this.#calls.add(poller);
     const forget = () => {
-      this.#pollers.delete(poller);
       this.#tabs?.leave(id);
+      this.#ended(poller);
     };
     poller.done.then(forget, forget);
     return poller;
@@ -211,7 +228,7 @@ interface Config {
   readonly maxResponseBytes: number;
   readonly concurrency: number;
   readonly requestsPerSecond: number;
-  readonly lessons: string | undefined;
+  lessons: string | undefined;
   readonly tabs?: Tabs | undefined;
 }
 

@@ -63,10 +63,10 @@ export function readable<T>(act: () => T): T {
   }
 }
 
-/** What loading or running the module threw, as an error of ours; one that already is ours stays as it is. @internal */
+/** What loading or running the module threw, as an error of ours with what else is known: one that is ours may be told to many. @internal */
 export function asVideoError(thrown: unknown, rest: Rest = {}): VideoError {
-  if (safely(() => thrown instanceof VideoError)) return thrown as VideoError;
-  if (safely(() => isPlainError(thrown))) return new VideoError(thrown as PlainError); // an argument: there is nothing to go on from
+  // From an argument that was refused there is nothing to go on.
+  if (safely(() => isPlainError(thrown))) return new VideoError(thrown as PlainError, (thrown as PlainError).retryable ? rest : {});
   const words = safely(() => String((thrown as Partial<Error> | null | undefined)?.message ?? thrown)) ?? "without words";
   return new VideoError({ code: "internal", message: `the WebAssembly module failed: ${words}`, retryable: true }, { ...rest, cause: thrown });
 }

@@ -1,11 +1,12 @@
 /** A module in a file of this package, for CommonJS. */
 
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 
-declare const __dirname: string;
-
-/** Reads and compiles it. */
-export async function compileFile(name: string): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await readFile(join(__dirname, "..", name)));
+/** Reads and compiles it. Each entry writes the whole path beside `__dirname`, for tools that trace the files of a deployment. */
+export async function compileFile(path: string): Promise<WebAssembly.Module> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    const why = "cannot read the module's file; in a bundle, resolve iacrea-video with the condition \"module\" or mark it external";
+    throw new Error(why, { cause });
+  });
+  return WebAssembly.compile(bytes);
 }

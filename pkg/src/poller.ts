@@ -34,23 +34,26 @@ export class Poller implements VideoPoller {
   readonly id: string;
   readonly done: Promise<DoneUpdate>;
   #current: VideoUpdate | undefined;
-  #listeners = new Set<(update: VideoUpdate) => void>();
+  #listeners: Set<(update: VideoUpdate) => void> | undefined;
   #resolve!: (update: DoneUpdate) => void;
   #reject!: (reason: unknown) => void;
   #handle: PollHandle | undefined;
   #following: Following | undefined;
-  #token: string;
+  #token: string | undefined;
+  /** Writes the first token, as long as there is none: most polls have a better one before anybody asks. */
+  #firstToken: (() => string) | undefined;
   #state: "running" | "done" | "failed" | "left" = "running";
   #asksNow = false;
   /** Iterators that wait for something to happen. */
   #waiting: (() => void)[] = [];
-  /** Take back what was hung onto signals. */
-  #unhooks: (() => void)[] = [];
+  #unhookSignal: (() => void) | undefined;
+  #unhookCrash: (() => void) | undefined;
 
   /** `options` are checked, but for what the core checks, and nobody else's to change. */
   constructor(id: string, options: PollOptions, host: Host) {
     this.id = id;
-    this.#token = options.resumeToken ?? notBegun(id, options);
+    this.#token = options.resumeToken;
+    this.#firstToken = notBegun(id, options);
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -67,8 +70,8 @@ export class Poller implements VideoPoller {
   readonly subscribe = (listener: (update: VideoUpdate) => void): (() => void) => {
     // A function of its own for each call: the same listener may come twice.
     const own = (update: VideoUpdate) => listener(update);
-    if (this.#state === "running") this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
+    if (this.#state === "running") this.#listen(own);
+    return () => void this.#listeners?.delete(own);
   };
 
   pollNow(): void {
@@ -81,7 +84,7 @@ export class Poller implements VideoPoller {
   }
 
   resumeToken(): string {
-    return this.#handle?.token() ?? this.#token;
+    return this.#handle?.token() ?? this.#lastToken();
   }
 
   [dispose](): void {
@@ -119,12 +122,12 @@ export class Poller implements VideoPoller {
     try {
       const abortion = signal && abortionOf(signal);
       if (abortion) return this.#leave(abortion.reason);
-      if (signal) this.#unhooks.push(host.signals.onAbort(signal, (reason) => this.#leave(reason)));
-      if (onUpdate) this.#listeners.add(onUpdate);
+      if (signal) this.#unhookSignal = host.signals.onAbort(signal, (reason) => this.#leave(reason));
+      if (onUpdate) this.#listen(onUpdate);
       const { crash, start } = await host.connect();
       if (this.#state !== "running") return;
       crash.check();
-      this.#unhooks.push(crash.listen((trap) => this.#fail(asVideoError(trap, this.#rest()))));
+      this.#unhookCrash = crash.listen((trap) => this.#fail(asVideoError(trap, this.#rest())));
       const handle = start((event, value, token) => this.#hear(event, value, token));
       if (this.#state !== "running") return release(handle); // left inside the very first update
       this.#handle = handle;
@@ -137,9 +140,15 @@ export class Poller implements VideoPoller {
     }
   }
 
+  /** Most polls have none, and an empty set takes more than a poller. */
+  #listen(listener: (update: VideoUpdate) => void): void {
+    (this.#listeners ??= new Set()).add(listener);
+  }
+
   #hear(event: "update" | "done" | "failed", value: unknown, token: string): void {
     if (this.#state !== "running") return;
     this.#token = token;
+    this.#firstToken = undefined;
     if (event === "update") {
       const update = value as VideoUpdate;
       if (update.retrying !== undefined) this.#following?.yield();
@@ -156,8 +165,8 @@ export class Poller implements VideoPoller {
   #publish(update: VideoUpdate): void {
     this.#current = update;
     this.#wake();
-    for (const listener of [...this.#listeners]) {
-      if (!this.#listeners.has(listener)) continue; // left meanwhile
+    for (const listener of [...(this.#listeners ?? [])]) {
+      if (!this.#listeners?.has(listener)) continue; // left meanwhile
       try {
         const returned: unknown = listener(update);
         // An async listener throws later. It may be of another realm; what only has a `then` may do more than tell.
@@ -170,7 +179,11 @@ export class Poller implements VideoPoller {
 
   /** What an error says beside itself. */
   #rest(): { last: VideoUpdate | undefined; resumeToken: string } {
-    return { last: this.#current, resumeToken: this.#token };
+    return { last: this.#current, resumeToken: this.#lastToken() };
+  }
+
+  #lastToken(): string {
+    return (this.#token ??= this.#firstToken!());
   }
 
   #fail(error: VideoError): void {
@@ -192,9 +205,11 @@ export class Poller implements VideoPoller {
   /** From here on nothing is heard, and nothing hangs anywhere. What is left to do is to release the module's side. */
   #settle(state: "done" | "failed" | "left"): PollHandle | undefined {
     this.#state = state;
-    for (const unhook of this.#unhooks.splice(0)) unhook();
+    this.#unhookSignal?.();
+    this.#unhookCrash?.();
+    this.#unhookSignal = this.#unhookCrash = undefined;
     this.#following?.leave();
-    this.#listeners.clear();
+    this.#listeners = undefined;
     const handle = this.#handle;
     this.#handle = undefined;
     this.#wake();
@@ -212,18 +227,20 @@ function release(handle: PollHandle): void {
   queueMicrotask(() => handle.free());
 }
 
-/** The token of a poll that has not begun: its options and the time, for the core to read like any other. */
-function notBegun(id: unknown, options: PollOptions): string {
-  // A lone surrogate makes an id that is refused anyway.
-  const name = typeof id === "string" ? encodeURIComponent(id.replace(/\p{Surrogate}/gu, "\uFFFD")) : "";
-  const { timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures } = options;
-  const numbers = [timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures].map((value) => {
-    if (typeof value !== "number") return ""; // not given, or about to be refused
-    // No exponents: what is longer than this is as good as for ever.
-    return value === Infinity ? value : Math.min(Math.ceil(value), Number.MAX_SAFE_INTEGER);
-  });
-  const text = ["iv1-new", name, Date.now(), ...numbers].join(",");
-  return `${text},${checksum(text)}`;
+/** Writes the token of a poll that began now and has not been told of: its options and the time, for the core to read like any other. */
+function notBegun(id: unknown, { timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures }: PollOptions): () => string {
+  const began = Date.now();
+  return () => {
+    // A lone surrogate makes an id that is refused anyway.
+    const name = typeof id === "string" ? encodeURIComponent(id.replace(/\p{Surrogate}/gu, "\uFFFD")) : "";
+    const numbers = [timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures].map((value) => {
+      if (typeof value !== "number") return ""; // not given, or about to be refused
+      // No exponents: what is longer than this is as good as for ever.
+      return value === Infinity ? value : Math.min(Math.ceil(value), Number.MAX_SAFE_INTEGER);
+    });
+    const text = ["iv1-new", name, began, ...numbers].join(",");
+    return `${text},${checksum(text)}`;
+  };
 }
 
 /** FNV-1a, as over every token. */

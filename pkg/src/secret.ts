@@ -1,7 +1,7 @@
 /**
  * How the key is kept out of what the API says: an answer that repeats it must not carry it to a caller.
- * The rule is the client's own (src/core/secret.rs): the key is found in every spelling that some layer
- * between two programs undoes without being asked. What was JSON stays JSON.
+ * The rule is the client's own (src/core/secret.rs), and what else a page undoes: the key is found in every
+ * spelling that some layer between two programs undoes without being asked. What was JSON stays JSON.
  */
 
 /** What a header can hold. */
@@ -52,7 +52,17 @@ function pieces(key: string): string[] {
   return key.match(/.{1,64}/gs) ?? [];
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { "&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos" };
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "amp",
+  "<": "lt",
+  ">": "gt",
+  '"': "quot",
+  "'": "apos",
+  _: "lowbar",
+  "/": "sol",
+  "+": "plus",
+  "=": "equals",
+};
 
 /**
  * One letter, as it is or in the escapes of JSON (within any quotes), percent encoding or HTML. The repetitions
@@ -64,7 +74,8 @@ function spellings(letter: string): string {
   const plain = letter.replace(/[^\w\s]/, "\\$&");
   const bytes = [...new TextEncoder().encode(letter)].map((byte) => `%(?:25){0,7}(?:${byte.toString(16)}|${byte.toString(16).toUpperCase()})`);
   return (
-    `(?:\\\\{1,8}(?:u${hex(4)}|x${hex(2)}|${plain})|${bytes.join("")}|&(?:#0{0,4}${code}|#[xX]0{0,4}${hex(1)}|${ENTITIES[letter] ?? "-"});|` +
+    `(?:\\\\{1,8}(?:u${hex(4)}|u\\{0{0,7}${hex(1)}\\}|x${hex(2)}|${plain})|${bytes.join("")}|` +
+    `&(?:amp;){0,7}(?:#0{0,7}${code}|#[xX]0{0,7}${hex(1)}|${ENTITIES[letter] ?? "(?!)"});?|` +
     `${plain}${letter === " " ? "|\\+" : code > 127 ? "|\ufffd" : ""})`
   );
 }

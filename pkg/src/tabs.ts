@@ -8,7 +8,7 @@
 /** What pages tell each other. The name of the channel is known only to those who send the same requests. */
 type Message =
   /** Somebody is asking, and still there. */
-  | { readonly type: "asking"; readonly id: string }
+  | { readonly type: "asking"; readonly id: string; readonly by: number }
   /** Does anybody know? */
   | { readonly type: "who"; readonly id: string; readonly by: number }
   /** What the API said; an answer to one who wanted to know has its number. */
@@ -21,8 +21,8 @@ interface Answer {
   readonly body: string;
 }
 
-/** Passes on what another page was told. */
-export type Tell = (id: string, httpStatus: number, retryAfter: string | undefined, body: string) => void;
+/** Passes on what another page was told; true if a poll takes it. */
+export type Tell = (id: string, httpStatus: number, retryAfter: string | undefined, body: string) => boolean | undefined;
 
 const HEARTBEAT_MS = 400;
 /** After so long without a heartbeat, whoever asks is frozen. Pages in the background have timers of a second. */
@@ -36,7 +36,7 @@ const LISTEN_MS = 50;
 
 /** The lock manager, as far as it is used; TypeScript's own types of it are a browser's alone. */
 interface Locks {
-  request(name: string, options: object, act: Hold): Promise<unknown>;
+  request(name: string, options: object, act: (lock: unknown) => unknown): Promise<unknown>;
 }
 type Hold = (lock: unknown) => Promise<void> | undefined;
 
@@ -92,7 +92,7 @@ export class Tabs {
     const channel = this.#channel;
     if (!channel) return () => {};
     if (performance.now() - (this.#polled.get(id)?.heardAt ?? 0) > UNAWARE_MS) {
-      this.#post({ type: "who", id, by: this.#by });
+      await new Promise<void>((resolve) => this.#afterEcho({ type: "who", id, by: this.#by }, resolve));
       await pause(LISTEN_MS, signal);
     }
     const name = `${channel.name}:${id}`;
@@ -103,8 +103,9 @@ export class Tabs {
         release = this.#hold(id, signal, resolve);
       });
     };
-    await request(name, { ifAvailable: true }, hold);
-    if (!release && !signal.aborted) {
+    const isAnswered = await request(name, { ifAvailable: true }, hold);
+    // A browser that does not say whose turn it is does not know.
+    if (isAnswered && !release && !signal.aborted) {
       await this.#queue(name, id, signal, hold);
       if (!release && !signal.aborted) await request(name, { steal: true }, hold);
       // Whoever had it before has told us by now, or will never.
@@ -117,7 +118,7 @@ export class Tabs {
   tell(id: string, httpStatus: number, retryAfter: string | undefined, body: string): void {
     if (!this.#channel) return;
     const answer = { httpStatus, retryAfter, body };
-    this.#remember(id, answer);
+    this.#remember(id, answer, true);
     this.#post({ type: "answer", id, ...answer });
   }
 
@@ -136,15 +137,16 @@ export class Tabs {
     }
     if (type === "answer" && (message.to ?? this.#by) === this.#by) {
       const { httpStatus, retryAfter, body } = message;
-      this.#remember(id, { httpStatus, retryAfter, body });
-      this.#tell(id, httpStatus, retryAfter, body);
+      // A poll that is only about to begin takes nothing: it will want to know all the same.
+      const isTaken = this.#tell(id, httpStatus, retryAfter, body);
+      this.#remember(id, { httpStatus, retryAfter, body }, isTaken);
     }
   }
 
-  #remember(id: string, answer: Answer): void {
+  #remember(id: string, answer: Answer, isTaken: boolean | undefined): void {
     const atMs = performance.now();
     const polled = this.#polled.get(id);
-    if (polled) polled.heardAt = atMs;
+    if (polled && isTaken) polled.heardAt = atMs;
     this.#known.set(id, { answer, atMs });
     for (const [id, known] of this.#known) if (atMs - known.atMs > FRESH_MS) this.#known.delete(id);
   }
@@ -164,18 +166,44 @@ export class Tabs {
 
   /** Has the turn until it is handed on, and says so as long as it does. */
   #hold(id: string, signal: AbortSignal, resolve: () => void): () => void {
-    const beat = () => this.#post({ type: "asking", id });
+    const asking = { type: "asking", id, by: this.#by } as const;
+    const beat = () => this.#post(asking);
     beat();
     const heart = setInterval(beat, HEARTBEAT_MS);
     const release = () => {
       clearInterval(heart);
       signal.removeEventListener("abort", release);
       this.#held.delete(release);
-      resolve();
+      this.#afterEcho(asking, resolve);
     };
     this.#held.add(release);
     signal.addEventListener("abort", release);
     return release;
+  }
+
+  /**
+   * Says something and acts when it is on its way to the others, with all that was said before: a busy browser may
+   * give them the turn before the answer. Whoever listens as they do hears it as they do.
+   */
+  #afterEcho(message: Extract<Message, { by: number }>, act: () => void): void {
+    if (!this.#channel) return act();
+    let echo: BroadcastChannel | undefined;
+    const end = () => {
+      clearTimeout(timer);
+      echo?.close();
+      act();
+    };
+    const timer = setTimeout(end, LONGEST_SILENCE_MS);
+    try {
+      echo = new BroadcastChannel(this.#channel.name);
+      echo.onmessage = ({ data }: MessageEvent) => {
+        const { type, id, by } = data as typeof message;
+        if (type === message.type && id === message.id && by === message.by) end();
+      };
+    } catch {
+      // No more of them are to be had: then it takes its time.
+    }
+    this.#post(message);
   }
 
   /** Waits for the turn of another to end, as long as that one is heard of. */
@@ -188,23 +216,26 @@ export class Tabs {
       timer = setTimeout(leave, LONGEST_SILENCE_MS);
     });
     signal.addEventListener("abort", leave);
-    await request(name, { signal: waiting.signal }, hold);
+    await request(name, { signal: waiting.signal }, hold, waiting.signal);
     clearTimeout(timer);
     signal.removeEventListener("abort", leave);
     this.#silences.delete(id);
   }
 }
 
-/** Resolves when the lock is had, or will not be. It is had for as long as what `hold` gives is pending. */
-function request(name: string, options: object, hold: Hold): Promise<void> {
+/** Whether the lock manager answers before `late`. The lock is had for as long as what `hold` gives is pending. */
+function request(name: string, options: object, hold: Hold, late = AbortSignal.timeout(LONGEST_SILENCE_MS)): Promise<boolean> {
   return new Promise((resolve) => {
     const act = (lock: unknown) => {
-      const held = hold(lock);
-      resolve();
+      // Nobody waits for it any more and would hand it on: without a promise it is given back at once.
+      const held = late.aborted || hold(lock);
+      resolve(true);
       return held;
     };
+    const leave = () => resolve(false);
+    late.addEventListener("abort", leave);
     // Also where it is refused, which may throw.
-    Promise.resolve(locks()?.request(name, options, act)).then(() => resolve(), () => resolve());
+    Promise.resolve(locks()?.request(name, options, act)).then(leave, leave);
   });
 }
 

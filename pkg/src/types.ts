@@ -174,7 +174,7 @@ export interface ClientOptions {
   acrossTabs?: boolean | string;
   /** For headers and body of one request together, in milliseconds. Default 30,000. */
   requestTimeoutMs?: number;
-  /** Longest body that is read. Default 1 MiB. */
+  /** Longest body that is read, in bytes; in no more parts either. Default 1 MiB. */
   maxResponseBytes?: number;
   /**
    * How many requests of this client may be in flight at once: 1 or more, whole. Default Infinity; `waitForVideos`

@@ -4,6 +4,7 @@
 //! `#[inline]` has its functions compiled where they are called and nowhere else: the compiler lays
 //! out the npm package's module, which calls none of them, as if they were not there.
 
+use super::attempt::{Attempt, IdleEars};
 use super::driver;
 use super::fetch::{Reply, Transport};
 use super::poll::{Poll, PollOptions};
@@ -138,7 +139,7 @@ impl ClientBuilder {
         let transport = Transport {
             endpoint: endpoint.prefix().to_owned(),
             headers: headers.into(),
-            credentials: self.credentials.map_or(JsValue::UNDEFINED, JsValue::from),
+            credentials: self.credentials.map(JsValue::from),
             fetch: self.fetch,
             secret: key.as_deref().map(Secret::new),
             // Rounded up, so that nothing above 0 becomes "at once".
@@ -146,7 +147,8 @@ impl ClientBuilder {
                 .unwrap_or(u64::MAX),
             max_bytes: self.max_response_bytes,
             words: Cell::new(None),
-            tabs: JsValue::UNDEFINED,
+            tabs: None,
+            ears: IdleEars::default(),
         };
         let (concurrency, rate) = (self.concurrency.get(), self.requests_per_second);
         let lessons = match &self.lessons {
@@ -249,9 +251,10 @@ impl Client {
     pub async fn get_status(&self, id: &str) -> Result<VideoStatus, Failure> {
         check_id(id)?;
         let controller = AbortController::new().map_err(|_| Failure::new(ErrorCode::Internal))?;
-        let mut request = AbortOnDrop(Some(controller.clone()));
+        let attempt = Attempt::new(controller);
+        let mut request = AbortOnDrop(Some(Rc::clone(&attempt)));
         let transport = &self.inner.transport;
-        let reply = transport.ask(id, &controller).await;
+        let reply = transport.ask_in_time(id, &attempt).await;
         request.0 = None;
         match reply {
             Reply::Answer { answer, .. } => {
@@ -317,12 +320,12 @@ impl fmt::Debug for Limit {
 }
 
 /// A request that nobody waits for any more is not read to its end.
-struct AbortOnDrop(Option<AbortController>);
+struct AbortOnDrop(Option<Rc<Attempt>>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
-        if let Some(controller) = &self.0 {
-            controller.abort();
+        if let Some(attempt) = &self.0 {
+            attempt.abort();
         }
     }
 }

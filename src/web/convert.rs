@@ -1,7 +1,7 @@
-//! Core types to the values of the npm package, and its options back. What goes out is serialised by
-//! serde; what comes in is read by hand, which costs a tenth of deserialising it.
+//! Core types to the values of the npm package, and its options back. Updates go out as text, at once; errors by serde;
+//! what comes in is read by hand, which costs a tenth of deserialising it.
 
-use super::value::{get, set};
+use super::value::get;
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::json;
 use crate::core::machine::Update;
@@ -58,54 +58,73 @@ impl Serialize for Member<'_> {
     }
 }
 
-/// The plain members of `VideoStatus` of the public types, flat as they are there.
-fn video(video: &VideoStatus) -> Plain<'_> {
-    let mut out = Plain::default();
-    out.text("status", Some(video.status.name()));
-    match &video.status {
-        Status::GeneratingVideo => {}
-        Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } => {
-            out.number("progress", Some(*progress));
+/// The text of an object, for JavaScript's own reader: it makes all of it at once, where each name and each text
+/// that crosses the border by itself costs more than a clip. Names come with what stands around them.
+struct Written(String);
+
+impl Written {
+    fn text(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.0.push_str(name);
+            json::write(text, &mut self.0);
         }
-        Status::Done { url, id } => {
-            out.text("url", Some(url));
-            out.text("id", Some(id));
-        }
-        Status::Pending { message } | Status::Error { message } => {
-            out.text("message", message.as_deref());
-        }
-        Status::Unrecognized { raw_status } => out.text("rawStatus", Some(raw_status)),
     }
-    out.number("creditsTotal", video.credits_total);
-    out.number("creditsUsed", video.credits_used);
-    out
+
+    fn whole(&mut self, name: &str, number: Option<u64>) {
+        if let Some(number) = number {
+            self.0.push_str(name);
+            self.0.push_str(itoa::Buffer::new().format(number));
+        }
+    }
 }
 
-/// All clips at once: made one by one, the names and texts of many clips would cross the border one by one.
-fn clips(video: &VideoStatus) -> JsValue {
-    let mut text = String::from("[");
-    for clip in video.generated_content.as_deref().unwrap_or_default() {
-        text.push_str(if text.len() > 1 { ",{" } else { "{" });
-        for (name, member) in [
-            ("\"id\":", &clip.id),
-            ("\"url\":", &clip.url),
-            ("\"effect\":", &clip.effect),
-            ("\"format\":", &clip.format),
-            ("\"category\":", &clip.category),
-            ("\"text\":", &clip.text),
-        ] {
-            if let Some(member) = member {
-                text.push_str(name);
-                json::write(member, &mut text);
-                text.push(',');
-            }
+#[wasm_bindgen]
+extern "C" {
+    /// What was made of such a text. Fractions are added to it, for writing them takes more code than all else here.
+    type Made;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_progress(this: &Made, share: f64);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_overall(this: &Made, share: f64);
+    #[wasm_bindgen(method, setter, structural, js_name = creditsTotal)]
+    fn set_credits_total(this: &Made, credits: f64);
+    #[wasm_bindgen(method, setter, structural, js_name = creditsUsed)]
+    fn set_credits_used(this: &Made, credits: f64);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_raw(this: &Made, raw: &JsValue);
+}
+
+/// The members of `VideoStatus` of the public types, flat as they are there, but for the fractions.
+fn written(video: &VideoStatus) -> Written {
+    let mut out = Written(String::with_capacity(1_024));
+    out.text("{\"status\":", Some(video.status.name()));
+    match &video.status {
+        Status::GeneratingVideo
+        | Status::StartRenderingVideo { .. }
+        | Status::RenderingVideo { .. } => {}
+        Status::Done { url, id } => {
+            out.text(",\"url\":", Some(url));
+            out.text(",\"id\":", Some(id));
         }
-        text.push_str("\"status\":\"");
-        text.push_str(clip.status.as_str());
-        text.push_str("\"}");
+        Status::Pending { message } | Status::Error { message } => {
+            out.text(",\"message\":", message.as_deref());
+        }
+        Status::Unrecognized { raw_status } => out.text(",\"rawStatus\":", Some(raw_status)),
     }
-    text.push(']');
-    JSON::parse(&text).unwrap_or_default()
+    out.0.push_str(",\"generatedContent\":[");
+    for (at, clip) in video.generated_content.iter().flatten().enumerate() {
+        out.0.push_str(if at == 0 { "" } else { "}," });
+        out.text("{\"status\":", Some(clip.status.as_str()));
+        out.text(",\"id\":", clip.id.as_deref());
+        out.text(",\"url\":", clip.url.as_deref());
+        out.text(",\"effect\":", clip.effect.as_deref());
+        out.text(",\"format\":", clip.format.as_deref());
+        out.text(",\"category\":", clip.category.as_deref());
+        out.text(",\"text\":", clip.text.as_deref());
+    }
+    let has_none = out.0.ends_with('[');
+    out.0.push_str(if has_none { "]" } else { "}]" });
+    out
 }
 
 /// One status on its own, with the body it came from.
@@ -115,26 +134,38 @@ pub(super) fn status_to_js(mut status: VideoStatus, raw: &JsValue) -> JsValue {
     {
         *progress = Scale::default().read(*progress);
     }
-    whole(&video(&status), &status, raw)
+    made(written(&status), &status, raw).into()
 }
 
 /// One update of a poll, with the body of the last status.
 pub(super) fn update_to_js(update: &Update, raw: &JsValue) -> JsValue {
-    let mut out = video(&update.video);
-    out.text("videoId", Some(&update.video_id));
-    out.number("overall", Some(update.overall));
-    out.number("remainingMs", update.remaining_ms.map(|ms| ms as f64));
-    out.number("elapsedMs", Some(update.elapsed_ms as f64));
-    out.number("requests", Some(update.requests.into()));
-    out.text("retrying", update.retrying.map(ErrorCode::as_str));
-    whole(&out, &update.video, raw)
+    let mut out = written(&update.video);
+    out.text(",\"videoId\":", Some(&update.video_id));
+    out.whole(",\"remainingMs\":", update.remaining_ms);
+    out.whole(",\"elapsedMs\":", Some(update.elapsed_ms));
+    out.whole(",\"requests\":", Some(update.requests.into()));
+    out.text(",\"retrying\":", update.retrying.map(ErrorCode::as_str));
+    let out = made(out, &update.video, raw);
+    out.set_overall(update.overall);
+    out.into()
 }
 
-/// With what is no plain member.
-fn whole(members: &Plain<'_>, video: &VideoStatus, raw: &JsValue) -> JsValue {
-    let out = members.to_js();
-    set(&out, "generatedContent", &clips(video));
-    set(&out, "raw", raw);
+/// The object, with what is not in its text.
+fn made(Written(mut text): Written, video: &VideoStatus, raw: &JsValue) -> Made {
+    text.push('}');
+    let out: Made = JSON::parse(&text).unwrap_or_default().unchecked_into();
+    if let Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } =
+        video.status
+    {
+        out.set_progress(progress);
+    }
+    if let Some(credits) = video.credits_total {
+        out.set_credits_total(credits);
+    }
+    if let Some(credits) = video.credits_used {
+        out.set_credits_used(credits);
+    }
+    out.set_raw(raw);
     out
 }
 

@@ -2,6 +2,7 @@
 //! time, whose answer each of them gets. The loop does what the machines say; it decides nothing
 //! about videos, and it ends with the last poll that leaves.
 
+use super::attempt::Attempt;
 use super::fetch::{Reply, Transport};
 use super::timer::{Clock, Hint, Hints, alarm};
 use crate::core::Millis;
@@ -84,8 +85,21 @@ enum Request {
     /// Waits for its turn among the client's requests.
     Queued,
     /// Waits for its turn among the pages of this origin.
-    Waiting(AbortController),
-    InFlight(AbortController),
+    Waiting(Rc<Attempt>),
+    InFlight {
+        attempt: Rc<Attempt>,
+        /// When its time is over, as long as it is not.
+        until: Option<Millis>,
+    },
+}
+
+impl Request {
+    fn is(&self, own: &Rc<Attempt>) -> bool {
+        match self {
+            Self::Waiting(attempt) | Self::InFlight { attempt, .. } => Rc::ptr_eq(attempt, own),
+            _ => false,
+        }
+    }
 }
 
 /// When which request of one client may leave.
@@ -175,6 +189,8 @@ impl Client {
             }
             state.last_serial += 1;
             let serial = state.last_serial;
+            // Mostly there is one, and a list by itself would make room for four.
+            state.waiters.reserve_exact(1);
             state.waiters.push(Waiter {
                 serial,
                 machine,
@@ -237,16 +253,17 @@ impl Client {
         running
     }
 
-    /// What another page of this origin was answered about a video.
+    /// What another page of this origin was answered about a video. Whether it is polled here.
     #[cfg(feature = "npm")]
-    pub(super) fn told(&self, id: &str, reply: Reply) {
+    pub(super) fn told(&self, id: &str, reply: Reply) -> bool {
         let loops = self.loops.borrow();
         let at = loops.partition_point(|running| running.id.as_str() < id);
         let running = loops.get(at).filter(|running| running.id == id).cloned();
         drop(loops);
-        if let Some(running) = running {
+        if let Some(running) = &running {
             running.told(reply);
         }
+        running.is_some()
     }
 
     /// Takes an ended loop out; after the last one nothing listens or waits any more.
@@ -330,15 +347,14 @@ impl Loop {
             }
             if state.waiters.is_empty() {
                 abandoned = self.end(&mut state);
-            } else {
-                self.rearm(&mut state, now);
             }
         }
         // Aborting runs listeners of whoever provides `fetch`: like any callback, with nothing borrowed.
-        if let Some(controller) = abandoned {
-            controller.abort();
+        if let Some(attempt) = abandoned {
+            attempt.abort();
         }
         self.client.let_in();
+        self.rearm();
         for (listener, notice) in notices {
             listener(notice);
         }
@@ -390,11 +406,22 @@ impl Loop {
     }
 
     /// One alarm for all: the earliest.
-    fn rearm(self: &Rc<Self>, state: &mut State, now: Millis) {
-        let due = state.waiters.iter().filter_map(|waiter| waiter.due).min();
+    fn rearm(self: &Rc<Self>) {
+        let mut state = self.state.borrow_mut();
+        let limit = match state.request {
+            // It sets the alarm itself, a moment from now.
+            Request::Waiting(..) if self.client.transport.tabs.is_none() => return,
+            Request::InFlight { until, .. } => until,
+            _ => None,
+        };
+        let mut due = limit;
+        for at in state.waiters.iter().filter_map(|waiter| waiter.due) {
+            due = Some(due.map_or(at, |due| due.min(at)));
+        }
         if due == state.alarm.as_ref().map(|(at, _)| *at) {
             return;
         }
+        let now = self.client.clock.now();
         state.alarm = due.map(|at| {
             let running = Rc::clone(self);
             (at, alarm(at.saturating_sub(now), move || running.ring()))
@@ -402,7 +429,21 @@ impl Loop {
     }
 
     fn ring(self: &Rc<Self>) {
-        self.state.borrow_mut().alarm = None;
+        let now = self.client.clock.now();
+        let late = {
+            let mut state = self.state.borrow_mut();
+            state.alarm = None;
+            match &mut state.request {
+                Request::InFlight { attempt, until } => {
+                    let passed = until.take_if(|until| *until <= now);
+                    passed.map(|_| Rc::clone(attempt))
+                }
+                _ => None,
+            }
+        };
+        if let Some(attempt) = late {
+            attempt.expire();
+        }
         self.turn(&mut |waiter, now| {
             waiter
                 .due
@@ -427,8 +468,9 @@ impl Loop {
         }
         // A host without it cannot be worked with; that is told as "internal", not waited out.
         let controller = AbortController::new().unwrap_or_else(|error| throw_val(error));
+        let attempt = Attempt::new(controller);
         let running = Rc::clone(self);
-        let own = controller.clone();
+        let own = Rc::clone(&attempt);
         spawn_local(async move {
             let transport = &running.client.transport;
             let turn = transport.turn(&running.id, &own).await;
@@ -438,20 +480,27 @@ impl Loop {
                 running.arrived(&own, reply);
             }
         });
-        state.request = Request::Waiting(controller);
+        state.request = Request::Waiting(attempt);
         let mut gate = self.client.gate.borrow_mut();
         gate.in_flight += 1;
         gate.budget.sent(self.client.clock.now());
     }
 
     /// The turn of a request has come; whether it is still wanted.
-    fn depart(&self, own: &AbortController) -> bool {
-        let request = &mut self.state.borrow_mut().request;
-        let is_wanted = matches!(request, Request::Waiting(waiting) if waiting == own);
-        if is_wanted {
-            *request = Request::InFlight(own.clone());
+    fn depart(self: &Rc<Self>, own: &Rc<Attempt>) -> bool {
+        {
+            let mut state = self.state.borrow_mut();
+            if !state.request.is(own) {
+                return false;
+            }
+            let now = self.client.clock.now();
+            state.request = Request::InFlight {
+                attempt: Rc::clone(own),
+                until: Some(now.saturating_add(self.client.transport.timeout)),
+            };
         }
-        is_wanted
+        self.rearm();
+        true
     }
 
     /// What another page was answered. A question of its own that is on its way already goes on.
@@ -462,7 +511,7 @@ impl Loop {
         };
         let abandoned = {
             let mut state = self.state.borrow_mut();
-            if matches!(state.request, Request::InFlight(..)) {
+            if matches!(state.request, Request::InFlight { .. }) {
                 return;
             }
             if answer.outcome.is_ok() {
@@ -472,8 +521,8 @@ impl Loop {
             state.request = Request::None;
             abandoned
         };
-        if let Some(controller) = abandoned {
-            controller.abort();
+        if let Some(attempt) = abandoned {
+            attempt.abort();
         }
         self.step(&Event::Told(answer));
     }
@@ -481,15 +530,15 @@ impl Loop {
     /// The request under way will come to nothing, which is nobody's failure.
     fn give_up_request(self: &Rc<Self>) {
         let abandoned = self.recall(&mut self.state.borrow_mut());
-        if let Some(controller) = abandoned {
-            controller.abort();
+        if let Some(attempt) = abandoned {
+            attempt.abort();
             self.step(&Event::Offline);
         }
     }
 
-    fn arrived(self: &Rc<Self>, own: &AbortController, reply: Reply) {
+    fn arrived(self: &Rc<Self>, own: &Rc<Attempt>, reply: Reply) {
         // What was taken back comes to an end all the same.
-        if !matches!(&self.state.borrow().request, Request::InFlight(sent) if sent == own) {
+        if !self.state.borrow().request.is(own) {
             return;
         }
         self.client.request_ended();
@@ -509,7 +558,7 @@ impl Loop {
     }
 
     /// The last poll has left: nothing may happen any more. Returns what is still to be aborted.
-    fn end(self: &Rc<Self>, state: &mut State) -> Option<AbortController> {
+    fn end(self: &Rc<Self>, state: &mut State) -> Option<Rc<Attempt>> {
         state.alarm = None;
         self.client.forget(self);
         let abandoned = self.recall(state);
@@ -518,11 +567,11 @@ impl Loop {
     }
 
     /// Takes back the request that is in flight, if one is. Returns what is to be aborted.
-    fn recall(&self, state: &mut State) -> Option<AbortController> {
+    fn recall(&self, state: &mut State) -> Option<Rc<Attempt>> {
         match std::mem::take(&mut state.request) {
-            Request::Waiting(controller) | Request::InFlight(controller) => {
+            Request::Waiting(attempt) | Request::InFlight { attempt, .. } => {
                 self.client.request_ended();
-                Some(controller)
+                Some(attempt)
             }
             other => {
                 state.request = other;

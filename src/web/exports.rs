@@ -1,10 +1,11 @@
 //! The wasm-bindgen surface: what the npm package is made of, with the feature `npm` alone. It
 //! translates and nothing else; the package alone calls it, so nothing here is public API.
 
+use super::attempt::{Attempt, IdleEars};
 use super::convert::{failure_to_js, raw_options, status_to_js, update_to_js};
 use super::driver::{self, Notice};
-use super::fetch::{Reply, Transport, understood};
-use super::value::{get, get_function};
+use super::fetch::{Reply, Tabs, Transport, understood};
+use super::value::{get, get_function, set};
 use crate::core::answer::Response;
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::lessons::Lessons;
@@ -36,7 +37,7 @@ impl Client {
         let transport = Transport {
             endpoint: get(config, "endpoint").as_string().unwrap_or_default(),
             headers: get(config, "headers"),
-            credentials: get(config, "credentials"),
+            credentials: Some(get(config, "credentials")).filter(|words| !words.is_undefined()),
             fetch: get_function(config, "fetch"),
             secret: get(config, "apiKey")
                 .as_string()
@@ -45,7 +46,8 @@ impl Client {
             timeout: number("requestTimeoutMs") as u64,
             max_bytes: number("maxResponseBytes") as usize,
             words: Cell::new(None),
-            tabs: get(config, "tabs"),
+            tabs: Tabs::new(get(config, "tabs")),
+            ears: IdleEars::default(),
         };
         let concurrency = number("concurrency") as u32;
         let per_second = number("requestsPerSecond");
@@ -68,12 +70,23 @@ impl Client {
     /// `controller` aborts.
     #[wasm_bindgen(js_name = getStatus)]
     pub fn get_status(&self, id: &JsValue, controller: AbortController) -> Promise {
+        let id = match video_id(id) {
+            Ok(id) => id,
+            Err(failure) => return Promise::reject(&failure_to_js(&failure)),
+        };
         let inner = Rc::clone(&self.inner);
-        let id = video_id(id);
+        let signal = controller.signal();
+        let attempt = Attempt::new(controller);
+        let aborted = Rc::clone(&attempt);
+        let on_abort = Closure::<dyn FnMut(JsValue)>::new(move |_| aborted.abort());
+        // Nobody else has this signal but `fetch`, whose listeners are added.
+        set(&signal, "onabort", on_abort.as_ref());
         future_to_promise(async move {
             let failed = |failure| failure_to_js(&inner.transport.shown(failure));
-            let id = id.map_err(failed)?;
-            match inner.transport.ask(&id, &controller).await {
+            let reply = inner.transport.ask_in_time(&id, &attempt).await;
+            set(&signal, "onabort", &JsValue::NULL);
+            drop(on_abort);
+            match reply {
                 Reply::Answer { answer, raw } => {
                     Ok(status_to_js(answer.outcome.map_err(failed)?, &raw))
                 }
@@ -130,15 +143,21 @@ impl Client {
             .map_err(|failure| failure_to_js(&failure))
     }
 
-    /// What another page of this origin was answered about a video that may be polled here too.
-    pub fn told(&self, id: String, http_status: u16, retry_after: Option<String>, body: String) {
+    /// What another page of this origin was answered about a video. Whether it is polled here too.
+    pub fn told(
+        &self,
+        id: String,
+        http_status: u16,
+        retry_after: Option<String>,
+        body: String,
+    ) -> bool {
         let response = Response {
             http_status,
             retry_after: retry_after.as_deref(),
             body: &body,
             oversized: false,
         };
-        self.inner.told(&id, understood(response, &id));
+        self.inner.told(&id, understood(response, &id))
     }
 
     /// Keeps the client to `concurrency` requests at once until the limit is freed.

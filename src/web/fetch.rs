@@ -1,10 +1,11 @@
 //! One request through the host's `fetch`: with the key, within its limits of time and size, and
 //! never behind a redirect. What comes back is an answer or nothing; what it means is the core's business.
 
+use super::attempt::{Attempt, IdleEars, NoAnswer, Patience};
 use super::timer::{alarm, is_offline};
-use super::value::{JavaScript, Loose, get_function, loose, set};
+use super::value::{JavaScript, Loose, get, get_function, loose, set};
 use crate::core::Millis;
-use crate::core::answer::{Answer, Response};
+use crate::core::answer::{Answer, Response, RetryAfter};
 use crate::core::error::Failure;
 use crate::core::machine::Event;
 use crate::core::percent;
@@ -14,13 +15,38 @@ use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, Request, RequestCache, RequestInit, RequestRedirect};
+use web_sys::{AbortController, Headers, Request, RequestCache, RequestInit, RequestRedirect};
 
 #[wasm_bindgen]
 extern "C" {
     // Called unbound, as hosts demand, and looked up at each call, so that a replaced global is used.
     #[wasm_bindgen(js_name = fetch, catch)]
     fn global_fetch(url: &str, init: &RequestInit) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_name = Uint8Array)]
+    type Bytes;
+    /// A copy: of a buffer from there on, or of all of a list, of which the rest is `undefined` then. It throws where what
+    /// is copied has been taken away, or is no bytes.
+    #[wasm_bindgen(constructor, catch, js_class = Uint8Array)]
+    fn copy(of: &JsValue, from: &JsValue, length: &JsValue) -> Result<Bytes, JsValue>;
+}
+
+/// What a part of a body holds: mostly bytes of this realm. In pretend browsers they come from another, and a host may
+/// give any view.
+fn bytes_of(part: &JsValue) -> Result<Uint8Array, NoAnswer> {
+    let bytes = if part.is_instance_of::<Uint8Array>() {
+        Bytes::copy(part, &JsValue::UNDEFINED, &JsValue::UNDEFINED)
+    } else if ArrayBuffer::is_view(part) {
+        let member = |key| get(part, key);
+        Bytes::copy(
+            &member("buffer"),
+            &member("byteOffset"),
+            &member("byteLength"),
+        )
+    } else {
+        return Err(NoAnswer);
+    };
+    Ok(bytes?.unchecked_into())
 }
 
 /// How one client sends its requests.
@@ -29,16 +55,34 @@ pub(super) struct Transport {
     pub(super) endpoint: String,
     /// Checked by the package, and holding the key.
     pub(super) headers: JsValue,
-    pub(super) credentials: JsValue,
+    pub(super) credentials: Option<JsValue>,
     pub(super) fetch: Option<Function>,
     pub(super) secret: Option<Secret>,
     pub(super) timeout: Millis,
     pub(super) max_bytes: usize,
     /// Which optional words of a request this host takes; asked once.
     pub(super) words: Cell<Option<Words>>,
-    /// The package's side of other pages of this origin, where the user wants them to ask once between
-    /// them; `undefined` elsewhere.
-    pub(super) tabs: JsValue,
+    /// The other pages of this origin, where the user wants them to ask once between them.
+    pub(super) tabs: Option<Tabs>,
+    pub(super) ears: IdleEars,
+}
+
+/// The package's side of other pages of this origin.
+pub(super) struct Tabs {
+    this: JsValue,
+    turn: Function,
+    tell: Function,
+}
+
+impl Tabs {
+    #[cfg(feature = "npm")]
+    pub(super) fn new(this: JsValue) -> Option<Self> {
+        Some(Self {
+            turn: get_function(&this, "turn")?,
+            tell: get_function(&this, "tell")?,
+            this,
+        })
+    }
 }
 
 /// The right to ask about a video, which the pages of an origin have one after the other. Dropping it
@@ -57,6 +101,36 @@ impl Drop for Turn {
 pub(super) struct Words {
     cache: bool,
     redirect: bool,
+}
+
+impl Words {
+    fn of_host(url: &str) -> Self {
+        let takes = |words: &Self| {
+            let init = RequestInit::new();
+            words.say(&init);
+            Request::new_with_str_and_init(url, &init).is_ok()
+        };
+        let word = |cache, redirect| Self { cache, redirect };
+        let both = word(true, true);
+        // One question does where the host takes both, as most do: the first request of a host costs it most.
+        if takes(&both) {
+            return both;
+        }
+        Self {
+            cache: takes(&word(true, false)),
+            redirect: takes(&word(false, true)),
+        }
+    }
+
+    fn say(&self, init: &RequestInit) {
+        if self.cache {
+            // Without it Next.js freezes the first answer.
+            init.set_cache(RequestCache::NoStore);
+        }
+        if self.redirect {
+            init.set_redirect(RequestRedirect::Manual);
+        }
+    }
 }
 
 /// What came of a request.
@@ -81,50 +155,6 @@ impl Reply {
     }
 }
 
-/// There is no answer: fetch rejected, what it gave is no response, or the request was aborted. Types and
-/// texts say nothing.
-struct NoAnswer;
-
-impl From<JsValue> for NoAnswer {
-    fn from(_: JsValue) -> Self {
-        Self
-    }
-}
-
-/// What a request waits for, until it is aborted. Not every promise settles: a `fetch` may heed no
-/// signal, a stream may stall for ever. js-sys keeps what waits for a promise until the promise
-/// settles, so it waits for one that does.
-struct Patience<'a> {
-    controller: &'a AbortController,
-    /// Resolves when the request is aborted.
-    aborted: Promise,
-}
-
-impl<'a> Patience<'a> {
-    fn with(controller: &'a AbortController) -> Self {
-        let aborted = Promise::new(&mut |resolve, _| {
-            let signal = controller.signal();
-            if let Some(listen) = get_function(&signal, "addEventListener") {
-                let _ = listen.call2(&signal, &"abort".into(), &resolve);
-            }
-        });
-        Self {
-            controller,
-            aborted,
-        }
-    }
-
-    /// What `promise`, or whatever else it is, comes to.
-    async fn settled(&self, promise: &JsValue) -> Result<JsValue, NoAnswer> {
-        let first = Promise::race(&Array::of2(promise, &self.aborted));
-        let value = JsFuture::from(first).await?;
-        if self.controller.signal().aborted() {
-            return Err(NoAnswer);
-        }
-        Ok(value)
-    }
-}
-
 #[derive(Default)]
 struct Body {
     text: String,
@@ -132,64 +162,69 @@ struct Body {
 }
 
 impl Transport {
-    /// Waits for the turn to ask, until `controller` aborts.
-    pub(super) async fn turn(&self, id: &str, controller: &AbortController) -> Turn {
-        let Some(turn) = get_function(&self.tabs, "turn") else {
+    /// Waits for the turn to ask, until it is aborted.
+    pub(super) async fn turn(&self, id: &str, attempt: &Attempt) -> Turn {
+        let Some(Tabs { this, turn, .. }) = &self.tabs else {
             return Turn(None);
         };
-        let Ok(promise) = turn.call2(&self.tabs, &id.into(), &controller.signal()) else {
+        let Ok(promise) = turn.call2(this, &id.into(), &attempt.controller.signal()) else {
             return Turn(None);
         };
         let settled = JsFuture::from(Promise::resolve(&promise)).await;
         Turn(settled.ok().and_then(|hand_on| hand_on.dyn_into().ok()))
     }
 
-    /// Asks once how far the video is. One limit of time covers headers and body; `controller`
-    /// aborts either.
-    pub(super) async fn ask(&self, id: &str, controller: &AbortController) -> Reply {
-        let is_late = Rc::new(Cell::new(false));
-        let (late, aborter) = (Rc::clone(&is_late), controller.clone());
-        let _limit = alarm(self.timeout, move || {
-            late.set(true);
-            aborter.abort();
-        });
-        let reply = self.exchange(id, controller).await;
+    /// Asks once how far the video is. One limit of time covers headers and body.
+    pub(super) async fn ask_in_time(&self, id: &str, attempt: &Rc<Attempt>) -> Reply {
+        let late = Rc::clone(attempt);
+        let _limit = alarm(self.timeout, move || late.expire());
+        self.ask(id, attempt).await
+    }
+
+    /// The same, where somebody else keeps the time.
+    pub(super) async fn ask(&self, id: &str, attempt: &Attempt) -> Reply {
+        let ears = self.ears.take();
+        let reply = self
+            .exchange(id, attempt, &Patience::new(attempt, &ears))
+            .await;
+        self.ears.put(ears);
         reply.unwrap_or_else(|NoAnswer| Reply::Nothing {
-            offline: !is_late.get() && is_offline(),
+            offline: !attempt.is_late() && is_offline(),
         })
     }
 
-    async fn exchange(&self, id: &str, controller: &AbortController) -> Result<Reply, NoAnswer> {
+    async fn exchange(
+        &self,
+        id: &str,
+        attempt: &Attempt,
+        patience: &Patience<'_>,
+    ) -> Result<Reply, NoAnswer> {
+        let controller = &attempt.controller;
         let mut url = self.endpoint.clone();
         percent::encode(id, &mut url);
-        let init = self.request_init(&url, controller);
+        let init = self.request_init(&url, controller)?;
         let called = match &self.fetch {
             Some(fetch) => fetch.call2(&JsValue::UNDEFINED, &url.as_str().into(), &init),
             None => global_fetch(&url, &init),
         }?;
-        let patience = Patience::with(controller);
         let response = patience.settled(&called).await?;
         let response = loose(response).ok_or(NoAnswer)?;
-        let is_redirect = response.kind().is_ok_and(|kind| kind == "opaqueredirect")
+        let status = response.status()?.as_f64().filter(|status| *status >= 0.0);
+        let status = status.ok_or(NoAnswer)? as u16;
+        // One that was not followed has no status; nor has one that says that there is none.
+        if status == 0 && get(&response, "type") == "error" {
+            return Err(NoAnswer);
+        }
+        let is_redirect = status == 0
             || response
                 .redirected()
                 .is_ok_and(|redirected| redirected == true);
-        let http_status = if is_redirect {
-            0
-        } else {
-            response.status()?.as_f64().ok_or(NoAnswer)? as u16
-        };
-        // A response of some other make may give anything for a header.
-        let headers = response.headers().ok().and_then(loose);
-        let retry_after = headers.and_then(|headers| {
-            let get: Function = headers.get().ok()?.dyn_into().ok()?;
-            get.call1(&headers, &"retry-after".into()).ok()?.as_string()
-        });
+        let http_status = if is_redirect { 0 } else { status };
         let body = if is_redirect {
             controller.abort();
             Body::default()
         } else {
-            match self.read(&response, &patience).await {
+            match self.read(&response, patience).await {
                 // The code of an error says enough, also where its words do not come through, or not in time.
                 Err(_) if !(200..=299).contains(&http_status) => {
                     controller.abort();
@@ -206,23 +241,33 @@ impl Transport {
             Some(secret) => secret.blot_body(&text, !oversized),
             None => text.as_str().into(),
         };
-        if let Some(tell) = get_function(&self.tabs, "tell").filter(|_| !is_redirect && !oversized)
+        let mut reply = understood(
+            Response {
+                http_status,
+                retry_after: None,
+                body: &text,
+                oversized,
+            },
+            id,
+        );
+        // A status asks for no patience.
+        let mut header = None;
+        if let Reply::Answer { answer, .. } = &mut reply
+            && answer.outcome.is_err()
         {
+            header = retry_after(&response);
+            answer.retry_after = header.as_deref().and_then(RetryAfter::read::<JavaScript>);
+        }
+        if let Some(tabs) = self.tabs.as_ref().filter(|_| !is_redirect && !oversized) {
             let answer = Array::of4(
                 &id.into(),
                 &http_status.into(),
-                &retry_after.as_deref().into(),
+                &header.into(),
                 &text.as_ref().into(),
             );
-            let _ = tell.apply(&self.tabs, &answer);
+            let _ = tabs.tell.apply(&tabs.this, &answer);
         }
-        let response = Response {
-            http_status,
-            retry_after: retry_after.as_deref(),
-            body: &text,
-            oversized,
-        };
-        Ok(understood(response, id))
+        Ok(reply)
     }
 
     /// A failure to be shown: also a short key stays out of it.
@@ -237,34 +282,30 @@ impl Transport {
         }
     }
 
-    fn request_init(&self, url: &str, controller: &AbortController) -> RequestInit {
+    fn request_init(
+        &self,
+        url: &str,
+        controller: &AbortController,
+    ) -> Result<RequestInit, JsValue> {
         let words = self.words.get().unwrap_or_else(|| {
-            let takes = |set: &dyn Fn(&RequestInit)| {
-                let init = RequestInit::new();
-                set(&init);
-                Request::new_with_str_and_init(url, &init).is_ok()
-            };
-            let words = Words {
-                // Without it Next.js freezes the first answer.
-                cache: takes(&|init| init.set_cache(RequestCache::NoStore)),
-                redirect: takes(&|init| init.set_redirect(RequestRedirect::Manual)),
-            };
+            let words = Words::of_host(url);
             self.words.set(Some(words));
             words
         });
         let init = RequestInit::new();
-        init.set_headers(&self.headers);
+        if self.fetch.is_some() {
+            // Whoever provides it may add to them.
+            let own = Headers::new_with_headers(self.headers.unchecked_ref())?;
+            init.set_headers(&own);
+        } else {
+            init.set_headers(&self.headers);
+        }
         init.set_signal(Some(&controller.signal()));
-        if words.cache {
-            init.set_cache(RequestCache::NoStore);
+        words.say(&init);
+        if let Some(credentials) = &self.credentials {
+            set(&init, "credentials", credentials);
         }
-        if words.redirect {
-            init.set_redirect(RequestRedirect::Manual);
-        }
-        if !self.credentials.is_undefined() {
-            set(&init, "credentials", &self.credentials);
-        }
-        init
+        Ok(init)
     }
 
     /// Reads the body up to the limit and no further.
@@ -283,31 +324,17 @@ impl Transport {
             return Ok(Body { text, oversized });
         };
         let reader = loose(get_reader.call0(&stream)?).ok_or(NoAnswer)?;
-        let read: Function = reader.read()?.dyn_into()?;
         let mut bytes = Vec::new();
-        let oversized = loop {
-            let part = patience.settled(&read.call0(&reader)?).await?;
-            let part = loose(part).ok_or(NoAnswer)?;
-            if part.done()? == true {
-                break false;
+        let oversized = self.read_parts(&reader, &mut bytes, patience).await;
+        if !matches!(oversized, Ok(false)) {
+            // The stream may not belong to the request that is aborted.
+            let cancel = get_function(&reader, "cancel");
+            if let Some(Ok(cancelled)) = cancel.map(|cancel| cancel.call0(&reader)) {
+                // Whatever comes of it is nobody's unhandled rejection.
+                let _ = Promise::race(&Array::of2(&JsValue::UNDEFINED, &cancelled));
             }
-            let value = part.value()?;
-            if !ArrayBuffer::is_view(&value) {
-                return Err(NoAnswer);
-            }
-            // Not a cast: in pretend browsers, bytes come from another realm.
-            let chunk = Uint8Array::new(&value);
-            if chunk.length() as usize > self.max_bytes.saturating_sub(bytes.len()) {
-                // The stream may not belong to the request that is aborted next.
-                let cancel = get_function(&reader, "cancel");
-                if let Some(Ok(cancelled)) = cancel.map(|cancel| cancel.call0(&reader)) {
-                    // Whatever comes of it is nobody's unhandled rejection.
-                    let _ = Promise::race(&Array::of2(&JsValue::UNDEFINED, &cancelled));
-                }
-                break true;
-            }
-            bytes.extend_from_slice(&chunk.to_vec());
-        };
+        }
+        let oversized = oversized?;
         let text = String::from_utf8(bytes)
             .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned());
         let text = match text.strip_prefix('\u{feff}') {
@@ -316,6 +343,39 @@ impl Transport {
         };
         Ok(Body { text, oversized })
     }
+
+    /// All that `reader` has; whether that is too much.
+    async fn read_parts(
+        &self,
+        reader: &Loose,
+        bytes: &mut Vec<u8>,
+        patience: &Patience<'_>,
+    ) -> Result<bool, NoAnswer> {
+        let read: Function = reader.read()?.dyn_into()?;
+        let mut parts = 0;
+        loop {
+            let part = patience.settled(&read.call0(reader)?).await?;
+            let part = loose(part).ok_or(NoAnswer)?;
+            if part.done()? == true {
+                return Ok(false);
+            }
+            let chunk = bytes_of(&part.value()?)?;
+            // An empty one counts too, for a body of these would never end.
+            parts += 1;
+            let size = bytes.len().saturating_add(chunk.length() as usize);
+            if size.max(parts) > self.max_bytes {
+                return Ok(true);
+            }
+            bytes.extend_from_slice(&chunk.to_vec());
+        }
+    }
+}
+
+/// The header. A response of some other make may give anything for one.
+fn retry_after(response: &Loose) -> Option<String> {
+    let headers = loose(response.headers().ok()?)?;
+    let get: Function = headers.get().ok()?.dyn_into().ok()?;
+    get.call1(&headers, &"retry-after".into()).ok()?.as_string()
 }
 
 /// An answer, read.

@@ -22,6 +22,7 @@
 //! in. In a Cloudflare Worker make one client per request: a request that is in flight belongs to
 //! the visitor who started it.
 
+mod attempt;
 mod client;
 #[cfg(feature = "npm")]
 mod convert;

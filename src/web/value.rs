@@ -35,8 +35,6 @@ extern "C" {
     /// A response, or what belongs to one, of whatever make: what each request reads, by getters of its own, for a
     /// name that crosses each time costs more than the reading.
     pub(super) type Loose;
-    #[wasm_bindgen(method, getter, structural, catch, js_name = type)]
-    pub(super) fn kind(this: &Loose) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, getter, structural, catch)]
     pub(super) fn redirected(this: &Loose) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, getter, structural, catch)]

@@ -20,6 +20,12 @@ function revoked(target) {
   return proxy;
 }
 
+/** @template {ArrayBufferView<ArrayBuffer>} T @param {T} view @returns {T} */
+function takenAway(view) {
+  structuredClone(view.buffer, { transfer: [view.buffer] });
+  return view;
+}
+
 /** Every trap throws. @template {object} T @param {T} target @param {() => never} bomb @returns {T} */
 function trapped(target, bomb) {
   return new Proxy(target, new Proxy({}, { get: () => bomb }));
@@ -59,6 +65,11 @@ export function hostileValues() {
     "a text object of another realm": inRealm("new String('text')"),
     "an error of another realm": inRealm("Object.assign(new Error('elsewhere'), { code: 'ENOENT' })"),
     "a promise of another realm": inRealm("Promise.resolve(1)"),
+    "a list of bigints": new BigInt64Array(2),
+    "a list that was taken away": takenAway(new Int8Array(8)),
+    "bytes that were taken away": takenAway(new Uint8Array(8)),
+    "bytes that lie of their length": Object.defineProperty(new Uint8Array(8), "length", { value: 4 }),
+    "bytes of a length that throws": Object.defineProperty(new Uint8Array(8), "length", { get: () => bombs[0]?.() }),
   };
   for (const [at, bomb] of bombs.entries()) {
     values[`an object of traps (${at})`] = trapped({}, bomb);

@@ -44,6 +44,10 @@ describe("the lessons of earlier videos", { concurrency: true, timeout: 30_000 }
     assert.equal(other.lessons(), lessons);
     assert.ok((await firstWord(other, "c")) < 20_000);
     assert.match(String(other.lessons()), /^il1,3,/);
+    other[Symbol.dispose]();
+    assert.match(String(other.lessons()), /^il1,3,/);
+    await other.waitForVideo("d", QUICK);
+    assert.match(String(other.lessons()), /^il1,4,/);
   });
 
   it("are refused where they are damaged, before any request", async (test) => {

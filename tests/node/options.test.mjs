@@ -220,6 +220,16 @@ describe("a poll", { timeout: 120_000 }, () => {
 });
 
 describe("the slim client", { timeout: 120_000 }, () => {
+  it("gives the token on, and to each poll an error of its own, where the module does not come in time", async () => {
+    const { resumeToken } = await failure(new VideoClient({ baseUrl: "http://127.0.0.1:9" }).waitForVideo("v", { timeoutMs: 100 }), "timeout");
+    const own = new slim.VideoClient({ wasm: new Promise(() => {}) });
+    const tokens = [resumeToken, undefined];
+    const polls = tokens.map((resumeToken) => own.waitForVideo("v", { timeoutMs: 100, ...(resumeToken && { resumeToken }) }));
+    const [resumed, begun] = await Promise.all(polls.map(rejection));
+    assert.deepEqual([resumed.code, resumed.resumeToken], ["timeout", resumeToken]);
+    assert.match(begun.resumeToken, /^iv1-new,v,/);
+  });
+
   it("rejects whatever its source of the module is or throws, and can be asked again", async () => {
     const sources = Object.values(hostileValues()).flatMap((value) => [value, () => value, async () => { throw value; }, () => { throw value; }]);
     for (const [at, wasm] of sources.entries()) {

@@ -165,6 +165,45 @@ describe("a process", { concurrency: 4, timeout: 60_000 }, () => {
   });
 });
 
+describe("a process in which nobody is told what is garbage", { concurrency: 2, timeout: 60_000 }, () => {
+  /** @type {Record<string, [string, string]>} */
+  const hosts = {
+    "keeps nothing of clients that have nothing under way": [`delete globalThis.FinalizationRegistry;`, ``],
+    "keeps nothing of clients that are disposed of": [
+      `globalThis.FinalizationRegistry = class { register() {} unregister() {} };`,
+      `own[Symbol.dispose ?? Symbol.for("Symbol.dispose")]();`,
+    ],
+  };
+  for (const [name, [without, end]] of Object.entries(hosts)) {
+    it(name, async () => {
+      const text = `
+        Response.json({}); // Node's own has a registry
+        ${without}
+        let memory;
+        const { instantiate } = WebAssembly;
+        WebAssembly.instantiate = async (...given) => {
+          const instance = await instantiate(...given);
+          memory = instance.exports.memory;
+          return instance;
+        };
+        const fetch = async () => Response.json(done);
+        const clients = async (count) => {
+          for (let at = 0; at < count; at += 1) {
+            const own = new VideoClient({ baseUrl: "http://memory.example", fetch });
+            await (at % 2 ? own.getStatus("v") : own.waitForVideo("v"));
+            ${end}
+          }
+        };
+        await clients(200);
+        const before = memory.buffer.byteLength;
+        await clients(3_000);
+        console.log(memory.buffer.byteLength - before);`;
+      const { lines, errors } = await program(text, { done }).ended;
+      assert.deepEqual([lines, errors], [["0"], ""]);
+    });
+  }
+});
+
 describe("a process that is sent too much", { timeout: 60_000 }, () => {
   const MEGABYTE = 1 << 20;
   const BOUND = 48 * MEGABYTE; // the server sends many times 64 MB

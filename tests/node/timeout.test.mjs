@@ -133,6 +133,23 @@ describe("intervals", { concurrency: true, timeout: 30_000 }, () => {
 });
 
 describe("requestTimeoutMs", { concurrency: true, timeout: 30_000 }, () => {
+  it("makes an end of one request, of which the next hears nothing", async () => {
+    let calls = 0;
+    /** The first body breaks when it is aborted; the second answer takes its time. @type {typeof globalThis.fetch} */
+    const fetch = async (_, init) => {
+      calls += 1;
+      if (calls > 1) {
+        await sleep(30);
+        return Response.json({ status: "DONE", url: "https://cdn.test/v.mp4" });
+      }
+      const start = (/** @type {ReadableStreamDefaultController} */ body) => init?.signal?.addEventListener("abort", () => body.error(new Error("broken off")));
+      return new Response(new ReadableStream({ start }), { status: 200 });
+    };
+    const impatient = new VideoClient({ baseUrl: "http://memory.test", fetch, requestTimeoutMs: 100 });
+    const update = await impatient.waitForVideo("v", { minIntervalMs: 10, maxIntervalMs: 20 });
+    assert.deepEqual([update.requests, calls], [2, 2]);
+  });
+
   it("ends a request without a head, which is asked again", async () => {
     const id = await createVideo({ scenario: "hang", speed: 600 });
     const video = await client({ requestTimeoutMs: 150 }).waitForVideo(id, QUICK);
@@ -243,7 +260,8 @@ describe("Retry-After", { concurrency: true, timeout: 30_000 }, () => {
     },
   };
   for (const [form, retryAfter] of Object.entries(forms)) {
-    for (const status of [429, 503]) {
+    // A 200 is that of a page that says so.
+    for (const status of [429, 503, 200]) {
       it(`in ${form} with ${status} is a floor, which neither pollNow nor another poll undercuts`, async (test) => {
         let floor = { value: "", atLeastMs: 0 };
         const server = await scriptedServer(test, ({ number }) => {

@@ -301,6 +301,13 @@ export const consumers = [
   nodeConsumer(20, true),
   nodeConsumer(24, true),
   {
+    name: "traced",
+    ways: [
+      { name: "@vercel/nft, import", family: "Node", quick: true, build: ["node", "deploy.mjs"], run: program("node", "dist/common/program.mjs") },
+      { name: "@vercel/nft, require", family: "Node", quick: true, build: ["node", "deploy.mjs"], run: program("node", "dist/common/program.cjs") },
+    ],
+  },
+  {
     name: "vitest",
     node: 22,
     ways: [{ name: "Vitest 5", family: "test runner", quick: true, test: ["vitest", "run"] }],

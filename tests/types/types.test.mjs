@@ -2,7 +2,7 @@
 /**
  * The types as users' compilers meet them: usage.ts against the unpacked tarball, with the newest
  * TypeScript and the oldest that is supported, under each way to resolve modules. It marks what must not
- * compile, and a mark that is not needed is an error.
+ * compile, and a mark that is not needed is an error. The READMEs' examples are compiled as they stand there.
  */
 
 import assert from "node:assert/strict";
@@ -42,6 +42,9 @@ const projects = {
   },
 };
 
+/** The examples in JavaScript, each as a file of its own. @type {string[]} */
+const examples = [];
+
 let folder = "";
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "iacrea-video-types-"));
@@ -51,16 +54,27 @@ before(async () => {
   await cp(join(here, "worker.ts"), join(folder, "worker.ts"));
   await cp(join(here, "wrangler/worker.ts"), join(folder, "wrangler.ts"));
   for (const ending of ["ts", "mts", "cts"]) await cp(join(here, "usage.ts"), join(folder, `usage.${ending}`));
+  await cp(join(here, "readme/reader.d.ts"), join(folder, "reader.d.ts"));
+  for (const path of ["README.md", "pkg/README.md"]) {
+    const text = await readFile(join(here, "../..", path), "utf8");
+    for (const [, example] of text.matchAll(/^```js\n(.*?)^```$/gms)) {
+      const file = `example-${examples.length + 1}.ts`;
+      // Which bindings there are only TypeScript can be told, as the text beside it says.
+      const typed = example?.replace("createVideoWatch(", "createVideoWatch<Env>(");
+      await writeFile(join(folder, file), `// Of ${path}.\n${typed}\nexport {};\n`);
+      examples.push(file);
+    }
+  }
 });
 after(async () => {
   await rm(folder, { recursive: true, force: true });
   await remove();
 });
 
-/** @param {string} compiler @param {string} file @param {readonly string[]} options */
-function compile(compiler, file, options) {
+/** @param {string} compiler @param {string | readonly string[]} files @param {readonly string[]} options */
+function compile(compiler, files, options) {
   const common = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "es2022"];
-  return run([process.execPath, compiler, ...common, ...options, file], { cwd: folder });
+  return run([process.execPath, compiler, ...common, ...options, ...[files].flat()], { cwd: folder });
 }
 
 for (const [version, compiler] of Object.entries(compilers)) {
@@ -76,6 +90,14 @@ for (const [version, compiler] of Object.entries(compilers)) {
       if (only && only !== version) continue;
       it(`compile for ${name}`, () => compile(compiler, file, options));
     }
+
+    it("take the examples of the READMEs", async () => {
+      assert.ok(examples.length > 8, `${examples.length} examples`);
+      const { options } = /** @type {{ options: readonly string[] }} */ (projects["a bundler"]);
+      // They are JavaScript, whose parameters have no types.
+      const more = ["--noImplicitAny", "false", "--typeRoots", nodeTypes, "--types", "node"];
+      await compile(compiler, ["reader.d.ts", ...examples], [...options, ...more]);
+    });
 
     it("refuse a switch that misses an arm", async () => {
       const text = await readFile(join(here, "usage.ts"), "utf8");

@@ -86,7 +86,7 @@ async fn waiting_gives_the_video_and_what_the_server_said_of_it() {
     let script = script(&[Play::Json(200, RENDERING), Play::Json(200, DONE)]);
     let client = builder(&script).build().unwrap();
     let done = client.wait_for_video("a/b c", &quick()).await.unwrap();
-    let Status::Done { url, id } = &done.video.status else {
+    let Status::Done { url, id, .. } = &done.video.status else {
         panic!("{done:?}")
     };
     assert_eq!(
@@ -217,7 +217,11 @@ async fn a_single_question_gives_a_status_or_its_failure() {
     ]);
     let client = builder(&script).kind(Kind::Auto).build().unwrap();
     let video = client.get_status("v").await.unwrap();
-    assert_eq!(video.status, Status::RenderingVideo { progress: 0.01 });
+    assert!(
+        matches!(video.status, Status::RenderingVideo { progress, .. } if progress == 0.01),
+        "{:?}",
+        video.status
+    );
     assert!(
         script.calls.borrow()[0]
             .0

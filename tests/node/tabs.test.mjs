@@ -1,0 +1,33 @@
+// @ts-check
+/** What becomes of `acrossTabs` where a browser's lock manager keeps silent. Real tabs are in `tests/life`. */
+
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { VideoClient } from "./package.mjs";
+import { done } from "./scripted-server.mjs";
+import { within } from "./settling.mjs";
+
+it("a lock manager that does not answer holds no poll up, and gets back what it grants too late", { timeout: 30_000 }, async (test) => {
+  /** @type {((lock: unknown) => unknown)[]} */
+  const wanted = [];
+  const locks = { request: (/** @type {string} */ _, /** @type {object} */ __, /** @type {any} */ act) => new Promise(() => wanted.push(act)) };
+  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true });
+  test.after(() => {
+    Reflect.deleteProperty(globalThis, "navigator");
+    if (before) Object.defineProperty(globalThis, "navigator", before);
+  });
+  let asked = 0;
+  const fetch = async () => {
+    asked += 1;
+    await sleep(50);
+    // While the poll that wanted it is under way.
+    const [held, ...others] = wanted.map((act) => act({}));
+    assert.deepEqual([held instanceof Promise, others], [false, []]);
+    return Response.json(done);
+  };
+  const own = new VideoClient({ baseUrl: "http://memory.example", acrossTabs: true, fetch });
+  assert.equal((await within(4_000, own.waitForVideo("v"))).status, "DONE");
+  assert.equal(asked, 1);
+});
