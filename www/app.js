@@ -17,7 +17,7 @@ import { connect, createVideo, hasLive, isWatched, overHttp, saved, scenarios } 
 import { createStepper } from "./stepper.js";
 import { Stopwatch } from "./stopwatch.js";
 import { watch } from "./watch.js";
-import { duration, percent, phaseWords, problemWords, stoppedWords, timeLeft } from "./words.js";
+import { brief, duration, percent, phaseWords, problemWords, stoppedWords, timeLeft, UNANSWERED } from "./words.js";
 
 /** @import { VideoUpdate } from "./iacrea-video/index.js" */
 /** @import { Notice } from "./notice.js" */
@@ -69,6 +69,8 @@ let stopwatch = new Stopwatch();
 let updatedAt = 0;
 // Whether an earlier page's session was taken up and has not been answered since.
 let takenUp = false;
+// Whether it was said that not one request has succeeded.
+let unansweredSaid = false;
 // Counts what was begun, so that an answer to an older wish is not taken for one to the latest.
 let begun = 0;
 
@@ -100,6 +102,8 @@ async function watchLive({ id, kind }) {
 /** Lets go of whatever is being watched. */
 function leave() {
   takenUp = false;
+  unansweredSaid = false;
+  announce("");
   watching?.stop();
   watching = undefined;
   session = undefined;
@@ -126,13 +130,27 @@ async function run() {
       updated,
       done: finish,
       failed: fail,
-      asked: drawSoon,
+      asked,
     });
   } catch (error) {
     if (mine === begun) fail(error);
   }
   draw();
 }
+
+function asked() {
+  // The package's first update waits for the first answer that is one. What ends with the first request is no matter
+  // of asking again.
+  if (!unansweredSaid && isUnanswered() && session?.requests.at(-1)?.outcome === "open") {
+    unansweredSaid = true;
+    note("failure", UNANSWERED);
+    announce(UNANSWERED);
+  }
+  drawSoon();
+}
+
+const isUnanswered = () =>
+  session !== undefined && session.last === undefined && session.requests.some((mark) => mark.outcome === "failed");
 
 /** @param {VideoUpdate} update */
 function updated(update) {
@@ -141,7 +159,7 @@ function updated(update) {
   takenUp = false;
   const happenings = takeIn(session, update);
   for (const { kind, text } of happenings) note(kind, text);
-  const aloud = happenings.filter((happening) => happening.aloud).map(({ text }) => text);
+  const aloud = happenings.filter((happening) => happening.aloud).map(({ text }) => brief(text, 120));
   if (aloud.length > 0) announce(aloud.join(". "));
   session.samples.push({ at: stopwatch.elapsed, overall: update.overall });
   remember();
@@ -155,7 +173,9 @@ function finish(update) {
   stopwatch.stop();
   watching = undefined;
   stage = "done";
-  forget();
+  // A real video is to be had again after a reload, a simulated one makes room for the next.
+  if (session?.source === "live") remember();
+  else forget();
   draw();
 }
 
@@ -166,16 +186,24 @@ function fail(error) {
     start(session);
     return;
   }
-  stopwatch.stop();
   watching = undefined;
+  if (session?.token !== undefined && error instanceof VideoError && error.code === "invalid_argument") {
+    // Another version of the package wrote the token. The video is still there, and is asked for without it.
+    session.token = undefined;
+    note("setback", "The token could not be read: going on without it");
+    run();
+    return;
+  }
+  stopwatch.stop();
   problem = error;
   stage = "failed";
   if (session !== undefined) {
     const known = error instanceof VideoError ? error : undefined;
     note("failure", `${problemWords(known?.code).title} (${known?.code ?? "no code"})`);
     session.token = known?.resumeToken ?? session.token;
-    session.stopped = true;
-    if (isResumable()) remember();
+    session.stopped = isResumable();
+    // The id of a real video is kept in any case: a later page asks once more.
+    if (session.stopped || session.source === "live") remember();
     else forget();
   }
   draw();
@@ -227,12 +255,13 @@ function remember() {
 async function takeUp(earlier) {
   session = earlier;
   const watched = isWatched(earlier.source);
+  const done = earlier.last?.status === "DONE";
   // A video that went on without the page took time without it.
-  const away = watched ? Math.max(0, Date.now() - earlier.keptAt) : 0;
+  const away = watched && !done ? Math.max(0, Date.now() - earlier.keptAt) : 0;
   stopwatch = new Stopwatch(earlier.elapsed + away);
-  if (earlier.source === "simulator") controls.choose(earlier);
-  if (earlier.stopped) {
-    stage = "stopped";
+  controls.choose(earlier);
+  if (done || earlier.stopped) {
+    stage = done ? "done" : "stopped";
     draw();
     return;
   }
@@ -290,6 +319,7 @@ function notice() {
 /** @param {boolean} watched */
 function mode(watched) {
   if (watched) return "Watched by a Worker";
+  if (session?.source === "live") return "A real video";
   return overHttp ? "Simulated over HTTP" : "Simulated in this page";
 }
 
@@ -310,9 +340,10 @@ function remaining() {
     case "failed": return "";
     case "running": {
       // In the place of the time left, so that a flaky server does not make the page jump.
+      if (isUnanswered()) return UNANSWERED;
       if (last?.retrying !== undefined) return `The last request failed (${last.retrying}): asking again by itself`;
       const left = last?.remainingMs;
-      return timeLeft(left === undefined ? undefined : left - (performance.now() - updatedAt));
+      return timeLeft(left === undefined ? undefined : left - (performance.now() - updatedAt), last?.overall ?? 0);
     }
   }
 }
@@ -338,7 +369,7 @@ function draw() {
   view.watched.hidden = !watched || (stage !== "starting" && stage !== "running");
   view.status.dataset.stage = stage;
   view.status.dataset.status = last?.status ?? "";
-  view.status.toggleAttribute("data-retrying", stage === "running" && last?.retrying !== undefined);
+  view.status.toggleAttribute("data-retrying", stage === "running" && (isUnanswered() || last?.retrying !== undefined));
   setText(view.phase, headline());
   setText(view.percent, done);
   setText(view.timeLeft, left);
@@ -347,13 +378,14 @@ function draw() {
   view.fill.style.setProperty("--overall", String(overall));
 
   setText(view.elapsed, duration(stopwatch.elapsed));
-  setText(view.requests, String(session?.requests.length ?? 0));
+  // Of a long session not all marks are kept over a reload.
+  setText(view.requests, String(Math.max(session?.requests.length ?? 0, last?.requests ?? 0)));
   setText(view.failedRequests, String(session?.requests.filter((mark) => mark.outcome === "failed").length ?? 0));
   setText(view.creditsUsed, String(last?.creditsUsed ?? "–"));
   setText(view.creditsTotal, String(last?.creditsTotal ?? "–"));
 
   drawStepper(session, stage);
-  drawClips(session);
+  drawClips(session, stage);
   drawPlayer(session, stage);
   drawChart(session, stopwatch.elapsed);
   drawLog(session);

@@ -7,6 +7,7 @@ import { tileState } from "./journal.js";
 
 /** @import { GeneratedContent } from "./iacrea-video/index.js" */
 /** @import { TileState } from "./journal.js" */
+/** @import { Stage } from "./app.js" */
 /** @import { Session } from "./session.js" */
 
 /** @type {Record<TileState, { words: string, sign: string }>} */
@@ -66,8 +67,8 @@ export function createClips(grid, count) {
   /** @type {ReturnType<typeof createTile>[]} */
   let tiles = [];
 
-  /** @param {Session | undefined} session */
-  return (session) => {
+  /** @param {Session | undefined} session @param {Stage} stage */
+  return (session, stage) => {
     const clips = session?.last?.generatedContent ?? [];
     if (clips.length === 0 && tiles.length > 0) {
       tiles = [];
@@ -77,9 +78,10 @@ export function createClips(grid, count) {
       grid.replaceChildren(...tiles.map((tile) => tile.item));
     }
     grid.toggleAttribute("data-many", clips.length > MANY);
-    grid.setAttribute("aria-busy", String(clips.length === 0));
+    const over = stage === "done" || stage === "failed";
+    grid.setAttribute("aria-busy", String(clips.length === 0 && !over));
     if (session === undefined || clips.length === 0) {
-      setText(count, "");
+      setText(count, over ? "No clip was listed" : "");
       return;
     }
     clips.forEach((clip, index) => tiles[index]?.show(clip, index, tileState(session, clip, index)));

@@ -4,6 +4,7 @@
 
 import { byId, element, setText } from "./element.js";
 
+/** @import { Session } from "./session.js" */
 /** @import { Choice, Scenario } from "./source.js" */
 /** @import { Stage } from "./app.js" */
 
@@ -70,8 +71,13 @@ export function createControls(wishes) {
       if (known.has(chosen)) scenario.value = chosen;
       describe();
     },
-    /** Shows the choice that a session taken up again was started with. @param {Choice} chosen */
+    /** Shows what a session that is taken up again was started with. @param {Session} chosen */
     choose(chosen) {
+      if (chosen.source === "live") {
+        liveId.value = chosen.id;
+        liveAuto.checked = chosen.kind === "auto";
+        return;
+      }
       // The list may still be on its way.
       if (!known.has(chosen.scenario)) {
         scenario.append(element("option", { value: chosen.scenario }, chosen.scenario));

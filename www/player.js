@@ -59,10 +59,11 @@ export function createPlayer({ video, preview, note, caption }) {
       return;
     }
     if (playing !== "") clear();
-    note.hidden = stage === "failed";
-    say(stage === "failed" ? "The latest clip." : "Until then you see the latest clip.");
     const ready = last?.generatedContent.filter((clip) => clip.status === "success");
     const latest = ready?.at(-1)?.url;
+    note.hidden = stage === "failed";
+    if (stage !== "failed") say("Until then you see the latest clip.");
+    else say(latest === undefined ? "No clip yet." : "The latest clip.");
     if (latest === previewed) return;
     previewed = latest;
     preview.hidden = latest === undefined;

@@ -69,14 +69,14 @@ export function newSession(about) {
 
 /** @param {Session} session */
 export function keep(session) {
-  for (const list of [session.requests, session.samples, session.log]) {
-    list.splice(0, list.length - MOST_ENTRIES);
-  }
   // The raw body may be long, and nothing here shows it.
   const last = session.last && { ...session.last, raw: undefined };
+  const requests = session.requests.slice(-MOST_ENTRIES);
+  const samples = session.samples.slice(-MOST_ENTRIES);
+  const log = session.log.slice(-MOST_ENTRIES);
   try {
     const storage = isWatched(session.source) ? localStorage : sessionStorage;
-    storage.setItem(KEY, JSON.stringify({ ...session, last, keptAt: Date.now() }));
+    storage.setItem(KEY, JSON.stringify({ ...session, last, requests, samples, log, keptAt: Date.now() }));
   } catch {
     // Storage may be full or forbidden. The demo then works all the same, only a reload starts anew.
   }
@@ -95,7 +95,9 @@ export function forget() {
 export function kept() {
   try {
     const text = sessionStorage.getItem(KEY) ?? (hasWatcher ? localStorage.getItem(KEY) : null);
-    return JSON.parse(text ?? "null") ?? undefined;
+    const session = JSON.parse(text ?? "null");
+    // Another page of this origin may have left anything under the same name.
+    return Array.isArray(session?.log) ? session : undefined;
   } catch {
     return undefined;
   }

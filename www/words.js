@@ -16,8 +16,14 @@ export function phaseWords(update, regenerating) {
     case "RENDERING_VIDEO": return "Rendering the video";
     case "DONE": return "The video is ready";
     case "ERROR": return "The video failed";
-    case "UNRECOGNIZED": return `The server says “${update.rawStatus}”`;
+    case "UNRECOGNIZED": return `The server says “${brief(update.rawStatus, 60)}”`;
   }
+}
+
+/** The beginning of what may be of any length. @param {string} text @param {number} most characters */
+export function brief(text, most) {
+  const [start = ""] = new RegExp(`^.{0,${most}}`, "su").exec(text) ?? [];
+  return start.length < text.length ? `${start}…` : text;
 }
 
 /** @param {number} fraction 0 to 1. Rounded down: 100 is DONE alone. */
@@ -38,13 +44,16 @@ export function clock(ms) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-/** @param {number | undefined} ms */
-export function timeLeft(ms) {
-  if (ms === undefined) return "Estimating the time left";
+/** @param {number | undefined} ms @param {number} overall */
+export function timeLeft(ms, overall) {
+  // An estimate that has run out is none.
+  if (ms === undefined) return overall < 0.95 ? "Estimating the time left" : "Nearly done";
   if (ms < 2_500) return "A few seconds left";
   if (ms < 90_000) return `About ${Math.ceil(ms / 1000)} s left`;
   return `About ${Math.round(ms / 60_000)} min left`;
 }
+
+export const UNANSWERED = "No request has succeeded yet: asking again by itself";
 
 /**
  * What happened, and what the person can do about it.

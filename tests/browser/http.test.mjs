@@ -7,7 +7,32 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { it } from "node:test";
 import { describePage } from "./page.mjs";
-import { launch, open, reaches, serve } from "./stage.mjs";
+import { launch, open, picture, reaches, serve } from "./stage.mjs";
+
+const key = "secret-key-4711";
+
+/**
+ * A service of the real kind, and what the demo server needs to ask it.
+ * @param {import("node:http").RequestListener} answer
+ */
+async function pretend(answer) {
+  const service = createServer((request, response) => {
+    response.setHeader("content-type", "application/json");
+    answer(request, response);
+  }).listen(0, "127.0.0.1");
+  await once(service, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (service.address());
+  return {
+    environment: { IACREA_API_KEY: key, IACREA_BASE_URL: `http://127.0.0.1:${port}` },
+    close: () => void service.close(),
+  };
+}
+
+/** @param {import("playwright-core").Page} page @param {string} id */
+async function watchLive(page, id) {
+  await page.locator("#live-id").fill(id);
+  await page.locator("#live button[type=submit]").click();
+}
 
 describePage("http");
 
@@ -31,8 +56,57 @@ it("waits while the network is gone, however long, and goes on when it is back",
   }
 });
 
+it("says so when no request has succeeded from the first on", async () => {
+  let down = true;
+  const service = await pretend((request, response) => {
+    response.writeHead(down ? 503 : 200).end('{"status":"PENDING"}');
+  });
+  const server = await serve("http", service.environment);
+  const browser = await launch();
+  try {
+    const { page } = await open(browser, server.address);
+    await watchLive(page, "down");
+    const words = "No request has succeeded yet: asking again by itself";
+    await page.locator("#status[data-retrying] #time-left", { hasText: words }).waitFor();
+    await page.waitForFunction(() => Number(document.getElementById("failed-requests")?.textContent) > 1);
+    assert.equal(await page.locator("#announcer").innerText(), words);
+    assert.equal(await page.locator("#log li", { hasText: words }).count(), 1);
+    await picture(page, "live-down-wide-light");
+    down = false;
+    await page.locator("#status:not([data-retrying])[data-status=PENDING]").waitFor({ timeout: 60_000 });
+    // What was said of it is taken back when another takes its place.
+    const left = await page.evaluate(() => {
+      document.getElementById("start")?.click();
+      return document.getElementById("announcer")?.textContent;
+    });
+    assert.equal(left, "");
+  } finally {
+    await browser.close();
+    await server.stop();
+    service.close();
+  }
+});
+
+it("shows and says the beginning of a status of any length", async () => {
+  const service = await pretend((request, response) => {
+    response.end(JSON.stringify({ status: "😀".repeat(2_000), message: "m".repeat(5_000) }));
+  });
+  const server = await serve("http", service.environment);
+  const browser = await launch();
+  try {
+    const { page } = await open(browser, server.address, { viewport: { width: 360, height: 780 } });
+    await watchLive(page, "wordy");
+    await page.locator("#phase", { hasText: "The server says" }).waitFor();
+    assert.equal(await page.locator("#phase").innerText(), `The server says “${"😀".repeat(60)}…”`);
+    assert.match(await page.locator("#announcer").innerText(), /^The server says “😀{60}…” \(UNRECOGNIZED\)$/u);
+  } finally {
+    await browser.close();
+    await server.stop();
+    service.close();
+  }
+});
+
 it("watches a real video, and the key never reaches the page", async () => {
-  const key = "secret-key-4711";
   const answers = [
     { status: "GENERATING_VIDEO", generatedContent: [{ status: "pending" }] },
     { status: "RENDERING_VIDEO", progress: 0.5 },
@@ -40,15 +114,16 @@ it("watches a real video, and the key never reaches the page", async () => {
   ];
   /** @type {{ url: string | undefined, key: unknown }[]} */
   const asked = [];
-  const service = createServer((request, response) => {
+  const service = await pretend((request, response) => {
+    if (request.url?.endsWith("/gone")) {
+      response.writeHead(404).end();
+      return;
+    }
     const answer = answers[Math.min(asked.length, answers.length - 1)];
     asked.push({ url: request.url, key: request.headers["x-api-key"] });
-    response.setHeader("content-type", "application/json");
     response.end(JSON.stringify(answer));
-  }).listen(0, "127.0.0.1");
-  await once(service, "listening");
-  const { port } = /** @type {import("node:net").AddressInfo} */ (service.address());
-  const server = await serve("http", { IACREA_API_KEY: key, IACREA_BASE_URL: `http://127.0.0.1:${port}` });
+  });
+  const server = await serve("http", service.environment);
   const browser = await launch();
   try {
     const { page } = await open(browser, server.address);
@@ -58,11 +133,25 @@ it("watches a real video, and the key never reaches the page", async () => {
       if (response.url().includes("/live/")) seen.push(response.text());
     });
     page.on("request", (request) => seen.push(Promise.resolve(JSON.stringify([request.url(), request.headers()]))));
-    await page.locator("#live-id").fill("a réel id");
-    await page.locator("#live button[type=submit]").click();
+    await watchLive(page, "a réel id");
     await reaches(page, "done");
+    // It is still there after a reload, and nothing is asked again.
+    await page.reload();
+    await reaches(page, "done");
+    assert.equal(await page.locator("#live-id").inputValue(), "a réel id");
+    assert.equal(await page.locator("#mode").innerText(), "A real video");
+    assert.equal(await page.locator("#video-caption a").getAttribute("href"), "https://media.invalid/v.mp4");
+    await picture(page, "live-done-wide-light");
     assert.deepEqual(asked.map(({ url }) => url), Array(3).fill("/api/video-editor/generate/video/a%20r%C3%A9el%20id"));
     assert.deepEqual(asked.map(({ key: sent }) => sent), Array(3).fill(key));
+    // One that failed for good is asked for once more, and not replaced by another.
+    await watchLive(page, "gone");
+    await reaches(page, "failed");
+    assert.doesNotMatch(await page.locator("#log").innerText(), /asking again/);
+    await page.reload();
+    await reaches(page, "failed");
+    assert.equal(await page.locator("#live-id").inputValue(), "gone");
+    assert.match(await page.locator("#notice").innerText(), /not_found/);
     for (const text of [...(await Promise.all(seen)), await page.content()]) {
       assert.ok(!text.includes(key), "the key has reached the page");
     }

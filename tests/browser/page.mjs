@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { launch, open, picture, reaches, serve, shown, start, told } from "./stage.mjs";
+import { alterKept, launch, open, picture, reaches, serve, shown, start, told } from "./stage.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const COURSE = ["PENDING", "GENERATING_VIDEO", "START_RENDERING_VIDEO", "RENDERING_VIDEO", "DONE"];
@@ -37,6 +37,11 @@ export function describePage(mode) {
 
     it("shows a video at once, goes through every phase, never falls, and plays it", async () => {
       const { page, complaints, close } = await open(browser, server.address);
+      const estimate = await page.waitForFunction(() => {
+        const words = document.getElementById("time-left")?.textContent;
+        return words?.startsWith("About") && words;
+      });
+      assert.match(String(await estimate.jsonValue()), /^About [1-4]?\d s left$/, "at ten times the speed it takes 12 to 30 s");
       await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 60_000 });
       await picture(page, `${mode}-running-wide-light`);
       await reaches(page, "done");
@@ -97,6 +102,58 @@ export function describePage(mode) {
       await close();
     });
 
+    it("goes on without a token that it cannot read", async () => {
+      const { page, complaints, close } = await open(browser, server.address);
+      await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 60_000 });
+      await page.locator("#toggle").click();
+      await reaches(page, "stopped");
+      await alterKept(page, { token: "iv0,of-another-version", stopped: false });
+      await page.reload();
+      await page.locator("#log", { hasText: "The token could not be read" }).waitFor();
+      await reaches(page, "done");
+      assert.deepEqual(complaints, []);
+      await close();
+    });
+
+    it("tells what happens in a session of any length", async () => {
+      const { page, complaints, close } = await open(browser, server.address);
+      await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 60_000 });
+      await page.locator("#toggle").click();
+      await reaches(page, "stopped");
+      const many = 2_000; // as many as are kept
+      const log = Array(many).fill({ at: 0, kind: "phase", text: "Long ago" });
+      await alterKept(page, { log, requests: Array(many).fill({ at: 0, outcome: "answered" }) });
+      await page.reload();
+      await reaches(page, "stopped");
+      await page.locator("#toggle").click();
+      await reaches(page, "done");
+      assert.deepEqual((await told(page)).slice(-1), ["DONE"]);
+      assert.ok(Number(await page.locator("#requests").textContent()) > many);
+      assert.deepEqual(complaints, []);
+      await close();
+    });
+
+    it("begins anew where what was kept is no session", async () => {
+      const { page, complaints, close } = await open(browser, server.address);
+      await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 60_000 });
+      await page.locator("#toggle").click();
+      await reaches(page, "stopped");
+      await alterKept(page, { log: undefined });
+      await page.reload();
+      await reaches(page, "running");
+      assert.deepEqual(complaints, []);
+      await close();
+    });
+
+    it("says so when a part of it cannot be loaded", async () => {
+      const { page, close } = await open(browser, server.address, { viewport: { width: 360, height: 780 } });
+      await page.route("**/iacrea-video/index.js", (route) => route.abort());
+      await page.reload();
+      await page.locator("#phase", { hasText: "The page could not start" }).waitFor();
+      await picture(page, `${mode}-not-loaded-narrow-light`);
+      await close();
+    });
+
     it("shows a clip that fails and is made again", async () => {
       const { page, complaints, close } = await open(browser, server.address, { colorScheme: "dark" });
       await start(page, "regenerate", 10);
@@ -127,6 +184,21 @@ export function describePage(mode) {
       await reaches(page, "failed");
       await picture(page, `${mode}-failed-narrow-dark`);
       assert.match(await page.locator("#notice").innerText(), /video_failed/);
+      await close();
+    });
+
+    it("waits for no clip any more at the end of a video that listed none", async () => {
+      const { page, close } = await open(browser, server.address, { viewport: { width: 360, height: 780 } });
+      await start(page, "content-never", 60);
+      await page.locator("#clips[aria-busy=true]").waitFor();
+      await reaches(page, "done");
+      await picture(page, `${mode}-no-clips-narrow-light`);
+      assert.equal(await page.locator("#clips").getAttribute("aria-busy"), "false");
+      assert.equal(await page.locator("#clips .clip:visible").count(), 0);
+      assert.equal(await page.locator("#clips-count").innerText(), "No clip was listed");
+      await start(page, "not-found", 60);
+      await reaches(page, "failed");
+      assert.equal(await page.locator("#video-caption").innerText(), "No clip yet.");
       await close();
     });
 

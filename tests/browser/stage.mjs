@@ -145,8 +145,21 @@ export async function told(page) {
  */
 export async function start(page, scenario, speed) {
   await page.locator("#scenario").selectOption(scenario);
-  await page.locator(`input[name=speed][value="${speed}"]`).check({ force: true });
+  // The button itself is not seen. A click where nothing stands still any more, as in a page that is still loading, waits.
+  await page.locator(`label:has(input[name=speed][value="${speed}"])`).click();
   await page.locator("#start").click();
+}
+
+/**
+ * Changes what a page that does not ask at the moment has kept for the next.
+ * @param {import("playwright-core").Page} page
+ * @param {object} change
+ */
+export async function alterKept(page, change) {
+  await page.evaluate((change) => {
+    const [[key, text] = []] = Object.entries(sessionStorage);
+    sessionStorage.setItem(key ?? "", JSON.stringify({ ...JSON.parse(text ?? ""), ...change }));
+  }, change);
 }
 
 /**
