@@ -2,11 +2,11 @@
 //! moment, how many questions that costs, and how good the word of the time left is.
 
 use iacrea_simulator::course::{Clip, Course, Sight};
-use iacrea_video::core::answer::Answer;
+use iacrea_video::core::answer::{Answer, Response};
+use iacrea_video::core::host::Native;
 use iacrea_video::core::lessons::Lessons;
 use iacrea_video::core::machine::{Command, Event, Machine};
 use iacrea_video::core::options::Options;
-use iacrea_video::core::status::{ContentStatus, GeneratedContent, Status, VideoStatus};
 
 /// Where virtual time begins: Unix time, for the machine.
 const START: u64 = 1_800_000_000_000;
@@ -206,38 +206,34 @@ fn plainly(sight: &Sight) -> Option<f64> {
 }
 
 fn event(sight: Sight) -> Event {
-    let clips = |states: &[Clip]| {
-        let state = |clip: &Clip| match clip {
-            Clip::Pending => ContentStatus::Pending,
-            Clip::Failed => ContentStatus::Error,
-            Clip::Ready => ContentStatus::Success,
-        };
-        states
-            .iter()
-            .map(|clip| GeneratedContent::bare(state(clip)))
-            .collect::<Vec<_>>()
-    };
-    let (status, generated_content) = match sight {
+    let body = match sight {
         Sight::Lost => return Event::NetworkError,
-        Sight::Pending => (Status::Pending { message: None }, None),
-        Sight::Generating(states) => (Status::GeneratingVideo, Some(clips(&states))),
-        Sight::Starting => (Status::StartRenderingVideo { progress: 0.0 }, None),
-        Sight::Rendering(progress) => (Status::RenderingVideo { progress }, None),
-        Sight::Done => {
-            let (url, id) = ("https://media.example/video.webm".into(), "v".into());
-            (Status::Done { url, id }, None)
+        Sight::Pending => r#"{"status":"PENDING"}"#.to_owned(),
+        Sight::Generating(clips) => {
+            let clips: Vec<_> = clips
+                .iter()
+                .map(|clip| match clip {
+                    Clip::Pending => r#"{"status":"pending"}"#,
+                    Clip::Failed => r#"{"status":"error"}"#,
+                    Clip::Ready => r#"{"status":"success"}"#,
+                })
+                .collect();
+            let clips = clips.join(",");
+            format!(r#"{{"status":"GENERATING_VIDEO","generatedContent":[{clips}]}}"#)
         }
+        Sight::Starting => r#"{"status":"START_RENDERING_VIDEO"}"#.to_owned(),
+        Sight::Rendering(progress) => {
+            format!(r#"{{"status":"RENDERING_VIDEO","progress":{progress}}}"#)
+        }
+        Sight::Done => r#"{"status":"DONE","url":"https://media.example/video.webm"}"#.to_owned(),
     };
-    Event::Answer(Answer {
-        outcome: Ok(VideoStatus {
-            status,
-            generated_content,
-            credits_total: None,
-            credits_used: None,
-        }),
+    let response = Response {
+        http_status: 200,
         retry_after: None,
-        fingerprint: 0,
-    })
+        body: &body,
+        oversized: false,
+    };
+    Event::Answer(Answer::read::<Native>(response, "v"))
 }
 
 /// Many waits, summed up.

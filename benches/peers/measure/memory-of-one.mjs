@@ -15,7 +15,8 @@ let memory;
 const instantiate = WebAssembly.instantiate;
 const watched = async (/** @type {WebAssembly.Module} */ module, /** @type {WebAssembly.Imports} */ imports) => {
   const instance = await instantiate(module, imports);
-  memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+  // Node's own fetch brings a module too.
+  if ("glue" in imports) memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
   return instance;
 };
 WebAssembly.instantiate = /** @type {typeof WebAssembly.instantiate} */ (/** @type {unknown} */ (watched));

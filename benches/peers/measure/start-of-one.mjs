@@ -6,6 +6,7 @@ import { bring } from "./client.mjs";
 const [file = ""] = process.argv.slice(2);
 // What the host loads for its first module and its first request is nobody's.
 await import("node:url");
+new Request("http://memory.example");
 new Response();
 
 /** @param {Promise<{ open: Awaited<ReturnType<typeof bring>>["open"] }>} brought @param {number} began */
