@@ -1,14 +1,18 @@
-//! `cargo xtask test`: every check and every test there is, cheap ones first, one section after the
-//! other. It ends with the count, and after a failure with the command that repeats it.
+//! `cargo xtask test`: the gate, which a change must pass, and with `--all` every check and every test
+//! there is. Each section runs, whatever became of those before; the end lists what failed, with the
+//! command that repeats it. HACKING.md says which section catches what.
 
-use std::cell::OnceCell;
+mod files;
+
+use std::cell::{OnceCell, RefCell};
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -17,18 +21,16 @@ use crate::node::{self, NodePackage};
 use crate::process::{self, cargo, run as run_program};
 use crate::target::{Purpose, Toolchain};
 use crate::{budget, build, soak, supply, traps, workspace};
+use files::TestFile;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Run these sections only; may be repeated
-    #[arg(long, value_name = "SECTION")]
+    /// Run this section only, or this file (tests/node/abort.test.mjs); may be repeated
+    #[arg(long, value_name = "SECTION or FILE")]
     only: Vec<String>,
-    /// Run the slow ones too: every consumer of the package instead of some of each kind
+    /// Run all that a release needs, beside the gate: other engines, every consumer, load, fuzzing
     #[arg(long)]
     all: bool,
-    /// Go on after a section has failed
-    #[arg(long)]
-    keep_going: bool,
     /// Name the sections and end
     #[arg(long)]
     list: bool,
@@ -37,134 +39,110 @@ pub(crate) struct Arguments {
 struct Section {
     name: &'static str,
     title: &'static str,
+    when: When,
     run: fn(&Machine) -> Result<()>,
 }
 
+/// The gate has what catches most in least time.
+#[derive(Clone, Copy, PartialEq)]
+enum When {
+    Gate,
+    /// With `--all`, or when it is named.
+    All,
+}
+
+const fn gate(name: &'static str, title: &'static str, run: fn(&Machine) -> Result<()>) -> Section {
+    Section {
+        name,
+        title,
+        when: When::Gate,
+        run,
+    }
+}
+
+const fn all(name: &'static str, title: &'static str, run: fn(&Machine) -> Result<()>) -> Section {
+    Section {
+        name,
+        title,
+        when: When::All,
+        run,
+    }
+}
+
 const SECTIONS: [Section; 23] = [
-    Section {
-        name: "format",
-        title: "cargo fmt",
-        run: format,
-    },
-    Section {
-        name: "lint",
-        title: "clippy on the host",
-        run: lint,
-    },
-    Section {
-        name: "native",
-        title: "native tests, in virtual time",
-        run: native,
-    },
-    Section {
-        name: "fuzz",
-        title: "libFuzzer on what the core reads, for a moment",
-        run: fuzz,
-    },
-    Section {
-        name: "supply",
-        title: "what comes from others",
-        run: supply,
-    },
-    Section {
-        name: "docs",
-        title: "rustdoc on the host",
-        run: docs,
-    },
-    Section {
-        name: "crate",
-        title: "the crate as crates.io would get it",
-        run: published_crate,
-    },
-    Section {
-        name: "build",
-        title: "the package and the page, tsc --strict",
-        run: package,
-    },
-    Section {
-        name: "types",
-        title: "types as users see them",
-        run: types,
-    },
-    Section {
-        name: "node",
-        title: "the package in Node against the simulator",
-        run: in_node,
-    },
-    Section {
-        name: "life",
-        title: "sleep, memory and traps, in Chromium and in Node",
-        run: over_a_life,
-    },
-    Section {
-        name: "edge",
-        title: "the proxy in Node and on workerd",
-        run: on_the_edge,
-    },
-    Section {
-        name: "durable",
-        title: "watching in Durable Objects, on a workerd that is killed again and again",
-        run: in_durable_objects,
-    },
-    Section {
-        name: "consumers",
-        title: "the packed tarball in its users' tools and runtimes",
-        run: in_consumers,
-    },
-    Section {
-        name: "browser",
-        title: "the page in Chromium",
-        run: in_browser,
-    },
-    Section {
-        name: "engines",
-        title: "the page in Firefox and WebKitGTK",
-        run: in_engines,
-    },
-    Section {
-        name: "secrets",
-        title: "the key, in all that can be seen",
-        run: secrets,
-    },
-    Section {
-        name: "hostile",
-        title: "the package before a server that does everything wrong, in each engine",
-        run: before_a_hostile_server,
-    },
-    Section {
-        name: "lint-wasm",
-        title: "clippy for wasm32",
-        run: lint_wasm,
-    },
-    Section {
-        name: "docs-wasm",
-        title: "rustdoc for wasm32",
-        run: docs_wasm,
-    },
-    Section {
-        name: "wasm-node",
-        title: "the crate as wasm in Node",
-        run: wasm_in_node,
-    },
-    Section {
-        name: "wasm-browser",
-        title: "the crate as wasm in Chromium: window, dedicated and service worker",
-        run: wasm_in_browser,
-    },
-    Section {
-        name: "examples",
-        title: "the Rust wasm app in Chromium",
-        run: examples,
-    },
+    gate("format", "cargo fmt", format),
+    gate("lint", "clippy on the host", lint),
+    gate("native", "native tests, in virtual time", native),
+    all(
+        "fuzz",
+        "libFuzzer on what the core reads, for a moment",
+        fuzz,
+    ),
+    gate("supply", "what comes from others", supply),
+    gate("docs", "rustdoc on the host", docs),
+    all(
+        "crate",
+        "the crate as crates.io would get it",
+        published_crate,
+    ),
+    gate("build", "the package and the page, tsc --strict", package),
+    gate("types", "types as users see them", types),
+    gate(
+        "node",
+        "the package in Node, in virtual time where it can be",
+        in_node,
+    ),
+    gate(
+        "life",
+        "sleep, memory and traps, in Chromium and in Node",
+        over_a_life,
+    ),
+    gate("edge", "the proxy in Node and on workerd", on_the_edge),
+    gate(
+        "durable",
+        "watching in Durable Objects on workerd",
+        in_durable_objects,
+    ),
+    gate(
+        "consumers",
+        "the packed tarball in its users' tools and runtimes",
+        in_consumers,
+    ),
+    gate("browser", "the page in Chromium", in_browser),
+    all("engines", "the page in Firefox and WebKitGTK", in_engines),
+    gate("secrets", "the key, in all that can be seen", secrets),
+    all(
+        "hostile",
+        "the package before a server that does everything wrong",
+        before_a_hostile_server,
+    ),
+    gate("lint-wasm", "clippy for wasm32", lint_wasm),
+    all("docs-wasm", "rustdoc for wasm32", docs_wasm),
+    gate("wasm-node", "the crate as wasm in Node", wasm_in_node),
+    all(
+        "wasm-browser",
+        "the crate as wasm in Chromium: window, dedicated and service worker",
+        wasm_in_browser,
+    ),
+    all("examples", "the Rust wasm app in Chromium", examples),
 ];
 
-/// What the machine offers, looked for when a section first needs it.
+/// How many unsteady files a run may have: each may be chance, more of them are not.
+const UNSTEADY_ALLOWED: usize = 2;
+
+/// What the machine offers, looked for when a section first needs it, and what has become of the run.
 struct Machine {
     toolchain: OnceCell<Toolchain>,
     /// This program, asked for before any section could replace its file.
     program: PathBuf,
     /// Whether the slow ones run too.
     all: bool,
+    /// The test files that were named; of all sections, if empty.
+    files: Vec<String>,
+    /// Whether `pkg/dist` and `www/dist` could be made of these sources.
+    build: OnceCell<Result<(), String>>,
+    unsteady: RefCell<Vec<String>>,
+    failed_files: RefCell<Vec<String>>,
 }
 
 impl Machine {
@@ -175,65 +153,139 @@ impl Machine {
         let toolchain = Toolchain::find()?;
         Ok(self.toolchain.get_or_init(|| toolchain))
     }
+
+    /// Builds the package and the page, once, whether or not that succeeds.
+    fn build(&self) -> Result<()> {
+        let build = || build::with(self.toolchain()?);
+        let built = self
+            .build
+            .get_or_init(|| build().map_err(|error| format!("{error:#}")));
+        built
+            .clone()
+            .map_err(|error| anyhow!("the package could not be built: {error}"))
+    }
+
+    /// Runs test files, of which those that were named if any were, and remembers which of them failed.
+    fn run_files(&self, mut files: Vec<TestFile>, at_once: usize) -> Result<()> {
+        if files.iter().any(|file| self.files.contains(&file.name)) {
+            files.retain(|file| self.files.contains(&file.name));
+        }
+        let outcome = files::run(files, at_once)?;
+        self.unsteady.borrow_mut().extend(outcome.unsteady);
+        if outcome.failed.is_empty() {
+            return Ok(());
+        }
+        let message = format!("{} failed twice", outcome.failed.join(", "));
+        self.failed_files.borrow_mut().extend(outcome.failed);
+        bail!(message)
+    }
 }
 
 /// Runs the sections.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.list {
-        for section in &SECTIONS {
-            println!("{:<14}{}", section.name, section.title);
+        for Section {
+            name, title, when, ..
+        } in &SECTIONS
+        {
+            let note = if *when == When::All {
+                " (with --all)"
+            } else {
+                ""
+            };
+            println!("{name:<14}{title}{note}");
         }
         return Ok(());
     }
+    let (files, names): (Vec<_>, Vec<_>) = arguments
+        .only
+        .iter()
+        .cloned()
+        .partition(|name| name.contains('/'));
     let known = |name: &String| SECTIONS.iter().any(|section| section.name == name);
-    if let Some(unknown) = arguments.only.iter().find(|name| !known(name)) {
+    if let Some(unknown) = names.iter().find(|name| !known(name)) {
         bail!("no section is called {unknown}: `cargo xtask test --list` names them");
     }
+    if let Some(missing) = files
+        .iter()
+        .find(|file| !workspace::root().join(file).is_file())
+    {
+        bail!("there is no {missing}: test files are named by their path in the repository");
+    }
     let chosen = |section: &&Section| {
-        arguments.only.is_empty() || arguments.only.iter().any(|name| name == section.name)
+        let is_named = names.iter().any(|name| name == section.name);
+        let has_file = files
+            .iter()
+            .any(|file| section_of(file) == Some(section.name));
+        let is_due = section.when == When::Gate || arguments.all;
+        is_named || has_file || (arguments.only.is_empty() && is_due)
     };
     let machine = Machine {
         toolchain: OnceCell::new(),
         program: env::current_exe().context("cannot find this program's own file")?,
         all: arguments.all,
+        files: files.clone(),
+        build: OnceCell::new(),
+        unsteady: RefCell::default(),
+        failed_files: RefCell::default(),
     };
     let started = Instant::now();
-    let mut passed = Vec::new();
-    let mut failed = Vec::new();
+    let mut lines = Vec::new();
+    let mut repeat = Vec::new();
+    let (mut passed, mut failed) = (0, Vec::new());
     for section in SECTIONS.iter().filter(chosen) {
         eprintln!("\n=== {}: {}", section.name, section.title);
         let begun = Instant::now();
         let outcome = (section.run)(&machine);
         let seconds = begun.elapsed().as_secs_f32();
+        let files = machine.failed_files.take();
+        let mark = if outcome.is_ok() { "" } else { "  FAILED" };
+        lines.push(format!("{:<14}{seconds:>7.1} s{mark}", section.name));
         match outcome {
             Ok(()) => {
                 eprintln!("=== {} passed in {seconds:.1} s", section.name);
-                passed.push((section, seconds));
+                passed += 1;
             }
             Err(error) => {
                 eprintln!("=== {} FAILED in {seconds:.1} s: {error:#}", section.name);
-                failed.push(section);
-                if !arguments.keep_going {
-                    break;
+                if files.is_empty() {
+                    repeat.push(section.name.to_owned());
                 }
+                repeat.extend(files);
+                failed.push(format!("{}: {error:#}", section.name));
             }
         }
     }
-    eprintln!();
-    for (section, seconds) in &passed {
-        eprintln!("{:<14}{seconds:>7.1} s", section.name);
+    let unsteady = machine.unsteady.take();
+    lines.push(format!(
+        "{:<14}{:>7.1} s",
+        "all",
+        started.elapsed().as_secs_f32()
+    ));
+    eprintln!("\n{}", lines.join("\n"));
+    for file in &unsteady {
+        println!(
+            "unsteady: {file} failed, and passed when it ran again alone: a bug to mend before anything else"
+        );
     }
-    eprintln!("{:<14}{:>7.1} s", "all", started.elapsed().as_secs_f32());
-    println!("sections: {} passed, {} failed", passed.len(), failed.len());
-    if failed.is_empty() {
-        return Ok(());
+    for failure in &failed {
+        println!("failed: {failure}");
     }
-    let names: Vec<_> = failed.iter().map(|section| section.name).collect();
-    bail!(
-        "failed: {}; repeat with `cargo xtask test --only {}`",
-        names.join(", "),
-        names.join(" --only ")
-    )
+    println!("sections: {passed} passed, {} failed", failed.len());
+    if !failed.is_empty() {
+        bail!(
+            "repeat what failed with `cargo xtask test --only {}`",
+            repeat.join(" --only ")
+        );
+    }
+    if unsteady.len() > UNSTEADY_ALLOWED {
+        bail!(
+            "{} unsteady files are no chance: repeat them with `cargo xtask test --only {}`",
+            unsteady.len(),
+            unsteady.join(" --only ")
+        );
+    }
+    Ok(())
 }
 
 const SEE_ABOVE: &str = "see its messages above";
@@ -331,21 +383,34 @@ fn native(_: &Machine) -> Result<()> {
 
 fn wasm_in_node(machine: &Machine) -> Result<()> {
     node::require()?;
-    let mut test = wasm_tests(machine, "iacrea-video-tests")?;
-    run_program(test.args(["--test", "wasm_node"]), SEE_ABOVE)
+    let test = wasm_test(machine, "node")?;
+    machine.run_files(vec![test], 1)
 }
 
 fn wasm_in_browser(machine: &Machine) -> Result<()> {
     let browser = Browser::find()?;
-    let mut test = wasm_tests(machine, "iacrea-video-tests")?;
-    test.args(["--test", "wasm_browser"])
-        .args(["--test", "wasm_dedicated_worker"])
-        .args(["--test", "wasm_service_worker"]);
-    test.env("CHROMEDRIVER", &browser.driver)
-        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", browser.capabilities()?)
-        .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
-        .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30");
-    run_program(&mut test, SEE_ABOVE)
+    let capabilities = browser.capabilities()?;
+    let mut files = Vec::new();
+    for name in ["browser", "dedicated_worker", "service_worker"] {
+        let mut file = wasm_test(machine, name)?;
+        file.command
+            .env("CHROMEDRIVER", &browser.driver)
+            .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities)
+            .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
+            .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30");
+        files.push(file);
+    }
+    machine.run_files(files, 1)
+}
+
+/// One file of tests/wasm.
+fn wasm_test(machine: &Machine, name: &str) -> Result<TestFile> {
+    let mut command = wasm_tests(machine, "iacrea-video-tests")?;
+    command.args(["--test", &format!("wasm_{name}")]);
+    Ok(TestFile {
+        name: format!("tests/wasm/{name}.rs"),
+        command,
+    })
 }
 
 /// `cargo test` of one package for wasm32, with this program as the runner.
@@ -360,12 +425,12 @@ fn wasm_tests(machine: &Machine, package: &str) -> Result<Command> {
 }
 
 fn package(machine: &Machine) -> Result<()> {
-    let toolchain = machine.toolchain()?;
-    build::with(toolchain)?;
-    budget::check(toolchain.library())
+    machine.build()?;
+    budget::check(machine.toolchain()?.library())
 }
 
-fn types(_: &Machine) -> Result<()> {
+fn types(machine: &Machine) -> Result<()> {
+    machine.build()?;
     let tools = NodePackage::install("pkg")?;
     NodePackage::install("tests")?;
     NodePackage::install("benches/peers")?;
@@ -386,124 +451,71 @@ fn types(_: &Machine) -> Result<()> {
         let mut tsc = tools.tool("tsc");
         run_program(tsc.args(["--noEmit", "--project", project]), SEE_ABOVE)?;
     }
-    run_program(&mut node_tests("types")?, SEE_ABOVE)
+    node_tests(machine, "types", &[])
 }
 
-fn in_node(_: &Machine) -> Result<()> {
-    let simulator = simulator()?;
-    let mut tests = node_tests("node")?;
-    run_program(tests.env("SIMULATOR_BIN", simulator), SEE_ABOVE)
+fn in_node(machine: &Machine) -> Result<()> {
+    node_tests(machine, "node", &[simulator()?])
 }
 
 fn over_a_life(machine: &Machine) -> Result<()> {
+    machine.build()?;
     traps::check(machine.toolchain()?)?;
     let fused = workspace::state_dir()?.join("fused.wasm");
     traps::fused(&fused)?;
-    let browser = Browser::find()?;
-    let simulator = simulator()?;
-    let mut tests = node_tests("life")?;
-    chromium(&mut tests, &browser)
-        .env("SIMULATOR_BIN", simulator)
-        .env("FUSED_WASM", fused);
-    if machine.all {
-        tests.env("ALL", "1");
-    }
-    run_program(&mut tests, SEE_ABOVE)
+    let mut variables = chromium(&Browser::find()?);
+    variables.extend([simulator()?, ("FUSED_WASM", fused.into())]);
+    node_tests(machine, "life", &variables)
 }
 
-fn on_the_edge(_: &Machine) -> Result<()> {
-    let simulator = simulator()?;
-    let mut tests = node_tests("edge")?;
-    run_program(tests.env("SIMULATOR_BIN", simulator), SEE_ABOVE)
+fn on_the_edge(machine: &Machine) -> Result<()> {
+    node_tests(machine, "edge", &[simulator()?])
 }
 
-/// With `--all` it is killed oftener, while more videos run.
 fn in_durable_objects(machine: &Machine) -> Result<()> {
-    let simulator = simulator()?;
-    let mut tests = node_tests("durable")?;
-    tests.env("SIMULATOR_BIN", simulator);
-    if machine.all {
-        tests.env("ALL", "1");
-    }
-    run_program(&mut tests, SEE_ABOVE)
+    node_tests(machine, "durable", &[simulator()?])
 }
 
 fn in_consumers(machine: &Machine) -> Result<()> {
-    let browser = Browser::find()?;
-    let simulator = simulator()?;
-    let mut tests = node_tests("package")?;
-    chromium(&mut tests, &browser).env("SIMULATOR_BIN", simulator);
-    if machine.all {
-        tests.env("ALL", "1");
-    }
-    run_program(&mut tests, SEE_ABOVE)
-}
-
-/// Tells Node tests which Chromium to run, and how.
-fn chromium<'a>(tests: &'a mut Command, browser: &Browser) -> &'a mut Command {
-    let switches = serde_json::json!(Browser::switches());
-    tests
-        .env("CHROME", &browser.chrome)
-        .env("CHROME_ARGS", switches.to_string())
+    let mut variables = chromium(&Browser::find()?);
+    variables.push(simulator()?);
+    node_tests(machine, "package", &variables)
 }
 
 fn in_browser(machine: &Machine) -> Result<()> {
-    let browser = Browser::find()?;
-    let simulator = simulator()?;
-    let mut tests = node_tests("browser")?;
-    chromium(&mut tests, &browser)
-        .env("SIMULATOR_BIN", simulator)
-        .env("XTASK_BIN", &machine.program)
-        .env("SCREENSHOTS", workspace::root().join("tests/screenshots"));
-    run_program(&mut tests, SEE_ABOVE)
+    let mut variables = chromium(&Browser::find()?);
+    variables.extend([simulator()?, demo_program(machine), screenshots()]);
+    node_tests(machine, "browser", &variables)
 }
 
 fn in_engines(machine: &Machine) -> Result<()> {
-    let mut tests = node_tests("engines")?;
-    other_engines(&mut tests)?
-        .env("SIMULATOR_BIN", simulator()?)
-        .env("XTASK_BIN", &machine.program)
-        .env("SCREENSHOTS", workspace::root().join("tests/screenshots"));
-    run_program(&mut tests, SEE_ABOVE)
-}
-
-/// Tells Node tests where Firefox and WebKitGTK are.
-fn other_engines(tests: &mut Command) -> Result<&mut Command> {
-    let firefox = browser::firefox()?;
-    let webkit = WebKit::find()?;
-    Ok(tests
-        .env("FIREFOX", firefox)
-        .env("WEBKIT_DRIVER", webkit.driver)
-        .env("WEBKIT_BROWSER", webkit.browser)
-        .env("XVFB", webkit.xvfb))
+    let mut variables = other_engines()?;
+    variables.extend([simulator()?, demo_program(machine), screenshots()]);
+    node_tests(machine, "engines", &variables)
 }
 
 /// In Node, Chromium and workerd; the other engines and the distribution of latencies with `--all`.
 fn before_a_hostile_server(machine: &Machine) -> Result<()> {
-    let browser = Browser::find()?;
-    let mut tests = node_tests("hostile")?;
-    chromium(&mut tests, &browser);
+    let mut variables = chromium(&Browser::find()?);
     if machine.all {
-        other_engines(&mut tests)?.env("ALL", "1");
+        variables.extend(other_engines()?);
     }
-    run_program(&mut tests, SEE_ABOVE)
+    node_tests(machine, "hostile", &variables)
 }
 
 fn secrets(machine: &Machine) -> Result<()> {
-    let browser = Browser::find()?;
-    let simulator = simulator()?;
+    let mut variables = chromium(&Browser::find()?);
     let example = executable("iacrea-video-reqwest", &[])?;
-    let mut tests = node_tests("secrets")?;
-    chromium(&mut tests, &browser)
-        .env("SIMULATOR_BIN", simulator)
-        .env("XTASK_BIN", &machine.program)
-        .env("REQWEST_BIN", example);
-    run_program(&mut tests, SEE_ABOVE)
+    variables.extend([
+        simulator()?,
+        demo_program(machine),
+        ("REQWEST_BIN", example.into()),
+    ]);
+    node_tests(machine, "secrets", &variables)
 }
 
 /// Builds the app as `wasm-pack build --target web` does, then uses it.
 fn examples(machine: &Machine) -> Result<()> {
-    let browser = Browser::find()?;
     let toolchain = machine.toolchain()?;
     let mut build = toolchain.cargo("build", Purpose::Check)?;
     build.args(["--package", "iacrea-video-wasm-app"]);
@@ -520,54 +532,114 @@ fn examples(machine: &Machine) -> Result<()> {
         .typescript(false)
         .generate(&app)
         .context("wasm-bindgen cannot read the app")?;
-    let switches = serde_json::json!(Browser::switches());
-    let mut tests = node_tests("examples")?;
-    tests
-        .env("CHROME", browser.chrome)
-        .env("CHROME_ARGS", switches.to_string())
-        .env("SIMULATOR_BIN", simulator()?)
-        .env("WASM_APP", app);
-    run_program(&mut tests, SEE_ABOVE)
+    let mut variables = chromium(&Browser::find()?);
+    variables.extend([simulator()?, ("WASM_APP", app.into())]);
+    node_tests(machine, "examples", &variables)
 }
 
-/// Node's test runner over the files of one folder in tests/; they find pkg/dist and www/dist built.
-fn node_tests(folder: &str) -> Result<Command> {
+/// A variable of the environment, by which a test file learns where something is.
+type Variable = (&'static str, OsString);
+
+/// Which Chromium to run, and how.
+fn chromium(browser: &Browser) -> Vec<Variable> {
+    let switches = serde_json::json!(Browser::switches());
+    vec![
+        ("CHROME", browser.chrome.clone().into()),
+        ("CHROME_ARGS", switches.to_string().into()),
+    ]
+}
+
+/// Where Firefox and WebKitGTK are.
+fn other_engines() -> Result<Vec<Variable>> {
+    let firefox = browser::firefox()?;
+    let webkit = WebKit::find()?;
+    Ok(vec![
+        ("FIREFOX", firefox.into()),
+        ("WEBKIT_DRIVER", webkit.driver.into()),
+        ("WEBKIT_BROWSER", webkit.browser.into()),
+        ("XVFB", webkit.xvfb.into()),
+    ])
+}
+
+/// This program, for tests that start the demo.
+fn demo_program(machine: &Machine) -> Variable {
+    ("XTASK_BIN", machine.program.clone().into())
+}
+
+fn screenshots() -> Variable {
+    (
+        "SCREENSHOTS",
+        workspace::root().join("tests/screenshots").into(),
+    )
+}
+
+/// How a test file's name ends.
+const TEST_FILE: &str = ".test.mjs";
+/// How the name of one ends that only `--all` runs.
+const FULL_TEST_FILE: &str = ".full.test.mjs";
+
+/// The section that runs a test file.
+fn section_of(file: &str) -> Option<&'static str> {
+    let (folder, name) = file.strip_prefix("tests/")?.split_once('/')?;
+    let wanted = match (folder, name) {
+        ("package", _) => "consumers",
+        ("wasm", "node.rs") => "wasm-node",
+        ("wasm", _) => "wasm-browser",
+        _ => folder,
+    };
+    SECTIONS
+        .iter()
+        .map(|section| section.name)
+        .find(|name| *name == wanted)
+}
+
+/// The test files of one folder in tests/; they find pkg/dist and www/dist built.
+fn node_tests(machine: &Machine, folder: &str, variables: &[Variable]) -> Result<()> {
     let dir = workspace::root().join("tests").join(folder);
-    let mut files = Vec::new();
+    let mut names = Vec::new();
     for entry in fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))? {
-        let path = entry?.path();
-        if path.to_string_lossy().ends_with(".test.mjs") {
-            files.push(path);
+        let file = entry?.file_name().to_string_lossy().into_owned();
+        let name = format!("tests/{folder}/{file}");
+        let is_due =
+            machine.all || !name.ends_with(FULL_TEST_FILE) || machine.files.contains(&name);
+        if name.ends_with(TEST_FILE) && is_due {
+            names.push(name);
         }
     }
-    if files.is_empty() {
-        bail!("tests/{folder} holds no *.test.mjs");
+    if names.is_empty() {
+        bail!("tests/{folder} holds no *{TEST_FILE}");
     }
-    files.sort();
+    names.sort();
+    machine.build()?;
     NodePackage::install("tests")?;
-    let mut tests = Command::new("node");
-    // What hangs has failed; older versions cannot be told.
-    if node::require()? >= (20, 11) {
-        // The limit is each file's, and one of them installs all consumers.
-        let limit = if folder == "package" {
-            1_800_000
-        } else {
-            300_000
-        };
-        tests.arg(format!("--test-timeout={limit}"));
-    }
-    tests
-        // These wait more than they compute, so two files at once are no strain for two cores.
-        .args(["--test", "--test-reporter=spec", "--test-concurrency=2"])
-        .args(files)
-        .current_dir(workspace::root());
-    Ok(tests)
+    // What hangs has failed; older versions have no such limit. One of them installs all consumers.
+    let limit_ms = if folder == "package" {
+        1_800_000
+    } else {
+        300_000
+    };
+    let limit = format!("--test-timeout={limit_ms}");
+    let has_limit = node::require()? >= (20, 11);
+    let files = names.into_iter().map(|name| {
+        let mut command = Command::new("node");
+        command.args(has_limit.then_some(&limit));
+        command.args(["--test", "--test-reporter=spec", &name]);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        if machine.all {
+            command.env("ALL", "1");
+        }
+        command.current_dir(workspace::root());
+        TestFile { name, command }
+    });
+    // These wait more than they compute, so two files at once are no strain for two cores.
+    machine.run_files(files.collect(), 2)
 }
 
 /// Builds the pretend server. This program is named too, so that both share their dependencies
 /// instead of compiling them with two sets of features.
-fn simulator() -> Result<PathBuf> {
-    executable("iacrea-simulator", &["--package", "xtask"])
+fn simulator() -> Result<Variable> {
+    let program = executable("iacrea-simulator", &["--package", "xtask"])?;
+    Ok(("SIMULATOR_BIN", program.into()))
 }
 
 /// Builds the program of a package of that name; cargo says where it put it.
