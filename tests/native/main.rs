@@ -24,7 +24,18 @@ mod token;
 mod types;
 mod world;
 
-/// Asked for where the tests run very often: as many of each kind, fewer of each.
+/// Where the tests run very often (`QUICK_TESTS`): as many of each kind, fewer of each.
 fn is_quick() -> bool {
     std::env::var_os("QUICK_TESTS").is_some()
+}
+
+/// How many of so many random cases are played: all with `ALL`, as a release does, a quarter in the gate.
+fn share(cases: u32) -> u32 {
+    if is_quick() {
+        cases / 20
+    } else if std::env::var_os("ALL").is_some() {
+        cases
+    } else {
+        cases / 4
+    }
 }

@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 pub(crate) fn config(cases: u32) -> ProptestConfig {
     let mut config = ProptestConfig::default();
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = if super::is_quick() { cases / 20 } else { cases };
+        config.cases = super::share(cases);
     }
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(1);

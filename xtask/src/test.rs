@@ -124,7 +124,11 @@ const SECTIONS: [Section; 23] = [
         "the crate as wasm in Chromium: window, dedicated and service worker",
         wasm_in_browser,
     ),
-    all("examples", "the Rust wasm app in Chromium", examples),
+    all(
+        "examples",
+        "the Rust programs: as wasm in Chromium, and with reqwest",
+        examples,
+    ),
 ];
 
 /// How many unsteady files a run may have: each may be chance, more of them are not.
@@ -374,11 +378,19 @@ fn docs_wasm(machine: &Machine) -> Result<()> {
 
 const WASM_PACKAGES: [&str; 4] = ["--package", "iacrea-video", "--package", "iacrea-simulator"];
 
-fn native(_: &Machine) -> Result<()> {
-    run_program(
-        cargo("test").args(["--workspace", "--all-features"]),
-        SEE_ABOVE,
-    )
+/// Without the example in reqwest: it brings a TLS stack, and waits for real requests.
+fn native(machine: &Machine) -> Result<()> {
+    let mut tests = cargo("test");
+    tests.args([
+        "--workspace",
+        "--exclude",
+        "iacrea-video-reqwest",
+        "--all-features",
+    ]);
+    if machine.all {
+        tests.env("ALL", "1");
+    }
+    run_program(&mut tests, SEE_ABOVE)
 }
 
 fn wasm_in_node(machine: &Machine) -> Result<()> {
@@ -534,7 +546,11 @@ fn examples(machine: &Machine) -> Result<()> {
         .context("wasm-bindgen cannot read the app")?;
     let mut variables = chromium(&Browser::find()?);
     variables.extend([simulator()?, ("WASM_APP", app.into())]);
-    node_tests(machine, "examples", &variables)
+    node_tests(machine, "examples", &variables)?;
+    let mut command = cargo("test");
+    command.args(["--package", "iacrea-video-reqwest"]);
+    let name = "examples/reqwest/tests/simulator.rs".to_owned();
+    machine.run_files(vec![TestFile { name, command }], 1)
 }
 
 /// A variable of the environment, by which a test file learns where something is.
@@ -580,7 +596,10 @@ const FULL_TEST_FILE: &str = ".full.test.mjs";
 
 /// The section that runs a test file.
 fn section_of(file: &str) -> Option<&'static str> {
-    let (folder, name) = file.strip_prefix("tests/")?.split_once('/')?;
+    let (folder, name) = file
+        .strip_prefix("tests/")
+        .unwrap_or(file)
+        .split_once('/')?;
     let wanted = match (folder, name) {
         ("package", _) => "consumers",
         ("wasm", "node.rs") => "wasm-node",
