@@ -7,7 +7,7 @@ use iacrea_video::core::options::Options;
 
 /// For each scenario and each of the three ways to run it.
 fn seeds() -> u64 {
-    if super::is_quick() { 2 } else { 48 }
+    super::share(48).into()
 }
 
 fn audit(scenario: &Scenario, seed: u64, run: &Run, options: &Options) {
