@@ -1,10 +1,11 @@
 // @ts-check
 /** What cannot work is refused as "invalid_argument" before anything is sent, and what can work is not. */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { VideoClient, VideoError } from "./package.mjs";
-import { done, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
+import { done, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
 import { failure, QUICK, rejection, within } from "./settling.mjs";
 
 /** Values are of types that TypeScript would refuse, too. @typedef {any} Wrong */
@@ -98,7 +99,7 @@ const shown = (value) =>
         ? `${value}n`
         : String(value);
 
-describe("the constructor", { concurrency: true, timeout: 30_000 }, () => {
+describe("the constructor", { timeout: 30_000 }, () => {
   for (const [option, values] of Object.entries(CLIENT_OPTIONS)) {
     for (const value of values) {
       it(`throws for ${option}: ${shown(value)}`, () => {
@@ -221,7 +222,7 @@ const WAYS = {
 };
 
 for (const [way, call] of Object.entries(WAYS)) {
-  describe(`${way} rejects, and does not throw,`, { concurrency: true, timeout: 30_000 }, () => {
+  describe(`${way} rejects, and does not throw,`, { timeout: 30_000 }, () => {
     for (const id of NO_IDS) {
       it(`for the id ${shown(id)}`, async (test) => {
         const { own, nothingSent } = await untouched(test);
@@ -260,7 +261,7 @@ for (const [way, call] of Object.entries(WAYS)) {
   });
 }
 
-describe("waitForVideos", { concurrency: true, timeout: 30_000 }, () => {
+describe("waitForVideos", { timeout: 30_000 }, () => {
   for (const ids of [undefined, null, 7, {}]) {
     it(`rejects for ${shown(ids)} in the place of ids`, async () => {
       await failure(new VideoClient().waitForVideos(/** @type {Wrong} */ (ids)), "invalid_argument");
@@ -281,7 +282,7 @@ describe("waitForVideos", { concurrency: true, timeout: 30_000 }, () => {
   }
 });
 
-describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
+describe("a poll", { timeout: 30_000 }, () => {
   /** @type {Record<string, Wrong>} */
   const works = {
     "no options": undefined,

@@ -1,12 +1,13 @@
 // @ts-check
 /** Every scenario of the simulator's catalogue, over real HTTP at high speed: each ends as it says, and in silence. */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { VideoError } from "./package.mjs";
 import { recorder } from "./settling.mjs";
-import { client, createVideo, logWhen, scenarios } from "./simulator.mjs";
+import { client, createVideo, logWhen, scenarios } from "./virtual-simulator.mjs";
 
 const SPEED = 1_000;
 /** Quick, since a backoff begins at the longest pause and doubles. */
@@ -28,7 +29,7 @@ globalThis.fetch = (input, init) => {
 const catalogue = await scenarios();
 assert.ok(catalogue.length > 60, "the catalogue is there");
 
-describe("the scenario", { concurrency: true, timeout: 55_000 }, () => {
+describe("the scenario", { timeout: 55_000 }, () => {
   for (const { name, expect } of catalogue) {
     it(`${name} ends with "${expect}"`, async () => {
       const id = await createVideo({ scenario: name, speed: SPEED, seed: 7 });

@@ -1,14 +1,15 @@
 // @ts-check
 /** Each way it can end badly: its code, how often it was asked, and what the error says. */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, it } from "node:test";
 import { VideoClient, VideoError } from "./package.mjs";
-import { done, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
+import { done, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
 import { failure, QUICK, rejection, within } from "./settling.mjs";
-import { client, createVideo, otherOrigin, staysQuiet } from "./simulator.mjs";
+import { client, createVideo, otherOrigin, staysQuiet } from "./virtual-simulator.mjs";
 
 const THREE = 3;
 const ONCE = 1;
@@ -69,7 +70,7 @@ const ANSWERS = [
 /** Short only where it is waited out: a busy machine may keep any answer for a while. @param {string} code */
 const patience = (code) => (code === "network" ? 150 : 10_000);
 
-describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
+describe("a poll", { timeout: 30_000 }, () => {
   for (const [name, answer, { code, requests, httpStatus, retryable }] of ANSWERS) {
     it(`that is answered with ${name} ends with "${code}" after ${requests === ONCE ? "one request" : "maxConsecutiveFailures"}`, async (test) => {
       const server = await scriptedServer(test, inOrder(answer));
@@ -190,7 +191,7 @@ describe("a poll", { concurrency: true, timeout: 30_000 }, () => {
   });
 });
 
-describe("getStatus", { concurrency: true, timeout: 30_000 }, () => {
+describe("getStatus", { timeout: 30_000 }, () => {
   for (const [name, answer, { code, httpStatus, retryable }] of ANSWERS) {
     if (code === "video_failed") continue;
     it(`that is answered with ${name} rejects with "${code}" after one request`, async (test) => {
@@ -227,7 +228,7 @@ describe("a redirect", { timeout: 30_000 }, () => {
   }
 });
 
-describe("a VideoError", { concurrency: true, timeout: 30_000 }, () => {
+describe("a VideoError", { timeout: 30_000 }, () => {
   it("is an Error of that name, with a message and a stack", async (test) => {
     const server = await scriptedServer(test, inOrder(404));
     const error = await failure(new VideoClient({ baseUrl: server.url }).waitForVideo("v"), "not_found");

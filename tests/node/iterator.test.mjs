@@ -1,14 +1,15 @@
 // @ts-check
 /** The poller as an async iterator. */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { VideoClient } from "./package.mjs";
-import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-server.mjs";
+import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-fetch.mjs";
 import { failure, QUICK, recorder, rejection, SLOW, within } from "./settling.mjs";
-import { client, createVideo, logWhen, staysQuiet } from "./simulator.mjs";
+import { client, createVideo, logWhen, staysQuiet } from "./virtual-simulator.mjs";
 
-describe("the async iterator", { concurrency: true, timeout: 30_000 }, () => {
+describe("the async iterator", { timeout: 30_000 }, () => {
   /** @param {import("node:test").TestContext} test @param {unknown[]} answers */
   const pollOf = async (test, ...answers) => {
     const server = await scriptedServer(test, inOrder(...answers));

@@ -1,11 +1,12 @@
 // @ts-check
 /** The key goes to the API and nowhere else: no error, update, token or log holds it, whatever the server says. */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inspect } from "node:util";
 import { VideoClient } from "./package.mjs";
-import { done, generating, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
+import { done, generating, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
 import { QUICK, recorder, rejection, within } from "./settling.mjs";
 
 /** Keys of different alphabets; the second is as base64 would write it. */
@@ -88,7 +89,7 @@ function encodedBody(body, key, encode) {
   return JSON.stringify(body).replaceAll(written, encode(written));
 }
 
-describe("a server that repeats the key", { concurrency: true, timeout: 30_000 }, () => {
+describe("a server that repeats the key", { timeout: 30_000 }, () => {
   for (const apiKey of KEYS) {
     for (const [name, echo] of Object.entries(ECHOES)) {
       for (const [way, encode] of Object.entries(ENCODINGS)) {
@@ -137,7 +138,7 @@ describe("a server that repeats the key", { concurrency: true, timeout: 30_000 }
   });
 });
 
-describe("the key", { concurrency: true, timeout: 30_000 }, () => {
+describe("the key", { timeout: 30_000 }, () => {
   const apiKey = "sk-live-0123456789abcdef";
 
   it("is sent as x-api-key, and in no URL", async (test) => {

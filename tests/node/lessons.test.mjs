@@ -1,10 +1,11 @@
 // @ts-check
 /** What a client's videos teach it of how long the next ones take, and how that outlives the client. */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { VideoClient } from "./package.mjs";
-import { done, generating, pending, rendering, scriptedServer } from "./scripted-server.mjs";
+import { done, generating, pending, rendering, scriptedServer } from "./scripted-fetch.mjs";
 import { failure, QUICK, recorder } from "./settling.mjs";
 
 /** A video whose clips take about so long, and whose render as long again. @param {import("node:test").TestContext} test @param {number} ms */
@@ -22,7 +23,7 @@ async function videos(test, ms) {
   });
 }
 
-describe("the lessons of earlier videos", { concurrency: true, timeout: 30_000 }, () => {
+describe("the lessons of earlier videos", { timeout: 30_000 }, () => {
   it("make the word of the time left of the next one better, also on another client", async (test) => {
     const server = await videos(test, 400);
     const own = new VideoClient({ baseUrl: server.url });

@@ -1,17 +1,18 @@
 // @ts-check
 /** waitForVideos: many videos under one pace, settled like Promise.allSettled. And getStatus, which asks once. */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { VideoClient, VideoError } from "./package.mjs";
-import { done, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
+import { done, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
 import { deferred, failure, QUICK, recorder, rejection, SLOW, within } from "./settling.mjs";
-import { client, createVideo, inFlight, logOf, logWhen, staysQuiet } from "./simulator.mjs";
+import { client, createVideo, inFlight, logOf, logWhen, staysQuiet } from "./virtual-simulator.mjs";
 
 /** @param {number} count */
 const names = (count) => Array.from({ length: count }, (_, at) => `video-${at}`);
 
-describe("waitForVideos", { concurrency: true, timeout: 30_000 }, () => {
+describe("waitForVideos", { timeout: 30_000 }, () => {
   it("gives [] for []", async (test) => {
     const server = await scriptedServer(test, inOrder(done));
     assert.deepEqual(await new VideoClient({ baseUrl: server.url }).waitForVideos([]), []);
@@ -208,7 +209,7 @@ describe("waitForVideos", { concurrency: true, timeout: 30_000 }, () => {
   });
 });
 
-describe("getStatus", { concurrency: true, timeout: 30_000 }, () => {
+describe("getStatus", { timeout: 30_000 }, () => {
   it("asks once and gives what the server says", async (test) => {
     const server = await scriptedServer(test, inOrder(pending, done));
     const own = new VideoClient({ baseUrl: server.url });

@@ -1,12 +1,13 @@
 // @ts-check
 /** Options, hooks and answers that fight whoever looks at them: refused in clear words or put up with, and nothing hangs, escapes or is blamed on the module. */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createVideoProxy } from "../edge/package.mjs";
 import { hostileValues, inRealm, optionsThatThrow } from "./hostile-values.mjs";
 import { VideoClient, VideoError } from "./package.mjs";
-import { done, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
+import { done, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
 import { failure, QUICK, rejection, within } from "./settling.mjs";
 
 /** @typedef {any} Wrong */

@@ -1,13 +1,14 @@
 // @ts-check
 /** The resume token: going on elsewhere, with deadline, progress and pace; and no going on with a damaged one. */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freshPackage, VideoClient } from "./package.mjs";
-import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-server.mjs";
+import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-fetch.mjs";
 import { failure, QUICK, recorder, rejection, SLOW, within } from "./settling.mjs";
-import { client, createVideo, KEY, logOf, logWhen, staysQuiet, url } from "./simulator.mjs";
+import { client, createVideo, KEY, logOf, logWhen, staysQuiet, url } from "./virtual-simulator.mjs";
 
 /**
  * Polls until the update for which `holds`, then cancels; the token and that update.
@@ -24,7 +25,7 @@ async function cutAt(id, options, holds) {
   return { token: poll.resumeToken(), last };
 }
 
-describe("a poll that goes on from a token", { concurrency: true, timeout: 30_000 }, () => {
+describe("a poll that goes on from a token", { timeout: 30_000 }, () => {
   for (const status of ["PENDING", "GENERATING_VIDEO", "START_RENDERING_VIDEO", "RENDERING_VIDEO"]) {
     it(`cut at ${status} keeps overall, elapsedMs and the count of requests`, async () => {
       const id = await createVideo({ scenario: status === "PENDING" ? "regenerate" : "happy", speed: 300 });
@@ -136,7 +137,7 @@ describe("a poll that goes on from a token", { concurrency: true, timeout: 30_00
   });
 });
 
-describe("a token", { concurrency: true, timeout: 30_000 }, () => {
+describe("a token", { timeout: 30_000 }, () => {
   /**
    * Each brings a poll somewhere; its token must be good to go on with.
    * @type {Record<string, (own: InstanceType<typeof VideoClient>, server: { url: string }) => Promise<string>>}

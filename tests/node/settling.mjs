@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * How promises settle, and how soon. It waits for things to happen and never for time to pass,
- * except where the promise is that nothing happens.
+ * How promises settle, and how soon. It waits for things to happen and never for time to pass, except where the promise
+ * is that nothing happens. The times are virtual in a test that begins with `virtual.mjs`.
  */
 
 import assert from "node:assert/strict";
@@ -119,9 +119,11 @@ export function recorder() {
 }
 
 /**
- * The middle one.
- * @param {number[]} numbers
+ * What a promise rejects with, before the event loop turns once.
+ * @param {Promise<unknown>} promise
+ * @returns {Promise<any>}
  */
-export function median(numbers) {
-  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
+export function rejectionInOneTurn(promise) {
+  const turned = new Promise((resolve) => setImmediate(resolve)).then(() => assert.fail("the event loop has turned"));
+  return Promise.race([rejection(promise), turned]);
 }

@@ -1,14 +1,15 @@
 // @ts-check
 /** Polls of one video on one client: one request for all, and each with its own end. */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { VideoClient } from "./package.mjs";
-import { done, generating, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
+import { done, generating, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
 import { failure, QUICK, recorder, rejection, SLOW, staysPending, within } from "./settling.mjs";
-import { client, createVideo, inFlight, logOf, logWhen, staysQuiet } from "./simulator.mjs";
+import { client, createVideo, inFlight, logOf, logWhen, staysQuiet } from "./virtual-simulator.mjs";
 
-describe("polls of one video", { concurrency: true, timeout: 30_000 }, () => {
+describe("polls of one video", { timeout: 30_000 }, () => {
   it("share their requests", async (test) => {
     const server = await scriptedServer(test, inOrder(pending, generating(1), pending, done));
     const own = new VideoClient({ baseUrl: server.url });

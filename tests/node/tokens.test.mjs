@@ -4,10 +4,11 @@
  * request or the poll comes to a proper end, of its own video; it never brings the module down, and never another video.
  */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { freshPackage, VideoClient } from "./package.mjs";
-import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-server.mjs";
+import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-fetch.mjs";
 import { QUICK, rejection, within } from "./settling.mjs";
 
 const ID = "video-é,1%2C";

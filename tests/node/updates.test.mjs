@@ -1,12 +1,13 @@
 // @ts-check
 /** What a poll tells: to onUpdate, to subscribers and as `current`. */
 
+import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { VideoClient } from "./package.mjs";
-import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-server.mjs";
+import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-fetch.mjs";
 import { QUICK, recorder, rejection, SLOW, within } from "./settling.mjs";
-import { client, createVideo } from "./simulator.mjs";
+import { client, createVideo } from "./virtual-simulator.mjs";
 
 /**
  * Polls a server that gives these answers in order, and returns all updates.
@@ -21,7 +22,7 @@ async function updatesOf(test, ...answers) {
   return { updates, settled, requests: server.arrivals.length };
 }
 
-describe("updates", { concurrency: true, timeout: 30_000 }, () => {
+describe("updates", { timeout: 30_000 }, () => {
   it("are the first status, then changes only: time and the count of requests are none", async (test) => {
     const answers = [
       pending,
@@ -172,7 +173,7 @@ describe("updates", { concurrency: true, timeout: 30_000 }, () => {
   });
 });
 
-describe("subscribe and current", { concurrency: true, timeout: 30_000 }, () => {
+describe("subscribe and current", { timeout: 30_000 }, () => {
   /** @param {import("node:test").TestContext} test @param {unknown[]} answers */
   const pollOf = async (test, ...answers) => {
     const server = await scriptedServer(test, inOrder(...answers));
