@@ -1,7 +1,7 @@
 // @ts-check
 /** waitForVideos: many videos under one pace, settled like Promise.allSettled. And getStatus, which asks once. */
 
-import "./virtual.mjs";
+import { atOnce, took } from "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { VideoClient, VideoError } from "./package.mjs";
@@ -107,9 +107,11 @@ describe("waitForVideos", { timeout: 30_000 }, () => {
   it("lets each have its own deadline while it waits for its turn", async (test) => {
     const server = await scriptedServer(test, () => ({ fault: "hang" }));
     const own = new VideoClient({ baseUrl: server.url });
-    const settled = await within(3_000, own.waitForVideos(names(5), { ...QUICK, concurrency: 1, timeoutMs: 300 }));
+    const settling = own.waitForVideos(names(5), { ...QUICK, concurrency: 1, timeoutMs: 300 });
+    assert.equal(await took(settling), 300);
+    const settled = await settling;
     assert.ok(settled.every((one) => one.status === "rejected" && one.reason.code === "timeout"));
-    await server.arrived(1);
+    assert.equal(server.arrivals.length, 1);
     await server.staysQuiet();
   });
 
@@ -121,7 +123,7 @@ describe("waitForVideos", { timeout: 30_000 }, () => {
     const first = /** @type {string} */ (ids[0]);
     await inFlight(first, 1);
     controller.abort("enough");
-    const settled = await within(2_000, settling);
+    const settled = await atOnce(settling);
     assert.deepEqual(
       settled,
       ids.map(() => ({ status: "rejected", reason: "enough" })),
@@ -154,7 +156,7 @@ describe("waitForVideos", { timeout: 30_000 }, () => {
     await inFlight(id, 3);
     const controller = new AbortController();
     const settling = own.waitForVideos([id], { ...QUICK, signal: controller.signal });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
     controller.abort();
     await settling;
     assert.deepEqual(await logOf(id).then(({ requests, inFlight }) => [requests.length, inFlight]), [3, 1]);
@@ -171,7 +173,7 @@ describe("waitForVideos", { timeout: 30_000 }, () => {
     });
     const own = new VideoClient({ baseUrl: server.url });
     await own.waitForVideos(["a"], { concurrency: 1 });
-    await within(5_000, Promise.all(names(5).map((id) => own.waitForVideo(id))));
+    await atOnce(Promise.all(names(5).map((id) => own.waitForVideo(id))));
   });
 
   it("keeps to the smaller limit of two at a time, for as long as that one lasts", async (test) => {

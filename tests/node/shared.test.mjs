@@ -1,13 +1,16 @@
 // @ts-check
 /** Polls of one video on one client: one request for all, and each with its own end. */
 
-import "./virtual.mjs";
+import { atOnce } from "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { VideoClient } from "./package.mjs";
 import { done, generating, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
-import { failure, QUICK, recorder, rejection, SLOW, staysPending, within } from "./settling.mjs";
+import { failure, QUICK, recorder, rejection, rejectionInOneTurn, SLOW, staysPending } from "./settling.mjs";
 import { client, createVideo, inFlight, logOf, logWhen, staysQuiet } from "./virtual-simulator.mjs";
+
+/** @param {{ arrivals: import("./scripted-fetch.mjs").Arrival[] }} server */
+const pausesOf = ({ arrivals }) => arrivals.slice(1).map(({ atMs }, at) => atMs - (arrivals[at]?.atMs ?? NaN));
 
 describe("polls of one video", { timeout: 30_000 }, () => {
   it("share their requests", async (test) => {
@@ -59,10 +62,7 @@ describe("polls of one video", { timeout: 30_000 }, () => {
     if (!first.current) await early.reached(() => true);
     const late = recorder();
     const second = own.poll(id, { ...SLOW, onUpdate: late.listener });
-    const update = await within(
-      2_000,
-      late.reached(() => true),
-    );
+    const update = await atOnce(late.reached(() => true));
     assert.equal(update.status, first.current?.status);
     assert.deepEqual(update.raw, first.current?.raw);
     assert.deepEqual(update.generatedContent, first.current?.generatedContent);
@@ -79,10 +79,7 @@ describe("polls of one video", { timeout: 30_000 }, () => {
     await inFlight(id, 3);
     const late = recorder();
     const second = own.poll(id, { ...QUICK, onUpdate: late.listener });
-    await within(
-      2_000,
-      late.reached(() => true),
-    );
+    await atOnce(late.reached(() => true));
     assert.equal((await logOf(id)).requests.length, 3);
     first.cancel();
     second.cancel();
@@ -99,10 +96,10 @@ describe("polls of one video", { timeout: 30_000 }, () => {
       assert.equal((await logOf(id)).requests[2]?.finished, "open");
       await staysPending(
         Promise.race([0, 1, 2].filter((other) => !controllers[other]?.signal.aborted).map((other) => polls[other])),
-        30,
+        1_000,
       );
       controllers[at]?.abort(`reason ${at}`);
-      assert.equal(await rejection(/** @type {Promise<unknown>} */ (polls[at])), `reason ${at}`);
+      assert.equal(await rejectionInOneTurn(/** @type {Promise<unknown>} */ (polls[at])), `reason ${at}`);
     }
     const { requests } = await staysQuiet(id);
     assert.deepEqual([requests.length, requests[2]?.finished], [3, "aborted"]);
@@ -133,11 +130,13 @@ describe("polls of one video", { timeout: 30_000 }, () => {
     const slow = own.poll("v", SLOW);
     await new Promise((resolve) => slow.subscribe(resolve)); // now it sleeps for a minute
     const tight = own.poll("v", { minIntervalMs: 20, maxIntervalMs: 20 });
-    await within(2_000, server.arrived(6), "asked at the tight pace");
+    await server.arrived(6);
+    assert.deepEqual(pausesOf(server), [20, 20, 20, 20, 20]);
     tight.cancel();
     await rejection(tight.done);
-    await new Promise((resolve) => setTimeout(resolve, 30)); // what was in flight may come to its end
-    await server.staysQuiet(150);
+    await server.staysQuiet(SLOW.minIntervalMs - 1);
+    await server.arrived(7);
+    assert.equal(pausesOf(server).at(-1), SLOW.minIntervalMs);
     slow.cancel();
   });
 
@@ -145,7 +144,8 @@ describe("polls of one video", { timeout: 30_000 }, () => {
     const server = await scriptedServer(test, inOrder(pending));
     const own = new VideoClient({ baseUrl: server.url });
     const polls = [SLOW, { minIntervalMs: 20, maxIntervalMs: 20 }, SLOW].map((pace) => own.poll("v", pace));
-    await within(2_000, server.arrived(6), "asked at the tight pace");
+    await server.arrived(6);
+    assert.deepEqual(pausesOf(server), [20, 20, 20, 20, 20]);
     for (const poll of polls) poll.cancel();
   });
 
@@ -157,7 +157,7 @@ describe("polls of one video", { timeout: 30_000 }, () => {
     await server.arrived(1);
     await new Promise((resolve) => one.subscribe(resolve));
     one.pollNow();
-    await within(1_000, Promise.all([one.done, other]));
+    await atOnce(Promise.all([one.done, other]));
     assert.equal(server.arrivals.length, 2);
   });
 
@@ -206,10 +206,7 @@ describe("polls of one video", { timeout: 30_000 }, () => {
     await new Promise((resolve) => first.subscribe(resolve));
     const late = recorder();
     const second = own.poll("v", { ...SLOW, resumeToken, onUpdate: late.listener });
-    const update = await within(
-      1_000,
-      late.reached(() => true),
-    );
+    const update = await atOnce(late.reached(() => true));
     assert.ok(update.overall >= reached, `${update.overall} after ${reached}`);
     first.cancel();
     second.cancel();

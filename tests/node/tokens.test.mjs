@@ -4,7 +4,7 @@
  * request or the poll comes to a proper end, of its own video; it never brings the module down, and never another video.
  */
 
-import "./virtual.mjs";
+import { still } from "./virtual.mjs";
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { freshPackage, VideoClient } from "./package.mjs";
@@ -42,7 +42,7 @@ const STAGES = {
 const tokens = new Map();
 
 before(async () => {
-  const { VideoClient } = await freshPackage();
+  const { VideoClient } = await still(freshPackage());
   const early = new VideoClient({ baseUrl: "http://127.0.0.1:9" }).poll(ID, { timeoutMs: 60_000, maxIntervalMs: 50 });
   tokens.set("not begun", early.resumeToken());
   early.cancel();
