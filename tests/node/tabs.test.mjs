@@ -1,12 +1,16 @@
 // @ts-check
 /** What becomes of `acrossTabs` where a browser's lock manager keeps silent. Real tabs are in `tests/life`. */
 
+import { leap, took } from "./virtual.mjs";
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { VideoClient } from "./package.mjs";
-import { done } from "./scripted-server.mjs";
-import { within } from "./settling.mjs";
+import { done } from "./answers.mjs";
+
+leap();
+/** So long a lock manager has to answer, after so long for the other pages to say what they know. */
+const [SILENCE_MS, LISTEN_MS] = [1_200, 50];
 
 it("a lock manager that does not answer holds no poll up, and gets back what it grants too late", { timeout: 30_000 }, async (test) => {
   /** @type {((lock: unknown) => unknown)[]} */
@@ -21,13 +25,15 @@ it("a lock manager that does not answer holds no poll up, and gets back what it 
   let asked = 0;
   const fetch = async () => {
     asked += 1;
-    await sleep(50);
+    await sleep(100);
     // While the poll that wanted it is under way.
     const [held, ...others] = wanted.map((act) => act({}));
     assert.deepEqual([held instanceof Promise, others], [false, []]);
     return Response.json(done);
   };
   const own = new VideoClient({ baseUrl: "http://memory.example", acrossTabs: true, fetch });
-  assert.equal((await within(4_000, own.waitForVideo("v"))).status, "DONE");
+  const poll = own.waitForVideo("v");
+  assert.equal(await took(poll), LISTEN_MS + SILENCE_MS + 100);
+  assert.equal((await poll).status, "DONE");
   assert.equal(asked, 1);
 });

@@ -47,8 +47,9 @@ export async function still(work) {
   }
 }
 
-// Both are done by threads, in the midst of what the package does.
-const { instantiate } = WebAssembly;
+// All of these are done by threads, in the midst of what the package does.
+const { compile, instantiate } = WebAssembly;
+WebAssembly.compile = (...given) => still(compile(...given));
 WebAssembly.instantiate = /** @type {any} */ ((/** @type {[any, any]} */ ...given) => still(instantiate(...given)));
 const digest = crypto.subtle.digest.bind(crypto.subtle);
 crypto.subtle.digest = (...given) => still(digest(...given));
