@@ -4,7 +4,7 @@
 import { createContext, runInContext } from "node:vm";
 
 /** Another realm, as a test runner or a pretend browser makes it. */
-export const realm = createContext({ fetch, URL, Headers, AbortController, setTimeout });
+export const realm = createContext({ fetch: (/** @type {Parameters<typeof fetch>} */ ...call) => fetch(...call), URL, Headers, AbortController, setTimeout });
 
 /** @param {string} text */
 export const inRealm = (text) => runInContext(`(${text})`, realm);

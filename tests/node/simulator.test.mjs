@@ -35,6 +35,7 @@ test("a video goes through all phases and is written down", async () => {
   const phases = [];
   let body;
   do {
+    await sleep(2);
     const response = await get(simulator, id);
     assert(response instanceof Response);
     body = await response.json();
