@@ -4,24 +4,14 @@
  * gets a new one. A trap is played by exports that throw what the engine would.
  */
 
+import { atOnce, still } from "./virtual.mjs";
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:http";
-import { before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { freshPackage } from "./package.mjs";
-import { done, generating, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
+import { done, generating, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
 import { QUICK, rejection, SLOW, within } from "./settling.mjs";
 
 const instantiate = WebAssembly.instantiate;
-
-before(async () => {
-  // Node's own fetch brings WebAssembly of its own, which must be there before any is spoilt.
-  const server = createServer((_, response) => response.end()).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  await fetch(`http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}`);
-  server.close();
-  server.closeAllConnections();
-});
 
 /** Whatever reached nobody. @param {import("node:test").TestContext} test */
 function strays(test) {
@@ -75,7 +65,7 @@ describe("a module that cannot be loaded", { timeout: 30_000 }, () => {
     it(`${why} rejects with "internal", asks nothing, and is tried again`, async (test) => {
       const seen = strays(test);
       const server = await scriptedServer(test, inOrder(done));
-      const { VideoClient, VideoError } = await freshPackage();
+      const { VideoClient, VideoError } = await still(freshPackage());
       const mend = spoil();
       const own = new VideoClient({ baseUrl: server.url });
       try {
@@ -88,7 +78,7 @@ describe("a module that cannot be loaded", { timeout: 30_000 }, () => {
             for await (const update of poll) assert.fail(update.status);
           })(),
         ];
-        for (const error of await within(2_000, Promise.all(calls.map(rejection)))) isInternal(error, VideoError);
+        for (const error of await atOnce(Promise.all(calls.map(rejection)))) isInternal(error, VideoError);
         const [only] = await own.waitForVideos(["v"]);
         isInternal(only?.status === "rejected" && only.reason, VideoError);
       } finally {
@@ -105,7 +95,7 @@ describe("a module that cannot be loaded", { timeout: 30_000 }, () => {
 describe("a module that is loaded", { timeout: 30_000 }, () => {
   it("is loaded once, however many call at a time", async (test) => {
     const server = await scriptedServer(test, inOrder(done));
-    const { VideoClient } = await freshPackage();
+    const { VideoClient } = await still(freshPackage());
     const spy = test.mock.method(WebAssembly, "instantiate", instantiate);
     const own = new VideoClient({ baseUrl: server.url });
     await Promise.all([
@@ -124,7 +114,7 @@ describe("a module that traps", { timeout: 30_000 }, () => {
    * @param {import("node:test").TestContext} test
    */
   async function trapping(test) {
-    const fresh = await freshPackage();
+    const fresh = await still(freshPackage());
     let armed = false;
     let instances = 0;
     const patched = async (/** @type {WebAssembly.Module} */ module, /** @type {any} */ imports) => {
@@ -174,11 +164,11 @@ describe("a module that traps", { timeout: 30_000 }, () => {
       if (!poll.current) await new Promise((resolve) => poll.subscribe(resolve));
       arm();
       strike(own, poll);
-      for (const error of await within(2_000, Promise.all(waiting.map(rejection)))) isInternal(error, VideoError);
+      for (const error of await within(51, Promise.all(waiting.map(rejection)))) isInternal(error, VideoError);
       await server.staysQuiet();
       answer = done;
-      assert.equal((await within(2_000, own.waitForVideo("v", QUICK))).status, "DONE");
-      assert.equal((await within(2_000, other.getStatus("v"))).status, "DONE");
+      assert.equal((await atOnce(own.waitForVideo("v", QUICK))).status, "DONE");
+      assert.equal((await atOnce(other.getStatus("v"))).status, "DONE");
       assert.equal(instances(), 2);
       assert.deepEqual(seen, []);
     });
