@@ -202,7 +202,7 @@ describe("the machine", () => {
     const begun = await still(common.start("v", NOW));
     assert.deepEqual(begun, await start("v", NOW));
     assert.deepEqual(await common.step(begun.snapshot, DONE, NOW + 100), await step(begun.snapshot, DONE, NOW + 100));
-    await assert.rejects(common.step("", WAKE, NOW), (error) => error instanceof common.VideoError && error.code === "invalid_argument");
+    await assert.rejects(common.step("", WAKE, NOW), (/** @type {any} */ error) => error instanceof common.VideoError && error.code === "invalid_argument");
   });
 
   it("goes on in another process, with the text alone", async () => {

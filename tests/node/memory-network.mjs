@@ -19,7 +19,7 @@ export function listen(origin, host) {
   return () => void hosts.delete(origin);
 }
 
-/** @type {typeof globalThis.fetch} */
+/** @param {RequestInfo | URL} input @param {RequestInit} [init] @returns {Promise<Response>} */
 export async function fetch(input, init) {
   const request = new Request(input, init);
   const { signal } = request;

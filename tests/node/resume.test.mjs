@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { freshPackage, VideoClient } from "./package.mjs";
 import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-fetch.mjs";
 import { failure, QUICK, recorder, rejection, SLOW, within } from "./settling.mjs";
-import { client, createVideo, KEY, logOf, logWhen, staysQuiet, url } from "./virtual-simulator.mjs";
+import { client, createVideo, KEY, logOf, staysQuiet, url } from "./virtual-simulator.mjs";
 
 /**
  * Polls until the update for which `holds`, then cancels; the token and that update.

@@ -83,7 +83,7 @@ function answer(reply, { signal }, { end, leave }) {
   const { bytes, headers } = contentOf(reply);
   if (!fault) {
     end();
-    return new Response(status === 204 ? null : bytes, { status, headers });
+    return new Response(status === 204 ? null : /** @type {BodyInit} */ (bytes), { status, headers });
   }
   const body = openBody(signal, leave);
   if (fault === "stall") body.write(bytes.slice(0, Math.ceil(bytes.length / 2)));
