@@ -1,39 +1,289 @@
 // @ts-check
-/** What becomes of `acrossTabs` where a browser's lock manager keeps silent. Real tabs are in `tests/life`. */
+/**
+ * `acrossTabs`: tabs of one origin that wait for the same video send one request per interval between them, whatever
+ * becomes of any of them. In virtual time, to the millisecond; that real tabs do so too is shown in `tests/life`.
+ */
 
-import { leap, took } from "./virtual.mjs";
+import { course, openBrowser } from "./virtual-tabs.mjs";
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { VideoClient } from "./package.mjs";
-import { done } from "./answers.mjs";
 
-leap();
-/** So long a lock manager has to answer, after so long for the other pages to say what they know. */
-const [SILENCE_MS, LISTEN_MS] = [1_200, 50];
+/** @typedef {ReturnType<typeof openBrowser>} Browser */
+/** @typedef {Awaited<ReturnType<Browser["open"]>>} Tab */
 
-it("a lock manager that does not answer holds no poll up, and gets back what it grants too late", { timeout: 30_000 }, async (test) => {
-  /** @type {((lock: unknown) => unknown)[]} */
-  const wanted = [];
-  const locks = { request: (/** @type {string} */ _, /** @type {object} */ __, /** @type {any} */ act) => new Promise(() => wanted.push(act)) };
-  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
-  Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true });
-  test.after(() => {
-    Reflect.deleteProperty(globalThis, "navigator");
-    if (before) Object.defineProperty(globalThis, "navigator", before);
+const PACE = { minIntervalMs: 400, maxIntervalMs: 600 };
+/** After so long without a sign of life, the tab whose turn it is counts as frozen. */
+const SILENCE_MS = 1_200;
+/** So long a tab listens for what the others know, before it sends a request that may be theirs to send. */
+const LISTEN_MS = 50;
+/** Of a message, a lock that is granted and a response: a millisecond each. */
+const HOPS_MS = 4;
+const HOUR = 3_600_000;
+
+/** @param {Browser} browser @param {number} count */
+async function openTabs(browser, count) {
+  const tabs = [];
+  for (let at = 0; at < count; at += 1) tabs.push(await browser.open());
+  return tabs;
+}
+
+/** The pauses between requests. @param {Browser} browser */
+const pauses = ({ requests }) => requests.slice(1).map(({ atMs }, at) => atMs - (requests[at]?.atMs ?? NaN));
+
+/** @param {ReturnType<Tab["poll"]>} poll */
+const statuses = ({ updates }) =>
+  updates.map(({ update }) => {
+    const clips = update.generatedContent?.filter(({ status }) => status === "success").length ?? 0;
+    return `${update.status} ${clips} ${update.status === "RENDERING_VIDEO" ? update.progress : ""}`;
   });
-  let asked = 0;
-  const fetch = async () => {
-    asked += 1;
+
+/**
+ * What happens when the tab that sends the requests leaves, at moments all over an interval: how long after that another
+ * tab's request comes.
+ * @param {number} latencyMs
+ * @param {(tab: Tab) => void} leave
+ * @param {(browser: Browser, left: Tab, polls: ReturnType<Tab["poll"]>[]) => Promise<void>} [then]
+ */
+async function waitsAfter(latencyMs, leave, then = async () => {}) {
+  const waits = [];
+  for (let moment = 0; moment < 600 + latencyMs; moment += 93) {
+    const browser = openBrowser({ latencyMs, says: (ms) => ({ status: "GENERATING_VIDEO", creditsUsed: ms }) });
+    const tabs = await openTabs(browser, 3);
+    const polls = [];
+    for (const tab of tabs) {
+      polls.push(tab.poll("v", PACE));
+      await sleep(7);
+    }
+    while (browser.requests.length < 3) await browser.requestAfter(HOUR);
+    await sleep(moment);
+    const left = tabs.find((tab) => tab === browser.requests.at(-1)?.tab);
+    assert.ok(left);
+    const leftAt = performance.now();
+    leave(left);
+    const next = await browser.requestAfter(HOUR);
+    assert.ok(next && next.tab !== left);
+    waits.push(next.atMs - leftAt);
+    await then(browser, left, polls);
+    for (const tab of tabs) tab.close();
+  }
+  return waits;
+}
+
+describe("tabs of one origin", () => {
+  for (const apart of [0, 7, 130]) {
+    it(`send one request per interval between them, and each gets every status in order, opened ${apart} ms apart`, async () => {
+      const browser = openBrowser({ says: course, latencyMs: 30 });
+      const tabs = await openTabs(browser, 5);
+      const polls = [];
+      for (const tab of tabs) {
+        polls.push(tab.poll("v", PACE));
+        await sleep(apart);
+      }
+      for (const { end } of polls) assert.equal(await end, "done");
+      assert.equal(browser.traffic.maxInFlight, 1);
+      for (const pause of pauses(browser)) assert.ok(pause >= PACE.minIntervalMs && pause <= PACE.maxIntervalMs + browser.latencyMs + HOPS_MS, `${pauses(browser)}`);
+      const [first = []] = polls.map(statuses);
+      // Each response brings news, and no two are the same.
+      assert.equal(first.length, browser.requests.length);
+      assert.equal(new Set(first).size, first.length);
+      assert.deepEqual([first[0], first.at(-1)?.slice(0, 4)], ["PENDING 0 ", "DONE"]);
+      for (const poll of polls) {
+        assert.deepEqual(statuses(poll), apart < browser.latencyMs ? first : first.slice(-poll.updates.length));
+        assert.ok(poll.updates.length > first.length - 3);
+        // They know how many requests it took, whoever sent them.
+        assert.ok((poll.updates.at(-1)?.update.requests ?? 0) <= browser.requests.length);
+      }
+    });
+  }
+
+  it("do so too where an interval is so long that they have forgotten each other by its end", async () => {
+    const browser = openBrowser({ latencyMs: 30 });
+    const pace = { minIntervalMs: 20_000, maxIntervalMs: 30_000 };
+    for (const tab of await openTabs(browser, 4)) tab.poll("v", pace);
+    await sleep(HOUR / 4);
+    assert.equal(browser.traffic.maxInFlight, 1);
+    for (const pause of pauses(browser)) assert.ok(pause >= pace.minIntervalMs && pause <= pace.maxIntervalMs + 200, `${pauses(browser)}`);
+    for (const { tab } of browser.requests) tab.close();
+  });
+
+  describe("when the one that sends the requests is closed", () => {
+    it("between two requests: the next comes within the interval", async () => {
+      const waits = await waitsAfter(0, (tab) => tab.close());
+      assert.ok(Math.max(...waits) <= PACE.maxIntervalMs + HOPS_MS, `${waits}`);
+    });
+
+    it("in the middle of a request: another tab sends it anew within the interval", async () => {
+      const waits = await waitsAfter(400, (tab) => tab.close());
+      assert.ok(Math.max(...waits) <= PACE.maxIntervalMs + LISTEN_MS + HOPS_MS, `${waits}`);
+    });
+
+    it("one after the other, they go on to the last, and after it there is silence", async () => {
+      const browser = openBrowser({ latencyMs: 200 });
+      let left = await openTabs(browser, 4);
+      for (const tab of left) tab.poll("v", PACE);
+      while (left.length > 0) {
+        const next = await browser.requestAfter(1_500);
+        assert.ok(next, `${left.length} tabs are left, and none sends a request`);
+        next.tab.close();
+        left = left.filter((tab) => tab !== next.tab);
+      }
+      assert.equal(await browser.requestAfter(HOUR), undefined);
+      assert.equal(browser.traffic.inFlight, 0);
+    });
+  });
+
+  it("go on at once when the poll that has the turn is cancelled", async () => {
+    const browser = openBrowser({ latencyMs: 400 });
+    const tabs = await openTabs(browser, 3);
+    const polls = tabs.map((tab) => tab.poll("v", PACE));
+    const first = await browser.requestAfter(HOUR);
     await sleep(100);
-    // While the poll that wanted it is under way.
-    const [held, ...others] = wanted.map((act) => act({}));
-    assert.deepEqual([held instanceof Promise, others], [false, []]);
-    return Response.json(done);
-  };
-  const own = new VideoClient({ baseUrl: "http://memory.example", acrossTabs: true, fetch });
-  const poll = own.waitForVideo("v");
-  assert.equal(await took(poll), LISTEN_MS + SILENCE_MS + 100);
-  assert.equal((await poll).status, "DONE");
-  assert.equal(asked, 1);
+    polls[tabs.findIndex((tab) => tab === first?.tab)]?.cancel();
+    const leftAt = performance.now();
+    const next = await browser.requestAfter(HOUR);
+    assert.ok(next && next.tab !== first?.tab && next.atMs - leftAt <= LISTEN_MS + HOPS_MS, `${next?.atMs} after ${leftAt}`);
+    assert.equal(browser.traffic.maxInFlight, 1);
+    for (const tab of tabs) tab.close();
+  });
+
+  describe("when the one that sends the requests is frozen", () => {
+    /** The others go on without it; once it is thawed it hears what they hear. @type {Parameters<typeof waitsAfter>[2]} */
+    const thaw = async (browser, frozen, polls) => {
+      const before = browser.requests.length;
+      await sleep(10_000);
+      assert.ok(browser.requests.length >= before + 9 && browser.requests.slice(before).every(({ tab }) => tab !== frozen));
+      frozen.thaw();
+      await sleep(3_000);
+      const { length } = browser.requests;
+      const { maxInFlight } = browser.traffic;
+      await sleep(10_000);
+      assert.equal(browser.traffic.maxInFlight, maxInFlight);
+      const each = pauses(browser).slice(length);
+      assert.ok(each.length >= 8 && each.every((pause) => pause >= PACE.minIntervalMs), `${each}`);
+      assert.equal(new Set(polls.map(({ updates }) => updates.at(-1)?.update.creditsUsed)).size, 1);
+    };
+
+    it("between two requests: the next comes within the interval, or 1.2 s of silence later", async () => {
+      const waits = await waitsAfter(0, (tab) => tab.freeze(), thaw);
+      assert.ok(Math.max(...waits) <= PACE.maxIntervalMs + SILENCE_MS + LISTEN_MS + HOPS_MS, `${waits}`);
+      // Only a tab that holds the turn is waited for.
+      assert.ok(waits.slice(1).every((wait) => wait <= PACE.maxIntervalMs + HOPS_MS), `${waits}`);
+    });
+
+    it("in the middle of a request: another tab sends it anew within 1.2 s of silence and the interval", async () => {
+      const waits = await waitsAfter(400, (tab) => tab.freeze(), thaw);
+      assert.ok(Math.max(...waits) <= PACE.maxIntervalMs + SILENCE_MS + LISTEN_MS + HOPS_MS, `${waits}`);
+    });
+  });
+
+  it("do not take the turn from one that is only slow to get its response", async () => {
+    const browser = openBrowser({ latencyMs: 20_000 });
+    const tabs = await openTabs(browser, 3);
+    for (const tab of tabs) tab.poll("v", PACE);
+    await sleep(120_000);
+    assert.equal(browser.traffic.maxInFlight, 1);
+    assert.ok(pauses(browser).every((pause) => pause >= 20_000), `${pauses(browser)}`);
+    for (const tab of tabs) tab.close();
+  });
+
+  it("tell one that is opened what they know, without a request", async () => {
+    const browser = openBrowser();
+    const slow = { minIntervalMs: 3_000, maxIntervalMs: 3_000 };
+    const tabs = await openTabs(browser, 3);
+    const [a, b, late] = /** @type {[Tab, Tab, Tab]} */ (tabs);
+    for (const tab of [a, b]) tab.poll("v", slow);
+    await sleep(1_000);
+    assert.equal(browser.requests.length, 1);
+    const { updates } = late.poll("v", slow);
+    await sleep(LISTEN_MS);
+    assert.deepEqual(updates.map(({ update }) => [update.status, update.requests]), [["PENDING", 0]]);
+    assert.equal(browser.requests.length, 1);
+    for (const tab of tabs) tab.close();
+  });
+
+  it("wait for what one of them was told, also where the browser is slow to pass it on", async () => {
+    const browser = openBrowser({ latencyMs: 300, channelMs: () => 100 });
+    const tabs = await openTabs(browser, 3);
+    for (const tab of tabs) tab.poll("v", { minIntervalMs: 600, maxIntervalMs: 600 });
+    while (browser.requests.length < 20) await browser.requestAfter(HOUR);
+    // The response comes 300 ms after the request. What the others know comes too late for those that begin.
+    assert.ok(pauses(browser).slice(2).every((pause) => pause >= 900), `${pauses(browser)}`);
+    for (const tab of tabs) tab.close();
+  });
+
+  it("tell one whose module comes late what they know by then", async () => {
+    const browser = openBrowser();
+    const slow = { minIntervalMs: 4_000, maxIntervalMs: 4_000 };
+    const late = await browser.open({}, { late: true });
+    const { updates } = late.poll("v", slow);
+    const tab = await browser.open();
+    tab.poll("v", slow);
+    await sleep(1_000);
+    assert.deepEqual([browser.requests.length, updates.length], [1, 0]);
+    late.arrive();
+    await sleep(LISTEN_MS + HOPS_MS);
+    assert.deepEqual(updates.map(({ update }) => [update.status, update.requests]), [["PENDING", 0]]);
+    assert.equal(browser.requests.length, 1);
+    for (const each of [late, tab]) each.close();
+  });
+
+  it("have nothing to do with those of another user, and show nobody a key", async () => {
+    const browser = openBrowser();
+    const key = "key-of-one-user";
+    const own = [await browser.open({ apiKey: key }), await browser.open({ apiKey: key })];
+    const others = [
+      await browser.open({ apiKey: "key-of-another" }),
+      await browser.open({ headers: { authorization: "Bearer key-of-a-header" } }),
+      await browser.open({ acrossTabs: "somebody" }),
+      await browser.open({ credentials: "include" }),
+      await browser.open({ acrossTabs: false }),
+    ];
+    for (const tab of [...own, ...others]) tab.poll("v", { minIntervalMs: 5_000, maxIntervalMs: 5_000 });
+    await sleep(4_000);
+    assert.equal(own.flatMap((tab) => tab.requests()).length, 1, "the two send one between them");
+    assert.deepEqual(others.map((tab) => tab.requests().length), [1, 1, 1, 1, 1]);
+    assert.ok(browser.messages.length > 0);
+    for (const { name, text } of browser.messages) {
+      assert.match(name, /^iacrea-video:[0-9a-f]{64}$/);
+      assert.ok(!text.includes("key-of") && !text.includes("somebody"), text);
+    }
+    // One for each identity but that of the last tab, which shares with none.
+    assert.equal(new Set(browser.messages.map(({ name }) => name)).size, 5);
+    for (const tab of [...own, ...others]) tab.close();
+  });
+
+  it("share nothing about different videos", async () => {
+    const browser = openBrowser();
+    const [a, b] = /** @type {[Tab, Tab]} */ (await openTabs(browser, 2));
+    const pace = { minIntervalMs: 5_000, maxIntervalMs: 5_000 };
+    const polls = [a.poll("one", pace), b.poll("another", pace)];
+    await sleep(4_000);
+    assert.deepEqual(browser.requests.map(({ id }) => id).sort(), ["another", "one"]);
+    for (const { updates } of polls) assert.deepEqual(updates.map(({ update }) => update.requests), [1]);
+    for (const tab of [a, b]) tab.close();
+  });
+
+  for (const lacks of /** @type {const} */ (["locks", "BroadcastChannel", "digest", "permission", "lock replies"])) {
+    it(`poll each for itself where the browser lacks ${lacks}`, async () => {
+      const browser = openBrowser({ says: course });
+      const tabs = [await browser.open({}, { lacks }), await browser.open({}, { lacks })];
+      const polls = tabs.map((tab) => tab.poll("v", PACE));
+      for (const { end } of polls) assert.equal(await end, "done");
+      for (const tab of tabs) assert.ok(tab.requests().length > 0);
+    });
+  }
+
+  it("are not held up by a lock manager that does not answer, and give back what it grants too late", async () => {
+    const browser = openBrowser({ latencyMs: 50 });
+    const tab = await browser.open({}, { lacks: "lock replies" });
+    const startedAt = performance.now();
+    tab.poll("v", PACE);
+    const first = await browser.requestAfter(HOUR);
+    assert.ok(first && first.atMs - startedAt <= LISTEN_MS + SILENCE_MS + HOPS_MS);
+    assert.equal(tab.wanted.length, 1);
+    // While the poll that wanted it is under way: what is not a promise releases the lock.
+    assert.equal(tab.run(() => tab.wanted[0]?.({})) instanceof Promise, false);
+    tab.close();
+  });
 });
