@@ -187,8 +187,8 @@ describe("tabs of one origin", () => {
     for (const tab of tabs) tab.close();
   });
 
-  it("tell one that is opened what they know, without a request", async () => {
-    const browser = openBrowser();
+  for (const channelMs of [1, 40]) it(`tell one that is opened what they know, without a request, over a channel of ${channelMs} ms`, async () => {
+    const browser = openBrowser({ channelMs: () => channelMs });
     const slow = { minIntervalMs: 3_000, maxIntervalMs: 3_000 };
     const tabs = await openTabs(browser, 3);
     const [a, b, late] = /** @type {[Tab, Tab, Tab]} */ (tabs);
@@ -196,7 +196,7 @@ describe("tabs of one origin", () => {
     await sleep(1_000);
     assert.equal(browser.requests.length, 1);
     const { updates } = late.poll("v", slow);
-    await sleep(LISTEN_MS);
+    await sleep(LISTEN_MS + channelMs);
     assert.deepEqual(updates.map(({ update }) => [update.status, update.requests]), [["PENDING", 0]]);
     assert.equal(browser.requests.length, 1);
     for (const tab of tabs) tab.close();
@@ -209,6 +209,16 @@ describe("tabs of one origin", () => {
     while (browser.requests.length < 20) await browser.requestAfter(HOUR);
     // The response comes 300 ms after the request. What the others know comes too late for those that begin.
     assert.ok(pauses(browser).slice(2).every((pause) => pause >= 900), `${pauses(browser)}`);
+    for (const tab of tabs) tab.close();
+  });
+
+  it("wait for it too where the turn is passed on sooner than the response", async () => {
+    // A message comes back to its own tab at once, and to another later.
+    const browser = openBrowser({ latencyMs: 300, channelMs: (from, to) => (from === to ? 1 : 40) });
+    const tabs = await openTabs(browser, 3);
+    for (const tab of tabs) tab.poll("v", { minIntervalMs: 600, maxIntervalMs: 600 });
+    while (browser.requests.length < 20) await browser.requestAfter(HOUR);
+    assert.ok(pauses(browser).every((pause) => pause >= 900), `${pauses(browser)}`);
     for (const tab of tabs) tab.close();
   });
 
