@@ -5,7 +5,7 @@
  * or closed (they are dropped, and its locks are given up). Real tabs are in `tests/life`.
  */
 
-import { clock, leap } from "./virtual.mjs";
+import { leap, still } from "./virtual.mjs";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -16,6 +16,7 @@ import { entry } from "./package.mjs";
 /** @typedef {import("../../pkg/dist/index.js").VideoUpdate} VideoUpdate */
 /** @typedef {"locks" | "BroadcastChannel" | "digest" | "permission" | "lock replies"} Lack what a tab's browser lacks */
 
+leap();
 const compiled = new WebAssembly.Module(readFileSync(new URL("iacrea-video.wasm", entry)));
 
 /** Whose code is running. @type {AsyncLocalStorage<Tab>} */
@@ -331,9 +332,7 @@ export function openBrowser({ says = endless, latencyMs = 0, channelMs = () => 0
     let bring = () => {};
     const arrival = new Promise((resolve) => void (bring = resolve));
     copies += 1;
-    clock.setTickMode({ mode: "manual" });
-    const { VideoClient } = await tab.run(() => import(new URL(`slim.js?tab=${copies}`, entry).href));
-    leap();
+    const { VideoClient } = await still(tab.run(() => import(new URL(`slim.js?tab=${copies}`, entry).href)));
     const wasm = late ? () => arrival : compiled;
     const client = new VideoClient({ baseUrl: "https://videos.example", acrossTabs: true, ...options, wasm, fetch: (/** @type {any} */ url, /** @type {any} */ init) => fetch(tab, url, init) });
     return Object.assign(tab, {
