@@ -41,6 +41,8 @@ class Tab {
   document = Object.assign(new EventTarget(), { visibilityState: "visible" });
   window = new EventTarget();
   /** @type {any} */ navigator;
+  /** How many requests it could not send, for want of a network. */
+  refusals = 0;
   /** @type {any} */ crypto;
   /** @type {any} */ BroadcastChannel;
 
@@ -73,6 +75,18 @@ class Tab {
     this.#state = "active";
     this.run(() => this.document.dispatchEvent(new Event("resume")));
     for (const act of this.#waiting.splice(0)) later(() => this.task(act));
+  }
+
+  /** Another tab is in front of it, or no more. @param {boolean} isHidden */
+  cover(isHidden) {
+    this.document.visibilityState = isHidden ? "hidden" : "visible";
+    this.run(() => this.document.dispatchEvent(new Event("visibilitychange")));
+  }
+
+  /** @param {boolean} isOnline */
+  connect(isOnline) {
+    this.navigator.onLine = isOnline;
+    this.run(() => this.window.dispatchEvent(new Event(isOnline ? "online" : "offline")));
   }
 
   /** Its script computes for so long, and nothing else runs. @param {number} ms */
@@ -253,6 +267,10 @@ export function openBrowser({ says = endless, latencyMs = 0, channelMs = () => 0
 
   /** @param {Tab} tab @param {string} url @param {RequestInit} init */
   function fetch(tab, url, { signal }) {
+    if (!tab.navigator.onLine) {
+      tab.refusals += 1;
+      return Promise.reject(new TypeError("Failed to fetch"));
+    }
     const id = String(url).split("/").at(-1) ?? "";
     const atMs = performance.now();
     const arrival = { tab, id, atMs };
@@ -348,7 +366,7 @@ export function openBrowser({ says = endless, latencyMs = 0, channelMs = () => 0
           const poll = client.poll(id, { ...options, onUpdate: (/** @type {VideoUpdate} */ update) => void updates.push({ atMs: performance.now(), update }) });
           /** @type {Promise<string>} */
           const end = poll.done.then(() => "done", (/** @type {any} */ reason) => reason.code ?? reason.name);
-          return { updates, end, cancel: () => tab.run(() => poll.cancel()) };
+          return { updates, end, cancel: () => tab.run(() => poll.cancel()), resumeToken: () => tab.run(() => poll.resumeToken()) };
         });
       },
     });
