@@ -1,139 +1,14 @@
 // @ts-check
-// A trap of the engine's own, at each place in turn. The module under test is the shipped one with a counter before each
-// of its functions (`FUSED_WASM`): the call that brings its global `fuse` to 0 executes `unreachable`, however deep in
-// Rust that call is. Whoever waits then must hear "internal" and nobody be left waiting; and the next call must work.
+// A trap in the module ends all that waits with "internal", and the next call works. `trap.full.test.mjs` has more of them.
 
+import { codeOf, ENDLESS, life, trapped } from "./fuse.mjs";
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { before, describe, it } from "node:test";
-import { rejection, within } from "../node/settling.mjs";
+import { it } from "node:test";
 
-const file = process.env.FUSED_WASM;
-assert.ok(file, "FUSED_WASM must name the module with a fuse: run these tests with `cargo xtask test --only life`");
-const ALL = process.env.ALL === "1";
-const SLIM = new URL("../../pkg/dist/slim.js", import.meta.url).href;
-const { VideoClient, VideoError } = /** @type {typeof import("../../pkg/dist/slim.js")} */ (await import(SLIM));
-const compiled = await WebAssembly.compile(await readFile(file));
-
-/** The fuse of each instance, in the order in which they were made. @type {WebAssembly.Global[]} */
-const fuses = [];
-const { Instance } = WebAssembly;
-before(() => {
-  WebAssembly.Instance = /** @type {any} */ (
-    class extends Instance {
-      /** @param {WebAssembly.Module} module @param {any} imports */
-      constructor(module, imports) {
-        super(module, imports);
-        const { fuse } = this.exports;
-        if (fuse instanceof WebAssembly.Global) fuses.push(fuse);
-      }
-    }
-  );
+it("ends nothing where there is no trap", async () => {
+  const { outcomes, left } = await life(ENDLESS);
+  assert.ok(left > 0);
+  assert.deepEqual(outcomes.map(codeOf), ["AbortError", "done", "done", "done", "done", "not_found", "invalid_argument", "done", "done"]);
 });
 
-/** Whatever reached nobody. @type {unknown[]} */
-const strays = [];
-for (const event of ["uncaughtException", "unhandledRejection"]) process.on(event, (reason) => strays.push(reason));
-
-const CLIPS = [{ id: "a", status: "success", category: "kitchen" }, { id: "b", status: "pending" }];
-const PENDING = { status: "PENDING" };
-const GENERATING = { status: "GENERATING_VIDEO", creditsTotal: 90, generatedContent: CLIPS };
-const DONE = { status: "DONE", url: "https://media.example/video.webm", id: 7 };
-
-/**
- * A short life of a client with all that it can do, against answers out of memory. The fuse is lit behind the first
- * `poll`, so that an instance is there.
- * @param {number} length calls into and within the module until it traps
- */
-async function life(length) {
-  /** @type {Map<string, number>} */
-  const asked = new Map();
-  let late = 0;
-  /** @type {WebAssembly.Global | undefined} */
-  let lit;
-  const fetch = async (/** @type {any} */ input, /** @type {any} */ { signal }) => {
-    const id = String(input).split("/").at(-1) ?? "";
-    const count = (asked.get(id) ?? 0) + 1;
-    asked.set(id, count);
-    if (lit && lit.value <= 0) late += 1;
-    if (id === "hang") return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-    if (id === "busy" && count === 1) return new Response("<html>busy</html>", { status: 503, headers: { "retry-after": new Date(0).toUTCString() } });
-    if (id === "gone") return Response.json({ message: "no such video" }, { status: 404 });
-    return Response.json([PENDING, GENERATING][count - 1] ?? DONE);
-  };
-  const own = new VideoClient({ baseUrl: "https://videos.example", apiKey: "key-of-a-test", wasm: compiled, fetch: /** @type {any} */ (fetch) });
-  const QUICK = { minIntervalMs: 0, maxIntervalMs: 1 };
-  const before = fuses.length;
-  const controller = new AbortController();
-  /** @type {Promise<unknown>[]} */
-  const waiting = [own.poll("hang", { signal: controller.signal }).done];
-  await new Promise(setImmediate);
-  const fuse = fuses[before];
-  assert.ok(fuse || before > 0, "an instance was made");
-  const burning = /** @type {WebAssembly.Global} */ (fuse ?? fuses.at(-1));
-  burning.value = length;
-  lit = burning;
-  const poll = own.poll("v", { ...QUICK, onUpdate: () => void poll.resumeToken() });
-  const shared = own.poll("v", { minIntervalMs: 5, maxIntervalMs: 5 });
-  shared.pollNow();
-  waiting.push(poll.done, shared.done, own.getStatus("s"), own.waitForVideo("busy", { ...QUICK, maxConsecutiveFailures: 3 }));
-  waiting.push(own.waitForVideo("gone", QUICK), own.waitForVideo("x", { resumeToken: "iv1-damaged" }));
-  const many = own.waitForVideos(["m1", "m2"], { ...QUICK, concurrency: 1 });
-  const leaving = (async () => {
-    for await (const update of own.poll("left", QUICK)) if (update.status !== "PENDING") break;
-  })();
-  setTimeout(() => controller.abort(), 4);
-  const outcomes = await within(10_000, Promise.allSettled([...waiting, leaving, many]), `settled with a fuse of ${length}`);
-  const left = burning.value;
-  lit = undefined;
-  return { outcomes, late, left, own };
-}
-
-/** @param {PromiseSettledResult<any>} outcome */
-const codeOf = (outcome) => (outcome.status === "fulfilled" ? "done" : outcome.reason instanceof VideoError ? outcome.reason.code : outcome.reason?.name);
-
-describe("a real trap", { timeout: 280_000 }, () => {
-  it("ends nothing where there is none", async () => {
-    const { outcomes, left } = await life(0x7fff_ffff);
-    assert.ok(left > 0);
-    assert.deepEqual(outcomes.map(codeOf), ["AbortError", "done", "done", "done", "done", "not_found", "invalid_argument", "done", "done"]);
-  });
-
-  it("at any depth rejects all that wait with \"internal\", and the next call works", async (test) => {
-    const { left: unspent } = await life(0x7fff_ffff);
-    const calls = 0x7fff_ffff - unspent;
-    const tries = ALL ? 3_000 : 300;
-    let trapped = 0;
-    /** @type {Record<string, number>} */
-    const ends = {};
-    // Each of the first, where the calls come from outside, then ever further apart.
-    const early = Math.min(tries / 3, calls);
-    for (let at = 0; at < tries; at += 1) {
-      const length = at < early ? at + 1 : Math.ceil(early + ((at - early + 1) * (calls - early)) / (tries - early));
-      const instances = fuses.length;
-      const { outcomes, late, left, own } = await life(length);
-      for (const outcome of outcomes) {
-        const code = codeOf(outcome);
-        ends[code] = (ends[code] ?? 0) + 1;
-        // Whoever was answered before, or had left, keeps that.
-        assert.ok(["done", "internal", "AbortError", "not_found", "invalid_argument"].includes(code), `${code} with a fuse of ${length}: ${outcome.status === "rejected" && outcome.reason}`);
-        if (code === "internal" && outcome.status === "rejected") assert.equal(outcome.reason.retryable, true);
-      }
-      if (left > 0) continue;
-      // A trap in a call within a call, as of a listener that asks for the token, leaves the outer one to go on to its
-      // end. It may have been about to ask.
-      assert.ok(late <= 1, `asked ${late} times after the trap, with a fuse of ${length}`);
-      trapped += 1;
-      const next = await within(5_000, own.waitForVideo("next", { minIntervalMs: 0, maxIntervalMs: 1 }), `done after a trap at ${length}`);
-      assert.equal(next.status, "DONE");
-      assert.ok(fuses.length > instances, "a new instance was made");
-      const { status } = await within(5_000, own.getStatus("next"), "asked");
-      assert.equal(status, "DONE");
-      assert.equal((await rejection(own.waitForVideo("gone"))).code, "not_found");
-    }
-    test.diagnostic(`${calls} calls in a life; ${trapped} of ${tries} lives trapped; ends: ${JSON.stringify(ends)}`);
-    assert.ok(trapped > tries * 0.7, `${trapped} of ${tries} lives trapped`);
-    assert.ok((ends.internal ?? 0) > trapped, JSON.stringify(ends));
-    assert.deepEqual(strays, []);
-  });
-});
+it("a trap at any depth rejects all that wait with \"internal\", and the next call works", (test) => trapped(test, 300));
