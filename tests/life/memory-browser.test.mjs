@@ -1,10 +1,10 @@
 // @ts-check
-// Memory over a long life, in a page: the same load and the same figures as in Node, by what Chromium itself says of its heap.
+// The same in a page: by counts, also of what Chromium itself says. `memory.full.test.mjs` has a long life, and bytes.
 
-import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { launch, serve } from "./browser.mjs";
-import { AT_ONCE, IN_A_ROW, leavesNothing, print } from "./figures.mjs";
+import { endsRight, leavesNothing, print, SHORT } from "./figures.mjs";
+import { inChromium } from "./measure.mjs";
 
 /** @type {Awaited<ReturnType<typeof serve>>} */
 let site;
@@ -16,58 +16,13 @@ after(async () => {
   await site?.stop();
 });
 
-/** @param {"inARow" | "atOnce"} work @param {number[]} parts */
-async function measured(work, parts) {
-  const page = await browser.newPage();
-  const devtools = await page.createCDPSession();
-  await page.goto(site.origin);
-  await page.evaluate(async () => {
-    const load = await import(/** @type {any} */ ("/load.js"));
-    const ledger = load.openLedger();
-    const { VideoClient } = await import(/** @type {any} */ ("/package/index.js"));
-    Object.assign(globalThis, { load, ledger, VideoClient });
-  });
-  const figures = [];
-  for (const part of parts) {
-    const did = await page.evaluate(
-      (work, part) => {
-        const { load, ledger, VideoClient } = /** @type {any} */ (globalThis);
-        return load[work](VideoClient, ledger, part);
-      },
-      work,
-      part,
-    );
-    for (let round = 0; round < 3; round += 1) {
-      await devtools.send("HeapProfiler.collectGarbage");
-      await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 50)));
-    }
-    const { usedSize } = await devtools.send("Runtime.getHeapUsage");
-    const left = await page.evaluate(() => {
-      const { ledger } = /** @type {any} */ (globalThis);
-      return { ...ledger.read(), alive: ledger.alive() };
+describe("polls leave nothing behind in Chromium", { concurrency: 2 }, () => {
+  for (const work of /** @type {const} */ (["inARow", "atOnce"])) {
+    it(work === "inARow" ? "in a row, ending in every way there is" : "at once, and again", async (test) => {
+      const figures = await inChromium(browser, site.origin, work, SHORT[work]);
+      print(test, figures);
+      endsRight(work, figures, SHORT[work]);
+      leavesNothing(figures);
     });
-    const { nodes, jsEventListeners } = await devtools.send("Memory.getDOMCounters");
-    figures.push({ ...did, ...left, heap: usedSize, nodes, jsEventListeners });
   }
-  await page.close();
-  return figures;
-}
-
-describe("polls leave nothing behind in Chromium", { timeout: 280_000 }, () => {
-  it(`${IN_A_ROW} in a row, ending in every way there is`, async (test) => {
-    const half = IN_A_ROW / 2;
-    const figures = await measured("inARow", [240, half, half]);
-    print(test, figures);
-    for (const { ends } of figures) assert.deepEqual(Object.keys(ends), ["right"]);
-    leavesNothing(figures, half, 8);
-    assert.equal(figures[2].jsEventListeners, figures[1].jsEventListeners, "listeners that the browser counts");
-  });
-
-  it(`${AT_ONCE} at once, and again`, async (test) => {
-    const figures = await measured("atOnce", [AT_ONCE, AT_ONCE, AT_ONCE]);
-    print(test, figures);
-    for (const { ends } of figures) assert.deepEqual(ends, { AbortError: AT_ONCE / 10, done: (AT_ONCE * 9) / 10 });
-    leavesNothing(figures, AT_ONCE, 8);
-    assert.equal(figures[2].jsEventListeners, figures[1].jsEventListeners, "listeners that the browser counts");
-  });
 });
