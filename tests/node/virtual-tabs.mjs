@@ -260,6 +260,8 @@ export function openBrowser({ says = endless, latencyMs = 0, channelMs = () => 0
   /** @typedef {{ tab: Tab, id: string, atMs: number }} Arrival */
   /** @type {Arrival[]} */
   const requests = [];
+  /** When each video was first asked for. @type {Map<string, number>} */
+  const begun = new Map();
   /** Those who wait for the next. @type {Set<(arrival: Arrival) => void>} */
   const waiting = new Set();
   const traffic = { inFlight: 0, maxInFlight: 0 };
@@ -276,7 +278,9 @@ export function openBrowser({ says = endless, latencyMs = 0, channelMs = () => 0
     const arrival = { tab, id, atMs };
     requests.push(arrival);
     for (const act of [...waiting]) act(arrival);
-    const body = says(atMs - (requests.find((request) => request.id === id)?.atMs ?? atMs));
+    const firstAt = begun.get(id) ?? atMs;
+    begun.set(id, firstAt);
+    const body = says(atMs - firstAt);
     traffic.maxInFlight = Math.max(traffic.maxInFlight, (traffic.inFlight += 1));
     return new Promise((resolve, reject) => {
       let isOver = false;
@@ -354,6 +358,7 @@ export function openBrowser({ says = endless, latencyMs = 0, channelMs = () => 0
     const wasm = late ? () => arrival : compiled;
     const client = new VideoClient({ baseUrl: "https://videos.example", acrossTabs: true, ...options, wasm, fetch: (/** @type {any} */ url, /** @type {any} */ init) => fetch(tab, url, init) });
     return Object.assign(tab, {
+      client,
       arrive: () => bring(compiled),
       wanted,
       /** Those that it sent itself. */
