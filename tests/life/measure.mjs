@@ -17,7 +17,7 @@ const MEASURE = `
   const collected = async () => {
     // The host's fetch has finalizers of its own and takes its time for them, and the last poll may be on its stack.
     const isLeft = () => ledger.read().finalizers > most || ledger.alive() > 0;
-    for (let round = 0; round < 4 || (round < 1_000 && isLeft()); round += 1) { await tick(); gc(); }
+    for (let round = 0; round < 4 || (round < 200 && isLeft()); round += 1) { await tick(); gc(); }
     return { ...ledger.read(), alive: ledger.alive(), heap: process.memoryUsage().heapUsed };
   };
   const figures = [];
@@ -82,7 +82,7 @@ export async function inChromium(browser, origin, work, parts) {
     /** @type {any} */
     let left;
     // Finalizers take their time, and the last poll may be on the stack.
-    for (let round = 0; round < 4 || (round < 1_000 && (left.finalizers > FINALIZERS || left.alive > 0)); round += 1) {
+    for (let round = 0; round < 4 || (round < 200 && (left.finalizers > FINALIZERS || left.alive > 0)); round += 1) {
       await devtools.send("HeapProfiler.collectGarbage");
       left = await page.evaluate(async () => {
         await new Promise((resolve) => setTimeout(resolve, 5));
