@@ -1,11 +1,9 @@
 // @ts-check
 /** Where watchers tell that a watch is over: a server that counts, and fails as often as it is told to. */
 
-import assert from "node:assert/strict";
 import { after } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { createServer } from "node:http";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 
 /**
  * @typedef {object} Message
@@ -21,6 +19,7 @@ import { once } from "node:events";
 export async function startCallback(answer = () => 204) {
   /** @type {Message[]} */
   const messages = [];
+  const news = new EventEmitter().setMaxListeners(0);
   /** Word for word, with the headers. @type {string[]} */
   const seen = [];
   const server = createServer(async (request, response) => {
@@ -29,6 +28,7 @@ export async function startCallback(answer = () => 204) {
     seen.push(JSON.stringify(request.headers) + text);
     const message = JSON.parse(text);
     messages.push(message);
+    news.emit("message");
     response.writeHead(answer(message)).end();
   });
   server.listen(0, "127.0.0.1");
@@ -42,14 +42,13 @@ export async function startCallback(answer = () => 204) {
     url: `http://127.0.0.1:${port}/ended`,
     messages,
     seen,
-    /** The messages about a video, once there are so many. @param {string} id @param {number} [count] @param {number} [ms] */
-    async about(id, count = 1, ms = 20_000) {
-      for (const giveUp = Date.now() + ms; Date.now() < giveUp;) {
+    /** The messages about a video, once there are so many. @param {string} id @param {number} [count] */
+    async about(id, count = 1) {
+      for (;;) {
         const found = messages.filter((message) => message.id === id);
         if (found.length >= count) return found;
-        await sleep(10);
+        await once(news, "message");
       }
-      return assert.fail(`not told ${count} times of ${id}: ${JSON.stringify(messages).slice(0, 2_000)}`);
     },
   };
 }

@@ -1,54 +1,55 @@
 // @ts-check
 /**
- * A Worker for what no visitor can bring about: hooks and a queue that fail as they are told, time that is put
- * forward, a slow disk, stored values that are damaged, and a count of the rows that are written. What it does to
- * an object is asked for at `/laboratory/{id}/...`; all other paths are the watch's.
+ * A Worker for what no visitor can bring about: time that the test moves, hooks and a queue that fail as they are told,
+ * a hook or a disk that waits until the test lets it go on, stored values that are damaged, and a count of the rows
+ * that are written. What it does to an object is requested at `/laboratory/{id}/...`; all other paths are the watch's.
  */
 
+import { hostTime, isOfTheHost, moveTo, ticking, until } from "./clock.mjs";
 // @ts-ignore -- beside it once it runs
 import { createVideoWatch, VideoError, VideoWatcher, VideoWorkflow } from "./cloudflare.js";
 
 /** What the hooks and the queue were given, in this order. @type {object[]} */
 const told = [];
-/** By how much the clock is ahead of the host's. */
-let aheadMs = 0;
-/** How many timers tick. */
-let ticking = 0;
-/** What comes in seconds comes in hundredths of them. */
-const HASTE = 100;
+/** The requests for videos, in this order. @type {{ id: string, atMs: number }[]} */
+const asked = [];
 
-const { now } = Date;
-Date.now = () => now() + aheadMs;
-const { setInterval, clearInterval } = globalThis;
-globalThis.setInterval = /** @type {any} */ (
-  (/** @type {() => void} */ act, /** @type {number} */ ms) => {
-    ticking += 1;
-    return setInterval(act, ms / HASTE);
-  }
-);
-/** What comes in minutes comes in tenths of seconds. */
-const { setTimeout } = globalThis;
-globalThis.setTimeout = /** @type {any} */ ((/** @type {() => void} */ act, /** @type {number} */ ms) => setTimeout(act, ms < 60_000 ? ms : ms / 600));
-globalThis.clearInterval = (timer) => {
-  ticking -= 1;
-  clearInterval(timer);
-};
+/** What waits for the test: how often it was let go on, and how many wait. */
+const gates = { hook: gate(), list: gate() };
+
+function gate() {
+  return {
+    isShut: false,
+    turn: 0,
+    waiting: 0,
+    async pass() {
+      const { turn } = this;
+      this.waiting += 1;
+      await until(() => !this.isShut || this.turn > turn);
+      this.waiting -= 1;
+    },
+  };
+}
 
 /**
  * @typedef {object} Environment
  * @property {string} KEY
  * @property {string} UPSTREAM
  * @property {string} POLL JSON
- * @property {"hooks" | "queue"} TELL
+ * @property {string} CLOCK where time begins
+ * @property {"hooks" | "queue" | "callback"} TELL
  * @property {string} REFUSALS how often an end is not taken
- * @property {string} LIST_MS how long the disk takes to list changes
- * @property {string} [HOOK_MS] how long a hook takes
  * @property {string} [CALLBACK]
+ * @property {string} [RETENTION_MS]
  */
 
 export class Watcher extends VideoWatcher {
   rows = 0;
   refusals;
+  /** The alarm that is under way. @type {Promise<void> | undefined} */
+  turn;
+  /** How many alarms have ended. */
+  ended = 0;
 
   constructor(/** @type {any} */ ctx, /** @type {Environment} */ env) {
     const { storage } = ctx;
@@ -59,20 +60,30 @@ export class Watcher extends VideoWatcher {
     };
     storage.setAlarm = (/** @type {number} */ atMs) => {
       this.rows += 1;
-      return setAlarm.call(storage, atMs - aheadMs);
+      return setAlarm.call(storage, hostTime(atMs));
     };
     storage.list = async (/** @type {object} */ range) => {
       const found = await list.call(storage, range);
-      await new Promise((resolve) => setTimeout(resolve, Number(env.LIST_MS)));
+      await gates.list.pass();
       return found;
     };
     super(ctx, env);
     this.storage = storage;
+    this.ring = () => setAlarm.call(storage, hostTime(0));
     this.refusals = Number(env.REFUSALS);
-    this.hookMs = Number(env.HOOK_MS ?? 0);
     this.sockets = () => ctx.getWebSockets().length;
     this.tells = env.TELL;
-    this.given = { apiKey: env.KEY, baseUrl: env.UPSTREAM, poll: { timeoutMs: undefined, maxConsecutiveFailures: undefined, ...JSON.parse(env.POLL) }, callbackUrl: env.CALLBACK };
+    this.given = {
+      apiKey: env.KEY,
+      baseUrl: env.UPSTREAM,
+      poll: { timeoutMs: undefined, maxConsecutiveFailures: undefined, ...JSON.parse(env.POLL) },
+      callbackUrl: env.CALLBACK,
+      retentionMs: env.RETENTION_MS === undefined ? undefined : Number(env.RETENTION_MS),
+      fetch: (/** @type {string} */ url, /** @type {RequestInit} */ init) => {
+        asked.push({ id: decodeURIComponent(url.slice(url.lastIndexOf("/") + 1)), atMs: Date.now() });
+        return fetch(url, init);
+      },
+    };
   }
 
   settings() {
@@ -80,34 +91,78 @@ export class Watcher extends VideoWatcher {
   }
 
   async onDone(/** @type {any} */ video, /** @type {any} */ delivery) {
-    if (this.tells === "queue") return super.onDone(video, delivery);
+    if (this.tells !== "hooks") return super.onDone(video, delivery);
     await this.take({ done: video, ...delivery });
   }
 
   async onFailed(/** @type {any} */ error, /** @type {any} */ delivery) {
-    if (this.tells === "queue") return super.onFailed(error, delivery);
+    if (this.tells !== "hooks") return super.onFailed(error, delivery);
     const { code, detail, last } = error;
     await this.take({ failed: { isOurs: error instanceof VideoError, code, detail, last }, ...delivery });
   }
 
   async take(/** @type {object} */ what) {
     told.push(what);
-    await new Promise((resolve) => setTimeout(resolve, this.hookMs));
+    await gates.hook.pass();
     this.refusals -= 1;
     if (this.refusals >= 0) throw new Error("not taken");
   }
 
+  alarm() {
+    const turn = super.alarm().finally(() => {
+      this.ended += 1;
+      if (this.turn === turn) this.turn = undefined;
+    });
+    this.turn = turn;
+    return turn;
+  }
+
+  /** Time passes, alarm by alarm; each is waited for. @param {number} untilMs */
+  async pass(untilMs) {
+    for (;;) {
+      const { ended } = this;
+      await this.turn;
+      const atMs = await this.storage.getAlarm();
+      if (this.turn || this.ended !== ended) continue;
+      if (atMs === null || atMs > untilMs) break;
+      if (!isOfTheHost(atMs)) {
+        moveTo(atMs);
+        await this.ring();
+      }
+      await until(() => this.ended !== ended);
+    }
+    moveTo(untilMs);
+  }
+
+  /** As if there had been so many changes, all like the first; after a restart it is so. @param {number} count */
+  async grow(count) {
+    const [[key, bytes] = [], watch] = await Promise.all([this.storage.list({ prefix: "event:" }).then((/** @type {Map<string, Uint8Array>} */ all) => [...all][0]), this.storage.get("watch")]);
+    const change = JSON.parse(new TextDecoder().decode(bytes));
+    for (let seq = 2; seq <= count; seq += 1) {
+      const text = JSON.stringify({ ...change, id: change.id.replace(/1$/, seq) });
+      await this.storage.put({ [key.slice(0, -String(seq).length) + seq]: new TextEncoder().encode(text) });
+    }
+    await this.storage.put({ watch: { ...watch, seq: count } });
+  }
+
   async fetch(/** @type {Request} */ request) {
-    const action = /^\/laboratory\/[^/]*\/(.*)$/.exec(new URL(request.url).pathname)?.[1];
+    const { pathname, searchParams } = new URL(request.url);
+    const action = /^\/laboratory\/[^/]*\/(.*)$/.exec(pathname)?.[1];
     if (action === undefined) return super.fetch(request);
     switch (action) {
       case "look":
         return Response.json({ rows: this.rows, sockets: this.sockets(), changes: (await this.storage.list({ prefix: "event:" })).size });
+      case "pass":
+        await this.pass(Number(searchParams.get("until")));
+        break;
       case "alarms":
         await Promise.all([super.alarm(), super.alarm(), super.alarm()]);
         break;
       case "lose-alarm":
         await this.storage.deleteAlarm();
+        break;
+      case "grow":
+        await this.grow(Number(searchParams.get("to")));
         break;
       case "spoil-all":
         await this.storage.put({ watch: "no watch" });
@@ -133,8 +188,9 @@ class Workflow extends VideoWorkflow {
 }
 
 /**
- * Waits for a video as a Workflow would, with an engine that keeps what a step said; what the step `spoilt` kept has
- * the snapshot of another version. Gives the video, and how long the longest was that a step kept.
+ * Waits for a video as a Workflow would, with an engine that keeps what a step said, and for which a pause is over at
+ * once; what the step `spoilt` kept has the snapshot of another version. Gives the video, and how long the longest was
+ * that a step kept.
  * @param {any} env @param {any} ctx @param {string} id @param {string | null} spoilt
  */
 async function waited(env, ctx, id, spoilt) {
@@ -148,9 +204,11 @@ async function waited(env, ctx, id, spoilt) {
         longest = Math.max(longest, JSON.stringify(kept).length);
         return name === spoilt ? { ...kept, snapshot: `another ${kept.snapshot}` } : kept;
       },
-      sleep: (/** @type {string} */ _, /** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-      waitForEvent: (/** @type {string} */ _, /** @type {{ timeout: number }} */ { timeout }) =>
-        new Promise((_, reject) => setTimeout(() => reject(new Error("no event came")), timeout)),
+      sleep: async (/** @type {string} */ _, /** @type {number} */ ms) => moveTo(Date.now() + ms),
+      async waitForEvent(/** @type {string} */ _, /** @type {{ timeout: number }} */ { timeout }) {
+        moveTo(Date.now() + timeout);
+        throw new Error("no event came");
+      },
     },
   );
   return { video, longest };
@@ -165,8 +223,15 @@ export default {
     const [, place, id] = pathname.split("/");
     if (place === "workflow") return Response.json(await waited(env, ctx, id ?? "", searchParams.get("spoilt")));
     if (place !== "laboratory") return watch(request, env, ctx);
-    if (id) return env.WATCHER.get(env.WATCHER.idFromName(`video/${id}`)).fetch(request);
-    aheadMs += Number(searchParams.get("ahead") ?? 0);
-    return Response.json({ told, ticking });
+    if (id) return env.WATCHER.get(env.WATCHER.idFromName(`${searchParams.get("kind") ?? "video"}/${id}`)).fetch(request);
+    for (const [name, gate] of Object.entries(gates)) {
+      const does = searchParams.get(name);
+      if (does === "shut") gate.isShut = true;
+      if (does === "open") gate.isShut = false;
+      if (does === "next") gate.turn += 1;
+    }
+    moveTo(Date.now() + Number(searchParams.get("ahead") ?? 0));
+    const waiting = { hook: gates.hook.waiting, list: gates.list.waiting };
+    return Response.json({ nowMs: Date.now(), told, asked, ticking: ticking(), waiting });
   },
 };

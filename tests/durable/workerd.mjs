@@ -31,6 +31,11 @@ export class Host {
     this.#child?.kill("SIGKILL");
     rmSync(this.#folder, { recursive: true, force: true });
   };
+  /** In this order; the first is the Worker. @type {string[]} */
+  #modules = [];
+  #compatibilityDate;
+  /** What the next process finds in its environment. @type {Record<string, any>} */
+  environment;
   /** Where it listens; another place after each start. */
   origin = "";
   log = "";
@@ -41,8 +46,11 @@ export class Host {
    * @param {"worker.mjs" | "laboratory.mjs"} [worker]
    */
   constructor(environment, compatibilityDate = NEWEST_DATE, worker = "worker.mjs") {
+    this.environment = environment;
+    this.#compatibilityDate = compatibilityDate;
+    const own = worker === "laboratory.mjs" ? [worker, "clock.mjs"] : [worker];
     const modules = {
-      [worker]: fileURLToPath(new URL(worker, import.meta.url)),
+      ...Object.fromEntries(own.map((name) => [name, fileURLToPath(new URL(name, import.meta.url))])),
       ...closure(dist, "cloudflare.js"),
       // The closure follows what is imported by name, and this is a module of another make.
       "iacrea-video.wasm": join(dist, "iacrea-video.wasm"),
@@ -51,33 +59,8 @@ export class Host {
       mkdirSync(dirname(join(this.#folder, name)), { recursive: true });
       copyFileSync(file, join(this.#folder, name));
     }
+    this.#modules = Object.keys(modules);
     mkdirSync(this.disk);
-    const kindOf = (/** @type {string} */ name) => (name.endsWith(".wasm") ? "wasm" : "esModule");
-    const list = Object.keys(modules).map((name) => `(name = ${quoted(name)}, ${kindOf(name)} = embed ${quoted(name)})`);
-    const bindings = Object.entries(environment).map(([name, text]) => `(name = ${quoted(name)}, text = ${quoted(String(text))})`);
-    writeFileSync(
-      join(this.#folder, "config.capnp"),
-      `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "worker", worker = .worker),
-    (name = "disk", disk = (path = ${quoted(this.disk)}, writable = true)),
-    (name = "internet", network = (allow = ["local"])),
-  ],
-  sockets = [(name = "worker", address = "127.0.0.1:0", http = (), service = "worker")],
-);
-const worker :Workerd.Worker = (
-  modules = [${list.join(", ")}],
-  compatibilityDate = ${quoted(compatibilityDate)},
-  durableObjectNamespaces = [(className = "Watcher", uniqueKey = "iacrea-video-watcher", enableSql = true)],
-  durableObjectStorage = (localDisk = "disk"),
-  bindings = [
-    (name = "WATCHER", durableObjectNamespace = "Watcher"),
-    ${bindings.join(",\n    ")}
-  ],
-);
-`,
-    );
     process.once("exit", this.#end);
   }
 
@@ -97,7 +80,37 @@ const worker :Workerd.Worker = (
     return files.map((file) => readFileSync(join(file.parentPath ?? file.path, file.name), "latin1")).join("\n");
   }
 
+  #configure() {
+    const kindOf = (/** @type {string} */ name) => (name.endsWith(".wasm") ? "wasm" : "esModule");
+    const list = this.#modules.map((name) => `(name = ${quoted(name)}, ${kindOf(name)} = embed ${quoted(name)})`);
+    const bindings = Object.entries(this.environment).map(([name, text]) => `(name = ${quoted(name)}, text = ${quoted(String(text))})`);
+    writeFileSync(
+      join(this.#folder, "config.capnp"),
+      `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "worker", worker = .worker),
+    (name = "disk", disk = (path = ${quoted(this.disk)}, writable = true)),
+    (name = "internet", network = (allow = ["local"])),
+  ],
+  sockets = [(name = "worker", address = "127.0.0.1:0", http = (), service = "worker")],
+);
+const worker :Workerd.Worker = (
+  modules = [${list.join(", ")}],
+  compatibilityDate = ${quoted(this.#compatibilityDate)},
+  durableObjectNamespaces = [(className = "Watcher", uniqueKey = "iacrea-video-watcher", enableSql = true)],
+  durableObjectStorage = (localDisk = "disk"),
+  bindings = [
+    (name = "WATCHER", durableObjectNamespace = "Watcher"),
+    ${bindings.join(",\n    ")}
+  ],
+);
+`,
+    );
+  }
+
   async start() {
+    this.#configure();
     const child = spawn(program, ["serve", "config.capnp", "--control-fd=3", "--verbose"], {
       cwd: this.#folder,
       stdio: ["ignore", "pipe", "pipe", "pipe"],
