@@ -5,88 +5,80 @@ import "../edge/package.mjs";
 
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { BASE, KEY } from "../edge/upstream.mjs";
-import { done, generating, scriptedServer } from "../node/scripted-server.mjs";
+import { BASE } from "../edge/upstream.mjs";
+import { done, generating } from "../node/scripted-server.mjs";
 import { startCallback } from "./callback.mjs";
-import { Host } from "./workerd.mjs";
+import { HOUR_MS, inOrder, laboratory, MINUTE_MS, scripts, until, upstream } from "./visit.mjs";
 
 const WEBHOOK = "/mounted/api/video-editor/webhook";
-/** Nothing is about to change: the next question is as late as it may be. */
+/** Nothing is about to change: the next request is as late as it may be. */
 const early = generating(0);
+const MIN_INTERVAL_MS = 300;
 
-describe("a notification", { timeout: 120_000 }, async () => {
-  /** What each video answers, in this order. @type {Map<string, unknown[]>} */
-  const scripts = new Map();
-  const upstream = await scriptedServer({ after }, ({ path }) => {
-    const [now, ...then] = scripts.get(path) ?? assert.fail(`nobody knows ${path}`);
-    if (then.length > 0) scripts.set(path, then);
-    return now;
-  });
-  const asked = (/** @type {string} */ video) => upstream.arrivals.filter(({ path }) => path === `${BASE}/${video}`).length;
+describe("a notification", { timeout: 280_000 }, async () => {
   const callback = await startCallback();
-  const host = await new Host({
-    KEY,
-    UPSTREAM: upstream.url,
+  const { host, ask, pass, sentAt } = await laboratory({ after }, {
+    TELL: "callback",
     CALLBACK: callback.url,
-    // No test waits for the next question.
-    POLL: JSON.stringify({ minIntervalMs: 300, maxIntervalMs: 600_000 }),
-  }).start();
-  after(() => host.end());
+    poll: { minIntervalMs: MIN_INTERVAL_MS, maxIntervalMs: 10 * MINUTE_MS },
+  });
   const notify = (/** @type {unknown} */ body, /** @type {RequestInit} */ init = {}) =>
     fetch(host.origin + WEBHOOK, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body), ...init });
   const says = async (/** @type {Response} */ response) => [response.status, await response.text()];
   /** Watches a video to its first answer, and past the shortest pause, so that a hint can be followed at once. */
-  const begin = async (/** @type {string} */ video, /** @type {unknown[]} */ ...answers) => {
-    scripts.set(`${BASE}/${video}`, answers);
-    assert.equal((await fetch(`${host.origin}${BASE}/${video}/watch`, { method: "POST" })).status, 202);
-    await until(() => asked(video) === 1);
-    await sleep(500);
+  const begin = async (/** @type {"" | "auto/"} */ kind, /** @type {string} */ id, /** @type {unknown[]} */ ...answers) => {
+    scripts.set(id, inOrder(...answers));
+    assert.equal((await fetch(`${host.origin}${BASE}/${kind}${id}/watch`, { method: "POST" })).status, 202);
+    await pass(id, MIN_INTERVAL_MS, kind ? "auto" : "video");
+    return /** @type {number} */ ((await sentAt(id))[0]);
   };
 
-  for (const kind of ["", "auto/"]) {
-    it(`that is true makes the watcher of ${kind}true ask at once`, async () => {
+  for (const kind of /** @type {const} */ (["", "auto/"])) {
+    it(`that is true makes the watcher of ${kind}true send a request at once`, async () => {
       const id = `true-${kind.length}`;
-      await begin(kind + id, early, done);
+      const began = await begin(kind, id, early, done);
       assert.deepEqual(await says(await notify({ id, status: "DONE", url: "https://media.example/other.webm" })), [202, "{}"]);
-      const [message] = await callback.about(id, 1, 5_000);
-      assert.equal(asked(kind + id), 2);
+      const [message] = await callback.about(id);
+      assert.deepEqual(await sentAt(id), [began, began + MIN_INTERVAL_MS]);
       // What it says of the video is not believed.
       assert.equal(message?.video.url, done.url);
     });
   }
 
   it("is not followed before the server's Retry-After has passed", async () => {
-    await begin("resting", { status: 429, headers: { "retry-after": "3600" }, body: "" }, done);
+    const began = await begin("", "resting", { status: 429, headers: { "retry-after": "3600" }, body: "" }, done);
     await notify({ videoId: "resting" });
-    await sleep(1_000);
-    assert.equal(asked("resting"), 1);
+    await pass("resting", 2 * HOUR_MS);
+    assert.deepEqual(await sentAt("resting"), [began, began + HOUR_MS]);
   });
 
   it("that is forged changes nothing, and 500 of them cost one request at most", async () => {
-    await begin("forged", early);
-    const told = async () => {
-      const { id, update } = await (await fetch(`${host.origin}${BASE}/forged/update`)).json();
+    const began = await begin("", "forged", early);
+    const latest = async () => {
+      const { id, update } = await ask(`${BASE}/forged/update`);
       return { id, ...update };
     };
-    const before = await told();
+    const before = await latest();
     for (let round = 0; round < 10; round += 1) {
       const all = Array.from({ length: 50 }, () => notify({ id: "forged", status: "DONE", url: "https://evil.example/x.webm" }));
       for (const answer of await Promise.all(all)) assert.deepEqual(await says(answer), [202, "{}"]);
+      await until(async () => (await sentAt("forged")).length === 2);
+      await pass("forged", MIN_INTERVAL_MS);
     }
-    await sleep(500);
-    assert.equal(asked("forged"), 2, "one of them is followed, since any could be true");
-    assert.deepEqual(await told(), before);
+    assert.deepEqual(await sentAt("forged"), [began, began + MIN_INTERVAL_MS], "one of them is followed, since any could be true");
+    assert.deepEqual(await latest(), before);
     assert.ok(!callback.messages.some(({ id }) => id === "forged"));
   });
 
-  it("about what nobody watches sounds the same, and stores and asks nothing", async () => {
+  it("about what is not watched sounds the same, and stores and requests nothing", async () => {
     const before = upstream.arrivals.length;
-    for (let at = 0; at < 20; at += 1) assert.deepEqual(await says(await notify({ id: `nobody-${at}` })), [202, "{}"]);
-    await sleep(300);
+    for (let at = 0; at < 20; at += 1) assert.deepEqual(await says(await notify({ id: `unknown-${at}` })), [202, "{}"]);
+    for (let at = 0; at < 20; at += 1) {
+      for (const kind of /** @type {const} */ (["video", "auto"])) await pass(`unknown-${at}`, MIN_INTERVAL_MS, kind);
+      assert.equal((await fetch(`${host.origin}${BASE}/unknown-${at}/update`)).status, 404);
+    }
     assert.equal(upstream.arrivals.length, before);
-    assert.ok(!host.stored().includes("nobody-"));
-    for (let at = 0; at < 20; at += 1) assert.equal((await fetch(`${host.origin}${BASE}/nobody-${at}/update`)).status, 404);
+    assert.ok(!host.stored().includes("unknown-"));
   });
 
   it("that cannot be read is refused", async () => {
@@ -97,11 +89,3 @@ describe("a notification", { timeout: 120_000 }, async () => {
     assert.equal((await fetch(host.origin + WEBHOOK)).status, 405);
   });
 });
-
-/** @param {() => boolean} holds */
-async function until(holds) {
-  for (const giveUp = Date.now() + 5_000; !holds();) {
-    assert.ok(Date.now() < giveUp, "never came true");
-    await sleep(10);
-  }
-}
