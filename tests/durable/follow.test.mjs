@@ -1,5 +1,5 @@
 // @ts-check
-/** The package's client before a watcher: with live streams and without, it tells the same, and sooner. */
+/** The package's client before a watcher: with live streams and without, it tells the same. How much sooner, and how rarely it polls, is said in virtual time (tests/node/follow.test.mjs). */
 
 import "../edge/package.mjs";
 
@@ -7,14 +7,17 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, request as send } from "node:http";
 import { after, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { KEY } from "../edge/upstream.mjs";
 import { VideoClient } from "../node/package.mjs";
-import { createVideo, KEY, url } from "../node/simulator.mjs";
+import { done, generating } from "../node/scripted-server.mjs";
+import { HOUR_MS, inOrder, scripts, until, upstream } from "./visit.mjs";
 import { Host } from "./workerd.mjs";
 
-const POLL = { minIntervalMs: 200, maxIntervalMs: 400 };
-/** Of the clients: news may come at the watcher's pace, and polling is patient. */
-const PACE = { minIntervalMs: 200, maxIntervalMs: 3_000 };
+/** Of the watcher. */
+const POLL = { minIntervalMs: 50, maxIntervalMs: 100 };
+/** Of the clients: one that polls as it must, and one that would as good as not. */
+const OFTEN = { minIntervalMs: 50, maxIntervalMs: 200 };
+const RARE = { minIntervalMs: 50, maxIntervalMs: HOUR_MS, timeoutMs: 5 * HOUR_MS };
 
 /** A way to the Worker that counts what goes over it, and can be cut. @param {string} origin */
 async function wayTo(origin) {
@@ -53,38 +56,40 @@ async function wayTo(origin) {
   };
 }
 
-describe("a client before a watcher", { timeout: 120_000, concurrency: true }, async () => {
-  const host = await new Host({ KEY, UPSTREAM: url, POLL: JSON.stringify(POLL) }).start();
+describe("a client before a watcher", { timeout: 280_000, concurrency: true }, async () => {
+  const host = await new Host({ KEY, UPSTREAM: upstream.url, POLL: JSON.stringify(POLL) }).start();
   after(() => host.end());
 
-  /** Waits for a video, and says when each status was told. @param {string} id @param {{ follow?: "events" }} options @param {(update: any, way: Awaited<ReturnType<typeof wayTo>>) => void} [look] */
-  async function watch(id, options, look) {
+  /** Waits for a video, and says what came. @param {string} id @param {{ follow?: "events" }} options @param {object} pace @param {(way: Awaited<ReturnType<typeof wayTo>>, credits: number) => void} [look] */
+  async function watch(id, options, pace, look) {
     const way = await wayTo(host.origin);
-    /** @type {{ status: string, overall: number, atMs: number, raw: unknown }[]} */
+    /** @type {import("../node/package.mjs").VideoUpdate[]} */
     const told = [];
     const poll = new VideoClient({ baseUrl: way.baseUrl, ...options }).poll(id, {
-      ...PACE,
+      ...pace,
       onUpdate: (update) => {
-        told.push({ status: update.status, overall: update.overall, atMs: performance.now(), raw: update.raw });
-        look?.(update, way);
+        told.push(update);
+        look?.(way, update.creditsTotal ?? 0);
       },
     });
     const video = await poll.done;
     return { video, told, way };
   }
 
-  it("is told of the end sooner and asks less where it follows, and cannot tell the difference else", async (test) => {
-    const id = await createVideo({ speed: 24, seed: 5 });
-    const [followed, polled] = await Promise.all([watch(id, { follow: "events" }), watch(id, {})]);
-    /** When each saw how far it was, of what both saw. @param {typeof followed} one @param {typeof followed} other */
-    const seen = ({ told: one }, { told: other }) => one.filter(({ overall }) => other.some((also) => also.overall === overall)).map(({ atMs }) => atMs);
-    const [mine, others] = [seen(followed, polled), seen(polled, followed)];
-    const sooner = mine.reduce((sum, atMs, at) => sum + (others[at] ?? NaN) - atMs, 0) / mine.length;
-    test.diagnostic(`asked ${followed.way.seen.status} times and not ${polled.way.seen.status}; told of ${followed.told.length} changes and not ${polled.told.length}, ${sooner.toFixed()} ms sooner`);
-    assert.ok(mine.length > 4 && sooner > 50, `${sooner} ms sooner`);
-    assert.ok(followed.way.seen.status <= followed.told.length + 4, "it asks when there is news");
+  it("learns of all changes by its stream where it follows, and the same by polling where it does not", async (test) => {
+    const LAST = 6;
+    // The video goes on once the client that follows knows of it: it would wait for an hour if it polled.
+    let now = 1;
+    scripts.set("followed", () => (now > LAST ? { ...generating(4), ...done, creditsTotal: now } : { ...generating(0), creditsTotal: now }));
+    const [followed, polled] = await Promise.all([
+      watch("followed", { follow: "events" }, RARE, (_, credits) => (now = Math.max(now, credits + 1))),
+      watch("followed", {}, OFTEN),
+    ]);
+    test.diagnostic(`${followed.way.seen.status} requests for ${followed.told.length} changes; polling had ${polled.way.seen.status}`);
+    const credits = followed.told.map(({ creditsTotal }) => creditsTotal);
+    assert.deepEqual(credits.slice(0, LAST), Array.from({ length: LAST }, (_, at) => at + 1), "it misses nothing");
+    assert.ok(followed.way.seen.status <= followed.told.length + 4, "it sends a request when there is news");
     assert.equal(followed.way.seen.events, 1);
-    assert.ok(followed.told.length >= polled.told.length, "it misses nothing that polling sees");
     const { elapsedMs: _a, requests: _b, remainingMs: _c, ...one } = followed.video;
     const { elapsedMs: _d, requests: _e, remainingMs: _f, ...other } = polled.video;
     assert.deepEqual(one, other);
@@ -96,22 +101,28 @@ describe("a client before a watcher", { timeout: 120_000, concurrency: true }, a
   });
 
   it("goes on where its streams break again and again", async () => {
-    const id = await createVideo({ speed: 24, seed: 6 });
-    const { video, way } = await watch(id, { follow: "events" }, (_, way) => void sleep(100).then(() => way.cut()));
+    let now = 1;
+    let times = 0;
+    scripts.set("broken-off", () => (times >= 3 ? done : { ...generating(0), creditsTotal: now }));
+    // Each change that it is told of breaks its stream; after the third stream the video is done.
+    const { video, way } = await watch("broken-off", { follow: "events" }, OFTEN, (way, credits) => {
+      times = way.seen.events;
+      now = credits + 1;
+      way.cut();
+    });
     assert.equal(video.status, "DONE");
-    assert.ok(way.seen.events > 1, "it came back");
+    assert.ok(way.seen.events >= 3, "it came back");
   });
 
   it("ends as the watch ended, whatever that was", async () => {
     const code = (/** @type {string} */ code) => (/** @type {any} */ error) => error.code === code;
-    const id = await createVideo({ scenario: "failed", speed: 60 });
+    scripts.set("failing", inOrder(generating(1), { status: "ERROR", message: "no more credits" }));
     const way = await wayTo(host.origin);
     const own = new VideoClient({ baseUrl: way.baseUrl, follow: "events" });
-    await assert.rejects(own.waitForVideo(id), code("video_failed"));
+    await assert.rejects(own.waitForVideo("failing"), code("video_failed"));
     // Whoever comes when the watch is over is told so at once.
-    await assert.rejects(own.waitForVideo(id), code("video_failed"));
+    await assert.rejects(own.waitForVideo("failing"), code("video_failed"));
     await assert.rejects(own.waitForVideo("no-such-video"), code("not_found"));
-    await sleep(200);
-    assert.equal(way.streams.size, 0, "no stream is left open");
+    await until(() => way.streams.size === 0);
   });
 });

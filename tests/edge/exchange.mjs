@@ -35,7 +35,11 @@ export function open(origin, target, { method = "GET", headers = {}, body } = {}
   socket.write(`${method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n${body ?? ""}`);
   /** @type {Buffer[]} */
   const chunks = [];
-  socket.on("data", (chunk) => chunks.push(chunk));
+  socket.on("data", (chunk) => {
+    chunks.push(chunk);
+    // The host keeps a connection that was to become another.
+    if ("upgrade" in headers && isWhole(Buffer.concat(chunks))) socket.destroy();
+  });
   const answer = once(socket, "close").then(() => {
     const bytes = Buffer.concat(chunks);
     seen.push(bytes.toString("utf8"));
@@ -69,6 +73,12 @@ function parse(bytes) {
   const rest = bytes.subarray(end + 4);
   const body = headers.get("transfer-encoding") === "chunked" ? unchunked(rest) : rest;
   return { status: Number(first.split(" ")[1]), headers, body: body.toString("utf8") };
+}
+
+/** Whether these are all headers, and a body as long as they say. @param {Buffer} bytes */
+function isWhole(bytes) {
+  const end = bytes.indexOf("\r\n\r\n");
+  return end >= 0 && bytes.length >= end + 4 + Number(/^content-length: *(\d+)/im.exec(bytes.subarray(0, end).toString("latin1"))?.[1] ?? 0);
 }
 
 /** @param {Buffer} bytes */

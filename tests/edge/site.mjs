@@ -19,6 +19,8 @@ export const ALLOWED = "https://app.example";
  * @returns {(request: Request) => Promise<Response>}
  */
 export function createSite({ createVideoProxy, readWebhook }, { UPSTREAM, KEY }) {
+  /** @type {Map<string, number>} */
+  const arrived = new Map();
   const own = { apiKey: KEY, baseUrl: UPSTREAM };
   /** @type {Record<string, (request: Request) => Promise<Response>>} */
   const routes = {
@@ -26,12 +28,18 @@ export function createSite({ createVideoProxy, readWebhook }, { UPSTREAM, KEY })
     private: createVideoProxy({ ...own, authorize: permission }),
     tenants: createVideoProxy({ ...own, apiKey: keyOf }),
     brief: createVideoProxy({ ...own, shareMs: 40 }),
+    lasting: createVideoProxy({ ...own, shareMs: 600_000 }),
+    "lasting-private": createVideoProxy({ ...own, shareMs: 600_000, authorize: permission }),
     unshared: createVideoProxy({ ...own, shareMs: 0 }),
+    // How many requests for a path have come so far.
+    arrived: async (request) => Response.json(arrived.get(new URL(request.url).searchParams.get("path") ?? "") ?? 0),
     webhook: async (request) => Response.json(await readWebhook(request)),
   };
   const plain = createVideoProxy(own);
   return (request) => {
-    const [, first = ""] = new URL(request.url).pathname.split("/");
+    const { pathname } = new URL(request.url);
+    arrived.set(pathname, (arrived.get(pathname) ?? 0) + 1);
+    const [, first = ""] = pathname.split("/");
     const route = Object.hasOwn(routes, first) ? routes[first] : undefined;
     return (route ?? plain)(request);
   };

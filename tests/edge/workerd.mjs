@@ -23,15 +23,22 @@ const program = require("workerd").default;
 export const NEWEST_DATE = String(version).replace(/^\d+\.(\d{4})(\d\d)(\d\d)\..*$/, "$1-$2-$3");
 
 const VISITOR = `
+const gone = new Set();
 export default {
   async fetch(request, env) {
+    const leaves = request.headers.get("leaves");
+    if (leaves) return new Response(String(gone.add(leaves).size));
     const leaving = new AbortController();
-    setTimeout(() => leaving.abort(), Number(request.headers.get("leave-after-ms")));
+    const name = request.headers.get("visitor");
+    // Only the request itself may end what it began.
+    const timer = setInterval(() => gone.has(name) && leaving.abort(), 5);
     try {
       await env.WORKER.fetch(request.url, { signal: leaving.signal });
       return new Response("stayed");
     } catch {
       return new Response("left");
+    } finally {
+      clearInterval(timer);
     }
   },
 };`;
@@ -109,7 +116,7 @@ const visitor :Workerd.Worker = (
   for (const stream of [output, errors, control]) /** @type {import("node:net").Socket} */ (stream).unref();
   return {
     origin: /** @type {string} */ (addresses.get("worker")),
-    /** Sends GET requests on, and leaves after the `leave-after-ms` that a header says. */
+    /** Sends GET requests on for the one whom the header `visitor` names, until a request says who `leaves`. */
     visitor: /** @type {string} */ (addresses.get("visitor")),
     /** All that was written to the console. */
     log: () => log,
