@@ -18,21 +18,26 @@ export async function startUpstream() {
   /** @type {Map<string, (arrival: import("../node/scripted-server.mjs").Arrival) => unknown>} */
   const scripts = new Map();
   const server = await scriptedServer({ after }, (arrival) => (scripts.get(arrival.path) ?? (() => done))(arrival));
+  /** What a video answers: an answer, or a function that gives one. @param {string} id @param {unknown} reply */
+  const script = (id, reply) =>
+    void scripts.set(`${BASE}/${id}`, typeof reply === "function" ? /** @type {any} */ (reply) : () => reply);
   return {
     url: server.url,
     arrivals: server.arrivals,
     /**
      * A new video; its id. `reply` is an answer, or a function that gives one.
      * @param {unknown} [reply]
+     * @param {"video" | "auto"} [kind]
      */
-    video(reply = done) {
+    video(reply = done, kind = "video") {
       videos += 1;
       const id = `video-${videos}`;
-      scripts.set(`${BASE}/${id}`, typeof reply === "function" ? /** @type {any} */ (reply) : () => reply);
+      script(kind === "auto" ? `auto/${id}` : id, reply);
       return id;
     },
+    script,
     /** The requests for a video so far. @param {string} id */
-    askedFor: (id) => server.arrivals.filter(({ path }) => path === `${BASE}/${id}`),
+    askedFor: (id) => server.arrivals.filter(({ path }) => [`${BASE}/${id}`, `${BASE}/auto/${id}`].includes(path)),
     /** The paths that arrived while `act` ran. @param {() => Promise<unknown>} act */
     async pathsDuring(act) {
       const before = server.arrivals.length;
