@@ -15,9 +15,8 @@ import { chromium } from "playwright-core";
 import { createVideo, otherOrigin, scenarios, url as simulator } from "../node/simulator.mjs";
 import { echoes, startEchoes, startFront } from "./echoes.mjs";
 import { Evidence, KEY } from "./evidence.mjs";
+import { isQuick, patienceFor, WITH_ECHOES } from "./patience.mjs";
 
-const LIMITS = { requestTimeoutMs: 600, maxResponseBytes: 100_000 };
-const PACE = { minIntervalMs: 10, maxIntervalMs: 20, maxConsecutiveFailures: 3, timeoutMs: 1_500 };
 const { CHROME, CHROME_ARGS } = process.env;
 assert.ok(CHROME && CHROME_ARGS, "run these tests with `cargo xtask test --only secrets`");
 
@@ -25,7 +24,7 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const dist = fileURLToPath(new URL(".", process.env.PACKAGE_ENTRY ?? new URL("../../pkg/dist/index.js", import.meta.url)));
 const types = { ".html": "text/html", ".js": "text/javascript" };
 
-describe("a page with a key", { timeout: 120_000 }, () => {
+describe("a page with a key", { timeout: 280_000 }, () => {
   /** @type {import("playwright-core").Browser} */
   let browser;
   /** All that the page's own origin was asked. @type {string[]} */
@@ -63,9 +62,9 @@ describe("a page with a key", { timeout: 120_000 }, () => {
   /**
    * Polls in a page of its own; all that can be seen of it from within and from outside.
    * @param {string} baseUrl
-   * @param {string[]} ids
+   * @param {{ id: string, pace: object, limits: object }[]} videos
    */
-  async function look(baseUrl, ids) {
+  async function look(baseUrl, videos) {
     const evidence = new Evidence();
     apis.add(new URL(baseUrl).origin);
     const context = await browser.newContext();
@@ -92,8 +91,8 @@ describe("a page with a key", { timeout: 120_000 }, () => {
     });
     await page.goto(address);
     await page.waitForFunction("'run' in globalThis");
-    const order = { apiKey: KEY, baseUrl, ids, pace: PACE, limits: LIMITS };
-    /** @type {string[]} */
+    const order = { apiKey: KEY, baseUrl, videos };
+    /** By id. @type {Record<string, string>} */
     const ends = await page.evaluate((given) => /** @type {any} */ (globalThis).run(given), order);
     evidence.add("seen in the page", await page.evaluate("seen()"));
     evidence.add("the page", await page.content());
@@ -107,9 +106,11 @@ describe("a page with a key", { timeout: 120_000 }, () => {
   it("shows none of it in any scenario, and sends it to no other origin", async (test) => {
     const catalogue = await scenarios();
     const ids = await Promise.all(catalogue.map(({ name }) => createVideo(/** @type {any} */ ({ scenario: name, speed: 1_000, seed: 7, apiKey: KEY }))));
-    const { evidence, ends, withKey } = await look(await startFront(test, simulator), ids);
-    assert.ok(withKey > ids.length && ends.filter((end) => end === "done").length > 40, `${withKey} requests: ${ends}`);
-    assert.ok(!ends.includes("internal"), `${ends}`);
+    const videos = catalogue.map((scenario, at) => ({ id: ids[at] ?? "", ...patienceFor(scenario) }));
+    const { evidence, ends, withKey } = await look(await startFront(test, simulator), videos);
+    assert.deepEqual(catalogue.filter((scenario, at) => isQuick(scenario) && ends[ids[at] ?? ""] !== "done"), []);
+    assert.ok(withKey > catalogue.filter(isQuick).length, `${withKey} requests`);
+    assert.ok(!Object.values(ends).includes("internal"), JSON.stringify(ends));
     const { requests } = /** @type {{ requests: unknown[] }} */ (/** @type {unknown} */ (await otherOrigin()));
     evidence.add("what the other origin was sent", requests);
     evidence.isClean();
@@ -118,8 +119,8 @@ describe("a page with a key", { timeout: 120_000 }, () => {
   it("shows none of it where the server repeats it", async (test) => {
     const api = await startEchoes(test);
     const names = [...echoes.keys()];
-    const { evidence, ends, withKey } = await look(api.url, names);
-    assert.ok(withKey >= names.length && !ends.includes("internal"), `${withKey} requests: ${ends}`);
+    const { evidence, ends, withKey } = await look(api.url, names.map((id) => ({ id, ...WITH_ECHOES })));
+    assert.ok(withKey >= names.length && !Object.values(ends).includes("internal"), `${withKey} requests: ${JSON.stringify(ends)}`);
     assert.deepEqual(api.elsewhere, [], "nothing follows a redirect");
     assert.ok(evidence.mentions("no account for ***"), "what is around the key comes through");
     assert.ok(evidence.mentions("of a listener"));

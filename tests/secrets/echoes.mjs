@@ -101,7 +101,10 @@ export async function startEchoes(test) {
     if (request.method === "OPTIONS") return void response.writeHead(204, CORS).end();
     const path = request.url ?? "";
     arrivals.push({ path, key: request.headers["x-api-key"] });
-    const { status = 200, reason, headers = {}, chunks = [], cut } = echoes.get(path.slice(path.lastIndexOf("/") + 1)) ?? { status: 404 };
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    // What is no status for ever would be asked for for ever.
+    const isEnough = name.startsWith("200-unknown") && arrivals.filter((arrival) => arrival.path === path).length > 3;
+    const { status = 200, reason, headers = {}, chunks = [], cut } = isEnough ? { chunks: [JSON.stringify(done)] } : (echoes.get(name) ?? { status: 404 });
     const sent = Object.entries({ ...CORS, "content-type": "application/json", ...headers }).map(([name, value]) => [name, value.replaceAll("OTHER", other)]);
     response.writeHead(status, ...(reason === undefined ? [] : [reason]), Object.fromEntries(sent));
     for (const chunk of chunks) {

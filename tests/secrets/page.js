@@ -37,16 +37,17 @@ for (const event of ["error", "unhandledrejection", "securitypolicyviolation"]) 
 }
 
 Object.assign(globalThis, {
-  /** @param {{ apiKey: string, baseUrl: string, ids: string[], pace: object, limits: object }} order */
-  async run({ apiKey, baseUrl, ids, pace, limits }) {
-    const client = new VideoClient({ apiKey, baseUrl, ...limits });
-    walk(client, "client");
-    /** @type {string[]} */
-    const ends = [];
-    const next = ids.values();
+  /** @param {{ apiKey: string, baseUrl: string, videos: { id: string, pace: object, limits: object }[] }} order */
+  async run({ apiKey, baseUrl, videos }) {
+    /** @type {Record<string, string>} */
+    const ends = {};
+    const next = videos.values();
     // A browser opens few connections to one host, and some videos keep theirs for long.
     const one = async () => {
-      for (const id of next) {
+      for (const { id, pace, limits } of next) {
+        // One for each: one that is refused slows down all of its client.
+        const client = new VideoClient({ apiKey, baseUrl, ...limits });
+        walk(client, "client");
         const poll = client.poll(id, {
           ...pace,
           onUpdate: (update) => {
@@ -61,7 +62,7 @@ Object.assign(globalThis, {
         console.log(end.status === "fulfilled" ? end.value : end.reason);
         history.replaceState({ id, token: poll.resumeToken() }, "", `?id=${encodeURIComponent(id)}&token=${encodeURIComponent(poll.resumeToken())}`);
         document.body.append(JSON.stringify(end));
-        ends.push(end.status === "fulfilled" ? "done" : String(end.reason.code));
+        ends[id] = end.status === "fulfilled" ? "done" : String(end.reason.code);
       }
     };
     await Promise.all(Array.from({ length: 8 }, one));
