@@ -75,9 +75,9 @@ export function launch() {
  * A page at `address` that records what it shows, and every complaint of the browser.
  * @param {import("playwright-core").Browser} browser
  * @param {string} address
- * @param {import("playwright-core").BrowserContextOptions} [options]
+ * @param {import("playwright-core").BrowserContextOptions & { withClock?: boolean }} [options] `withClock` for one whose time the test can put forward
  */
-export async function open(browser, address, options = {}) {
+export async function open(browser, address, { withClock, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "no-preference", ...options });
   const page = await context.newPage();
   /** @type {string[]} */
@@ -93,6 +93,7 @@ export async function open(browser, address, options = {}) {
     if (protocol.startsWith("http") && to !== origin) complaints.push(`request to ${request.url()}`);
   });
   await page.addInitScript(record);
+  if (withClock) await page.clock.install();
   await page.goto(address);
   return { page, complaints, close: () => context.close() };
 }
@@ -151,6 +152,29 @@ export async function start(page, scenario, speed) {
 }
 
 /**
+ * Stops a video that has its first clip; one that was done before it could be stopped is begun again.
+ * @param {import("playwright-core").Page} page
+ */
+export async function stopMidway(page) {
+  for (;;) {
+    await page.locator("#clips .clip[data-state=success], #status[data-stage=done]").first().waitFor({ timeout: 0 });
+    await page.locator("#toggle").click({ timeout: 5_000 }).catch(() => {});
+    await page.locator("#status[data-stage=stopped], #status[data-stage=done]").waitFor({ timeout: 0 });
+    if (await page.locator("#status[data-stage=stopped]").isVisible()) return;
+    await start(page, "happy", 10);
+  }
+}
+
+/**
+ * A poll that was resumed gets on.
+ * @param {import("playwright-core").Page} page
+ * @param {number} before how many requests there had been
+ */
+export async function goesOn(page, before) {
+  await page.waitForFunction((before) => Number(document.getElementById("requests")?.textContent) > before + 1, before, { timeout: 0 });
+}
+
+/**
  * Changes what a page that does not ask at the moment has kept for the next.
  * @param {import("playwright-core").Page} page
  * @param {object} change
@@ -168,7 +192,7 @@ export async function alterKept(page, change) {
  * @param {"starting" | "running" | "stopped" | "failed" | "done"} stage
  */
 export async function reaches(page, stage) {
-  await page.locator(`#status[data-stage=${stage}]`).waitFor({ timeout: 90_000 });
+  await page.locator(`#status[data-stage=${stage}]`).waitFor({ timeout: 0 });
 }
 
 /**
