@@ -34,7 +34,8 @@ export function describePage(mode, isFull = false) {
   /** To its end in the full run; else it gets on. @param {import("playwright-core").Page} page @param {number} [before] how many requests there had been */
   const goesToTheEnd = (page, before = 0) => (isFull ? reaches(page, "done") : goesOn(page, before));
 
-  describe(`the page, ${mode}`, () => {
+  // They wait more than they compute.
+  describe(`the page, ${mode}`, { concurrency: 4 }, () => {
     /** @type {Awaited<ReturnType<typeof serve>>} */
     let server;
     /** @type {import("playwright-core").Browser} */
@@ -61,7 +62,7 @@ export function describePage(mode, isFull = false) {
       await reaches(page, "done");
       const { percents } = await shown(page);
       const statuses = await told(page);
-      // A slow machine may miss one that is soon over; http.test.mjs has a video that shows them all.
+      // A slow machine may miss one that is soon over; live.test.mjs has a video that shows them all.
       assert.deepEqual(statuses.slice(statuses.lastIndexOf("PENDING")), COURSE.filter((status) => statuses.slice(statuses.lastIndexOf("PENDING")).includes(status)));
       assert.equal(statuses.at(-1), "DONE");
       assertNeverFalls(isFull ? percents : percents.slice(percents.lastIndexOf(0)));
@@ -170,7 +171,7 @@ export function describePage(mode, isFull = false) {
       await page.locator("#clips .clip[data-state=error], #clips .clip[data-state=redoing]").first().waitFor({ timeout: 0 });
       await picture(page, `${mode}-regenerating-wide-dark`);
       await page.locator("#clips .clip[data-state=redone]").first().waitFor({ timeout: 0 });
-      await reaches(page, "done");
+      if (isFull) await reaches(page, "done");
       const { percents } = await shown(page);
       const statuses = await told(page);
       const again = statuses.indexOf("PENDING", statuses.indexOf("GENERATING_VIDEO"));
