@@ -174,6 +174,11 @@ impl Machine {
             .map_err(|error| anyhow!("the package could not be built: {error}"))
     }
 
+    /// Whether a test file is to run, as far as `--all` decides that.
+    fn wants(&self, name: &str) -> bool {
+        self.all || !name.ends_with(FULL_TEST_FILE) || self.files.iter().any(|file| file == name)
+    }
+
     /// Runs test files, of which those that were named if any were, and remembers which of them failed.
     fn run_files(&self, mut files: Vec<TestFile>, at_once: usize) -> Result<()> {
         if files.iter().any(|file| self.files.contains(&file.name)) {
@@ -531,12 +536,14 @@ fn before_a_hostile_server(machine: &Machine) -> Result<()> {
 
 fn secrets(machine: &Machine) -> Result<()> {
     let mut variables = chromium(&Browser::find()?);
-    let example = executable("iacrea-video-reqwest", &[])?;
-    variables.extend([
-        simulator()?,
-        demo_program(machine),
-        ("REQWEST_BIN", example.into()),
-    ]);
+    variables.extend([simulator()?, demo_program(machine)]);
+    // It brings a TLS stack, which takes its time to compile.
+    if machine.wants("tests/secrets/reqwest.full.test.mjs") {
+        variables.push((
+            "REQWEST_BIN",
+            executable("iacrea-video-reqwest", &[])?.into(),
+        ));
+    }
     node_tests(machine, "secrets", &variables)
 }
 
@@ -633,9 +640,7 @@ fn node_tests(machine: &Machine, folder: &str, variables: &[Variable]) -> Result
     for entry in fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))? {
         let file = entry?.file_name().to_string_lossy().into_owned();
         let name = format!("tests/{folder}/{file}");
-        let is_due =
-            machine.all || !name.ends_with(FULL_TEST_FILE) || machine.files.contains(&name);
-        if name.ends_with(TEST_FILE) && is_due {
+        if name.ends_with(TEST_FILE) && machine.wants(&name) {
             names.push(name);
         }
     }

@@ -1,11 +1,10 @@
 // @ts-check
 /**
- * The programs that are given a key: the demo server with a real service behind it, and the example in Rust. What
- * they print and what they serve holds none of it. XTASK_BIN and REQWEST_BIN name them.
+ * The demo server with a real service behind it, which is given a key: what it prints and what it serves holds none of
+ * it. XTASK_BIN names the program.
  */
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,42 +16,10 @@ import { fileURLToPath } from "node:url";
 import { createVideo, scenarios, url as simulator } from "../node/simulator.mjs";
 import { echoes, startEchoes } from "./echoes.mjs";
 import { Evidence, KEY } from "./evidence.mjs";
+import { required, start } from "./program.mjs";
 
 const CALL = "/api/video-editor/generate/video";
 const DEMO = required("XTASK_BIN");
-const EXAMPLE = required("REQWEST_BIN");
-
-/** @param {string} name @returns {string} */
-function required(name) {
-  return process.env[name] ?? assert.fail(`${name} is not set: run these tests with \`cargo xtask test --only secrets\``);
-}
-
-/** None may outlive this process. @type {Set<import("node:child_process").ChildProcess>} */
-const alive = new Set();
-process.once("exit", () => alive.forEach((child) => child.kill("SIGKILL")));
-
-/**
- * A program that is as talkative as it can be, with a key in its environment.
- * @param {string} command
- * @param {string[]} args
- * @param {Record<string, string>} environment
- * @returns {{ child: import("node:child_process").ChildProcessByStdio<null, import("node:stream").Readable, import("node:stream").Readable>, ended: Promise<{ code: number | null, said: string }>, said: { err: string } }}
- */
-function start(command, args, environment) {
-  const child = spawn(command, args, {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, IACREA_API_KEY: KEY, RUST_BACKTRACE: "full", RUST_LOG: "trace", ...environment },
-  });
-  alive.add(child);
-  const said = { out: "", err: "" };
-  child.stdout.on("data", (data) => (said.out += data));
-  child.stderr.on("data", (data) => (said.err += data));
-  const ended = once(child, "close").then(([code]) => {
-    alive.delete(child);
-    return { code, said: `${said.out}\n${said.err}` };
-  });
-  return { child, ended, said };
-}
 
 describe("the demo server with a key", { timeout: 120_000 }, () => {
   /** @param {string} base @param {(address: string) => Promise<void>} use @param {string[]} [more] */
@@ -164,56 +131,6 @@ describe("the demo server with a key", { timeout: 120_000 }, () => {
       const { code, said } = await start(DEMO, ["demo", "--no-build", "--port", "0"], environment).ended;
       assert.equal(code, 1, said);
       assert.match(said, /IACREA_/);
-      evidence.add("a refusal", said);
-    }
-    evidence.isClean();
-  });
-});
-
-describe("the example in Rust with a key", { timeout: 120_000 }, () => {
-  it("prints none of it, however its video ends", async (test) => {
-    const evidence = new Evidence();
-    const server = await startEchoes(test);
-    // The others are asked again and again, at the pace of real videos.
-    const atOnce = [...echoes].filter(([name, { status = 200 }]) => (status >= 300 && status < 429) || /^200-(done|failed)/.test(name));
-    const names = atOnce.map(([name]) => name);
-    assert.ok(names.length > 40);
-    const run = async () => {
-      for (let name = names.shift(); name !== undefined; name = names.shift()) {
-        const { code, said } = await start(EXAMPLE, [name], { IACREA_BASE_URL: server.url }).ended;
-        assert.equal(code, name.startsWith("200-done") ? 0 : 1, said);
-        evidence.add(`the words of ${name}`, said);
-      }
-    };
-    await Promise.all([run(), run(), run()]);
-    const stopped = ["500-words.0", "500-words.5", "200-page.3", "200-broken-json.3", "200-unknown.0", "retry-after", "half-and-too-long", "half-and-cut"];
-    await Promise.all(
-      stopped.map(async (name) => {
-        const { child, ended, said: soFar } = start(EXAMPLE, [name], { IACREA_BASE_URL: server.url });
-        // It has the first answer: it says so, or sends the next request.
-        while (soFar.err === "" && server.arrivals.filter(({ path }) => path.endsWith(`/${name}`)).length < 2) await sleep(20);
-        child.kill("SIGINT");
-        const { said } = await ended;
-        assert.match(said, /--resume/, `${name}: ${said}`);
-        evidence.add(`the words of ${name}`, said);
-      }),
-    );
-    assert.ok(server.arrivals.every(({ key }) => key === KEY));
-    assert.deepEqual(server.elsewhere, [], "nothing follows a redirect");
-    assert.ok(evidence.mentions("no account for ***"), "what is around the key comes through");
-    evidence.isClean();
-  });
-
-  it("prints none of it when it cannot start", async () => {
-    const evidence = new Evidence();
-    for (const environment of /** @type {Record<string, string>[]} */ ([
-      { IACREA_API_KEY: `${KEY}\u0007` },
-      { IACREA_API_KEY: `${KEY}\u20ac` },
-      { IACREA_BASE_URL: "http://example.com" },
-      { IACREA_BASE_URL: `https://example.com/?${KEY}` },
-    ])) {
-      const { code, said } = await start(EXAMPLE, ["v"], environment).ended;
-      assert.equal(code, 1, said);
       evidence.add("a refusal", said);
     }
     evidence.isClean();
