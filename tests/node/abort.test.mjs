@@ -119,7 +119,7 @@ const reasons = {
   null: (controller) => controller.abort(null),
 };
 
-describe("aborting", { timeout: 30_000 }, () => {
+describe("aborting", () => {
   for (const [place, reach] of Object.entries(places)) {
     for (const [reason, abortWith] of Object.entries(reasons)) {
       it(`${place} with ${reason} rejects with the reason itself, sends nothing more and leaves no listener`, async () => {
@@ -216,7 +216,7 @@ describe("aborting", { timeout: 30_000 }, () => {
   });
 });
 
-describe("a signal", { timeout: 30_000 }, () => {
+describe("a signal", () => {
   it("that outlives many polls carries no listener of any of them", async (test) => {
     const { signal } = new AbortController();
     const server = await scriptedServer(test, inOrder({ status: "DONE", url: "https://media.example/v" }));

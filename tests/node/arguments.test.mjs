@@ -99,7 +99,7 @@ const shown = (value) =>
         ? `${value}n`
         : String(value);
 
-describe("the constructor", { timeout: 30_000 }, () => {
+describe("the constructor", () => {
   for (const [option, values] of Object.entries(CLIENT_OPTIONS)) {
     for (const value of values) {
       it(`throws for ${option}: ${shown(value)}`, () => {
@@ -222,7 +222,7 @@ const WAYS = {
 };
 
 for (const [way, call] of Object.entries(WAYS)) {
-  describe(`${way} rejects, and does not throw,`, { timeout: 30_000 }, () => {
+  describe(`${way} rejects, and does not throw,`, () => {
     for (const id of NO_IDS) {
       it(`for the id ${shown(id)}`, async (test) => {
         const { own, nothingSent } = await untouched(test);
@@ -261,7 +261,7 @@ for (const [way, call] of Object.entries(WAYS)) {
   });
 }
 
-describe("waitForVideos", { timeout: 30_000 }, () => {
+describe("waitForVideos", () => {
   for (const ids of [undefined, null, 7, {}]) {
     it(`rejects for ${shown(ids)} in the place of ids`, async () => {
       await failure(new VideoClient().waitForVideos(/** @type {Wrong} */ (ids)), "invalid_argument");
@@ -282,7 +282,7 @@ describe("waitForVideos", { timeout: 30_000 }, () => {
   }
 });
 
-describe("a poll", { timeout: 30_000 }, () => {
+describe("a poll", () => {
   /** @type {Record<string, Wrong>} */
   const works = {
     "no options": undefined,

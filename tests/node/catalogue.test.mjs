@@ -14,7 +14,7 @@ const PACE = { minIntervalMs: 2_000, maxIntervalMs: 5_000 };
 const catalogue = await scenarios();
 assert.ok(catalogue.length > 60, "the catalogue is there");
 
-describe("the scenario", { timeout: 60_000 }, () => {
+describe("the scenario", () => {
   for (const { name, expect } of catalogue) {
     it(`${name} ends with "${expect}"`, async () => {
       const id = await createVideo({ scenario: name, seed: 7 });

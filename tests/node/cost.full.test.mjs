@@ -12,7 +12,7 @@ const TIMES_THE_LOOP = 4;
 /** @type {import("./waiting.mjs").Open} */
 const openHandWritten = (fetch) => openLoop({ baseUrl, fetch, intervalMs });
 
-describe("a poll", { timeout: 120_000 }, () => {
+describe("a poll", () => {
   it(`takes at most ${TIMES_THE_LOOP} times the processor of the hand-written loop`, async (test) => {
     const openOurs = await ours();
     const took = async (/** @type {import("./waiting.mjs").Open} */ open) => {

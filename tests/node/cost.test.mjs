@@ -21,7 +21,7 @@ const EACH_JOB = 10_000;
 
 const headers = { "content-type": "application/json" };
 
-describe("a poll", { timeout: 120_000 }, () => {
+describe("a poll", () => {
   it(`crosses between JavaScript and the module ${CROSSINGS} times at most`, async (test) => {
     const crossings = countCrossings();
     test.after(crossings.end);
@@ -40,7 +40,7 @@ describe("a poll", { timeout: 120_000 }, () => {
   });
 });
 
-describe("a job that is asked about seldom", { timeout: 60_000 }, () => {
+describe("a job that is asked about seldom", () => {
   it(`keeps at most ${EACH_JOB} bytes while it waits`, async (test) => {
     const { answer } = jobs(entryOf("iacrea-video"), { pendings: Infinity });
     const text = `

@@ -65,7 +65,7 @@ const ANSWERS = [
   ["ERROR", { status: "ERROR", message: "out of film" }, atOnce("video_failed")],
 ];
 
-describe("a poll", { timeout: 30_000 }, () => {
+describe("a poll", () => {
   for (const [name, answer, { code, requests, httpStatus, retryable }] of ANSWERS) {
     it(`that is answered with ${name} ends with "${code}" after ${requests === ONCE ? "one request" : "maxConsecutiveFailures"}`, async (test) => {
       const server = await scriptedServer(test, inOrder(answer));
@@ -181,7 +181,7 @@ describe("a poll", { timeout: 30_000 }, () => {
   });
 });
 
-describe("getStatus", { timeout: 30_000 }, () => {
+describe("getStatus", () => {
   for (const [name, answer, { code, httpStatus, retryable }] of ANSWERS) {
     if (code === "video_failed") continue;
     it(`that is answered with ${name} rejects with "${code}" after one request`, async (test) => {
@@ -203,7 +203,7 @@ describe("getStatus", { timeout: 30_000 }, () => {
   });
 });
 
-describe("a redirect", { timeout: 30_000 }, () => {
+describe("a redirect", () => {
   for (const scenario of ["redirect-other-origin", "redirect-other-origin-later", "redirect", "redirect-permanent"]) {
     it(`is refused, and nothing reaches where it points to (${scenario})`, async () => {
       const id = await createVideo({ scenario });
@@ -218,7 +218,7 @@ describe("a redirect", { timeout: 30_000 }, () => {
   }
 });
 
-describe("a VideoError", { timeout: 30_000 }, () => {
+describe("a VideoError", () => {
   it("is an Error of that name, with a message and a stack", async (test) => {
     const server = await scriptedServer(test, inOrder(404));
     const error = await failure(new VideoClient({ baseUrl: server.url }).waitForVideo("v"), "not_found");

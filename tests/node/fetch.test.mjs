@@ -18,7 +18,7 @@ function inParts(parts) {
   return { status: 200, body: { getReader: () => ({ read: async () => all.next() }) } };
 }
 
-describe("fetch", { timeout: 30_000 }, () => {
+describe("fetch", () => {
   it("is given an address at https://iacrea.com by default", async () => {
     const asked = deferred();
     /** @type {any} */

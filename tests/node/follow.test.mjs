@@ -127,7 +127,7 @@ function beginSilent({ body }) {
 }
 const NEWS = 'id: x-1\nevent: update\ndata: {"id":"x-1","type":"update"}\n\n';
 
-describe("a client that follows", { timeout: 60_000 }, () => {
+describe("a client that follows", () => {
   it("asks when there is news, and each half minute", async (test) => {
     const server = watchingServer(test, begin);
     const { updates, listener, reached } = recorder();

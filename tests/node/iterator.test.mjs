@@ -9,7 +9,7 @@ import { done, generating, inOrder, pending, rendering, scriptedServer } from ".
 import { failure, QUICK, recorder, rejection, SLOW, within } from "./settling.mjs";
 import { client, createVideo, logWhen, staysQuiet } from "./virtual-simulator.mjs";
 
-describe("the async iterator", { timeout: 30_000 }, () => {
+describe("the async iterator", () => {
   /** @param {import("node:test").TestContext} test @param {unknown[]} answers */
   const pollOf = async (test, ...answers) => {
     const server = await scriptedServer(test, inOrder(...answers));

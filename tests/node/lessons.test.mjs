@@ -23,7 +23,7 @@ async function videos(test, ms) {
   });
 }
 
-describe("the lessons of earlier videos", { timeout: 30_000 }, () => {
+describe("the lessons of earlier videos", () => {
   it("make the word of the time left of the next one better, also on another client", async (test) => {
     const server = await videos(test, 400);
     const own = new VideoClient({ baseUrl: server.url });

@@ -58,7 +58,7 @@ async function ask(id) {
 
 const catalogue = await scenarios();
 
-describe("an engine that keeps the snapshot alone, in the scenario", { timeout: 55_000 }, () => {
+describe("an engine that keeps the snapshot alone, in the scenario", () => {
   for (const { name, expect } of catalogue) {
     it(`${name} ends with "${expect}"`, async () => {
       const id = await createVideo({ scenario: name, speed: 1_000, seed: 7 });

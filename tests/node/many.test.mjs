@@ -12,7 +12,7 @@ import { client, createVideo, inFlight, logOf, logWhen, staysQuiet } from "./vir
 /** @param {number} count */
 const names = (count) => Array.from({ length: count }, (_, at) => `video-${at}`);
 
-describe("waitForVideos", { timeout: 30_000 }, () => {
+describe("waitForVideos", () => {
   it("gives [] for []", async (test) => {
     const server = await scriptedServer(test, inOrder(done));
     assert.deepEqual(await new VideoClient({ baseUrl: server.url }).waitForVideos([]), []);
@@ -211,7 +211,7 @@ describe("waitForVideos", { timeout: 30_000 }, () => {
   });
 });
 
-describe("getStatus", { timeout: 30_000 }, () => {
+describe("getStatus", () => {
   it("asks once and gives what the server says", async (test) => {
     const server = await scriptedServer(test, inOrder(pending, done));
     const own = new VideoClient({ baseUrl: server.url });

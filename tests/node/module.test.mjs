@@ -32,7 +32,7 @@ function isInternal(error, VideoError) {
   assert.equal(error.retryable, true);
 }
 
-describe("a module that cannot be loaded", { timeout: 30_000 }, () => {
+describe("a module that cannot be loaded", () => {
   /** Each spoils something and returns how to mend it. @type {Record<string, () => () => void>} */
   const troubles = {
     "because instantiating it fails": () => {
@@ -92,7 +92,7 @@ describe("a module that cannot be loaded", { timeout: 30_000 }, () => {
   }
 });
 
-describe("a module that is loaded", { timeout: 30_000 }, () => {
+describe("a module that is loaded", () => {
   it("is loaded once, however many call at a time", async (test) => {
     const server = await scriptedServer(test, inOrder(done));
     const { VideoClient } = await still(freshPackage());
@@ -108,7 +108,7 @@ describe("a module that is loaded", { timeout: 30_000 }, () => {
   });
 });
 
-describe("a module that traps", { timeout: 30_000 }, () => {
+describe("a module that traps", () => {
   /**
    * A package whose instances trap at the next call into them, once told to.
    * @param {import("node:test").TestContext} test

@@ -61,7 +61,7 @@ async function settlesClearly(promise, what, passesOn = false) {
   if (end.status === "rejected" && !passesOn) isClear(end.reason, what);
 }
 
-describe("a client", { timeout: 120_000 }, () => {
+describe("a client", () => {
   for (const name of CLIENT) {
     it(`refuses a hostile ${name}, or puts up with it`, async (test) => {
       const server = await scriptedServer(test, inOrder(done));
@@ -135,7 +135,7 @@ describe("a client", { timeout: 120_000 }, () => {
   });
 });
 
-describe("a poll", { timeout: 120_000 }, () => {
+describe("a poll", () => {
   for (const name of POLL) {
     it(`refuses a hostile ${name}, or puts up with it`, async (test) => {
       const server = await scriptedServer(test, inOrder(pending, done));
@@ -220,7 +220,7 @@ describe("a poll", { timeout: 120_000 }, () => {
   });
 });
 
-describe("the slim client", { timeout: 120_000 }, () => {
+describe("the slim client", () => {
   it("gives the token on, and to each poll an error of its own, where the module does not come in time", async () => {
     const { resumeToken } = await failure(new VideoClient({ baseUrl: "http://127.0.0.1:9" }).waitForVideo("v", { timeoutMs: 100 }), "timeout");
     const own = new slim.VideoClient({ wasm: new Promise(() => {}) });
@@ -252,7 +252,7 @@ describe("the slim client", { timeout: 120_000 }, () => {
   });
 });
 
-describe("the proxy", { timeout: 120_000 }, () => {
+describe("the proxy", () => {
   const ask = () => new Request("https://app.example/api/video-editor/generate/video/v", { headers: { origin: "https://app.example" } });
   /** @param {(request: Request) => Promise<Response>} proxy @param {string} what */
   const answers = async (proxy, what) => {

@@ -9,7 +9,7 @@ import { done, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
 import { deferred, failure, QUICK, recorder, rejection, rejectionInOneTurn, SLOW, staysPending, within } from "./settling.mjs";
 import { client, createVideo, inFlight, KEY, logOf, logWhen, staysQuiet, url } from "./virtual-simulator.mjs";
 
-describe("pollNow", { timeout: 30_000 }, () => {
+describe("pollNow", () => {
   it("asks at once", async (test) => {
     const server = await scriptedServer(test, inOrder(pending, done));
     const poll = new VideoClient({ baseUrl: server.url }).poll("v", SLOW);
@@ -100,7 +100,7 @@ describe("pollNow", { timeout: 30_000 }, () => {
   });
 });
 
-describe("cancel", { timeout: 30_000 }, () => {
+describe("cancel", () => {
   const reasons = { "an Error": new Error("mine"), "a text": "mine", null: null, 0: 0, false: false, "an object": {} };
   for (const [name, reason] of Object.entries(reasons)) {
     it(`with ${name} rejects done with it`, async () => {
@@ -153,7 +153,7 @@ describe("cancel", { timeout: 30_000 }, () => {
   });
 });
 
-describe("disposing of a client", { timeout: 30_000 }, () => {
+describe("disposing of a client", () => {
   it("ends all its polls, however they were started, and no other client's", async () => {
     const ids = await Promise.all([1, 2, 3, 4].map(() => createVideo({ scenario: "pending-for-ever" })));
     const [polled, waited, many, others] = /** @type {[string, string, string, string]} */ (ids);
@@ -190,7 +190,7 @@ describe("disposing of a client", { timeout: 30_000 }, () => {
   });
 });
 
-describe("a request that a poll gives up", { timeout: 30_000 }, () => {
+describe("a request that a poll gives up", () => {
   it("may call back into the package while it is aborted", async (test) => {
     const server = await scriptedServer(test, ({ path }) => (path.endsWith("other") ? done : { fault: "hang" }));
     const asked = deferred();
@@ -233,7 +233,7 @@ describe("a request that a poll gives up", { timeout: 30_000 }, () => {
   });
 });
 
-describe("a poller", { timeout: 30_000 }, () => {
+describe("a poller", () => {
   it("has the id that was asked for", () => {
     const poll = client().poll("my id");
     assert.equal(poll.id, "my id");

@@ -94,7 +94,7 @@ const HOSTS = {
   ],
 };
 
-describe("a host", { timeout: 60_000 }, () => {
+describe("a host", () => {
   for (const [name, [play, expected]] of Object.entries(HOSTS)) {
     it(`${name} ends no other poll`, async (test) => {
       // Of a module that nobody else uses: a trap in it would end the poll beside.

@@ -23,7 +23,7 @@ const IN_FLIGHT = `
     }
   };`;
 
-describe("a process ends by itself, and waits for no timer,", { concurrency: 4, timeout: 120_000 }, () => {
+describe("a process ends by itself, and waits for no timer,", { concurrency: 4 }, () => {
   /** Each has nothing else to do when it has settled. @type {Record<string, [import("./simulator.mjs").Wishes, string]>} */
   const programs = {
     "after DONE": [{ scenario: "quick", speed: 600 }, `await own.waitForVideo(id, quick)`],
@@ -106,7 +106,7 @@ describe("a process ends by itself, and waits for no timer,", { concurrency: 4, 
   });
 });
 
-describe("a process", { concurrency: 4, timeout: 120_000 }, () => {
+describe("a process", { concurrency: 4 }, () => {
   it("is kept alive by a poll, though nobody awaits it", async (test) => {
     const server = await scriptedServer(test, inOrder(pending, pending, { ...done, afterMs: 0 }));
     const text = `new VideoClient({ baseUrl }).poll("v", { minIntervalMs: 300, maxIntervalMs: 300, onUpdate: ({ status }) => console.log(status) });`;
@@ -185,7 +185,7 @@ describe("a process", { concurrency: 4, timeout: 120_000 }, () => {
   });
 });
 
-describe("a process in which nobody is told what is garbage", { concurrency: 2, timeout: 60_000 }, () => {
+describe("a process in which nobody is told what is garbage", { concurrency: 2 }, () => {
   /** @type {Record<string, [string, string]>} */
   const hosts = {
     "keeps nothing of clients that have nothing under way": [`delete globalThis.FinalizationRegistry;`, ``],
@@ -224,7 +224,7 @@ describe("a process in which nobody is told what is garbage", { concurrency: 2, 
   }
 });
 
-describe("a process that is sent too much", { timeout: 60_000 }, () => {
+describe("a process that is sent too much", () => {
   const MEGABYTE = 1 << 20;
   const BOUND = 48 * MEGABYTE; // the server sends many times 64 MB
   const text = `

@@ -61,7 +61,7 @@ const ODD_IDS = [
   "__proto__",
 ];
 
-describe("an id", { concurrency: true, timeout: 30_000 }, () => {
+describe("an id", { concurrency: true }, () => {
   for (const id of [...ODD_IDS, "x".repeat(10_000), "é/".repeat(1_000)]) {
     const name =
       id.length > 60 ? `${JSON.stringify(id.slice(0, 10))}... (${id.length} characters)` : JSON.stringify(id);
@@ -91,7 +91,7 @@ describe("an id", { concurrency: true, timeout: 30_000 }, () => {
   }
 });
 
-describe("baseUrl", { concurrency: true, timeout: 30_000 }, () => {
+describe("baseUrl", { concurrency: true }, () => {
   for (const [suffix, prefix] of Object.entries({
     "": "",
     "/": "",
@@ -122,7 +122,7 @@ describe("baseUrl", { concurrency: true, timeout: 30_000 }, () => {
   });
 });
 
-describe("kind", { concurrency: true, timeout: 30_000 }, () => {
+describe("kind", { concurrency: true }, () => {
   for (const [kind, path] of /** @type {const} */ ([
     ["video", "video/v"],
     ["auto", "video/auto/v"],
@@ -143,7 +143,7 @@ describe("kind", { concurrency: true, timeout: 30_000 }, () => {
   });
 });
 
-describe("headers", { concurrency: true, timeout: 30_000 }, () => {
+describe("headers", { concurrency: true }, () => {
   /** @type {Record<string, HeadersInit>} */
   const forms = {
     "an object": { "X-Session": "abc" },

@@ -25,7 +25,7 @@ async function cutAt(id, options, holds) {
   return { token: poll.resumeToken(), last };
 }
 
-describe("a poll that goes on from a token", { timeout: 30_000 }, () => {
+describe("a poll that goes on from a token", () => {
   for (const status of ["PENDING", "GENERATING_VIDEO", "START_RENDERING_VIDEO", "RENDERING_VIDEO"]) {
     it(`cut at ${status} keeps overall, elapsedMs and the count of requests`, async () => {
       const id = await createVideo({ scenario: status === "PENDING" ? "regenerate" : "happy", speed: 300 });
@@ -137,7 +137,7 @@ describe("a poll that goes on from a token", { timeout: 30_000 }, () => {
   });
 });
 
-describe("a token", { timeout: 30_000 }, () => {
+describe("a token", () => {
   /**
    * Each brings a poll somewhere; its token must be good to go on with.
    * @type {Record<string, (own: InstanceType<typeof VideoClient>, server: { url: string }) => Promise<string>>}
@@ -306,7 +306,7 @@ describe("a token", { timeout: 30_000 }, () => {
   });
 });
 
-describe("a damaged token", { timeout: 30_000 }, () => {
+describe("a damaged token", () => {
   /** @param {string} token */
   function* damaged(token) {
     for (let at = 0; at < token.length; at += 1) {

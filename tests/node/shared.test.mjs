@@ -12,7 +12,7 @@ import { client, createVideo, inFlight, logOf, logWhen, staysQuiet } from "./vir
 /** @param {{ arrivals: import("./scripted-fetch.mjs").Arrival[] }} server */
 const pausesOf = ({ arrivals }) => arrivals.slice(1).map(({ atMs }, at) => atMs - (arrivals[at]?.atMs ?? NaN));
 
-describe("polls of one video", { timeout: 30_000 }, () => {
+describe("polls of one video", () => {
   it("share their requests", async (test) => {
     const server = await scriptedServer(test, inOrder(pending, generating(1), pending, done));
     const own = new VideoClient({ baseUrl: server.url });

@@ -14,7 +14,7 @@ import { deferred, failure, QUICK, rejection } from "./settling.mjs";
 
 const TWICE = { ...QUICK, maxConsecutiveFailures: 2 };
 
-describe("over a socket a poll", { timeout: 120_000 }, () => {
+describe("over a socket a poll", () => {
   it("leaves a body without an end, which the server sees", async (test) => {
     const server = await scriptedServer(test, () => ({ fault: "endless" }));
     const own = new VideoClient({ baseUrl: server.url });

@@ -23,7 +23,7 @@ const AGES = {
   Infinity,
 };
 
-describe("timeoutMs", { timeout: 30_000 }, () => {
+describe("timeoutMs", () => {
   /** @type {Record<string, [import("./virtual-simulator.mjs").Wishes, import("./package.mjs").PollOptions]>} */
   const places = {
     asleep: [{}, SLOW],
@@ -102,7 +102,7 @@ describe("timeoutMs", { timeout: 30_000 }, () => {
   });
 });
 
-describe("intervals", { timeout: 30_000 }, () => {
+describe("intervals", () => {
   for (const [name, interval] of Object.entries(AGES)) {
     if (interval === Infinity) continue;
     it(`of ${name} sleep, and do not spin`, async () => {
@@ -158,7 +158,7 @@ describe("intervals", { timeout: 30_000 }, () => {
   });
 });
 
-describe("requestTimeoutMs", { timeout: 30_000 }, () => {
+describe("requestTimeoutMs", () => {
   it("makes an end of one request, of which the next hears nothing", async () => {
     let calls = 0;
     /** The first body breaks when it is aborted; the second answer takes its time. @type {typeof globalThis.fetch} */
@@ -244,7 +244,7 @@ describe("requestTimeoutMs", { timeout: 30_000 }, () => {
   }
 });
 
-describe("Retry-After", { timeout: 30_000 }, () => {
+describe("Retry-After", () => {
   for (const scenario of ["retry-after-month", "retry-after-month-date"]) {
     it(`beyond the deadline ends the poll at once with "timeout" (${scenario})`, async () => {
       const id = await createVideo({ scenario });
@@ -331,7 +331,7 @@ describe("Retry-After", { timeout: 30_000 }, () => {
   }
 });
 
-describe("a time that no timer holds", { timeout: 30_000 }, () => {
+describe("a time that no timer holds", () => {
   for (const [name, age] of Object.entries(AGES)) {
     it(`(${name}) is slept through, and not in a hurry of timers`, async (test) => {
       const later = { status: 429, headers: { "retry-after": `${Math.min(age, 1e15)}` } };
@@ -356,7 +356,7 @@ describe("a time that no timer holds", { timeout: 30_000 }, () => {
   }
 });
 
-describe("a wall clock that is stepped", { timeout: 30_000 }, () => {
+describe("a wall clock that is stepped", () => {
   for (const [name, step] of Object.entries({ "an hour ahead": 3_600_000, "an hour back": -3_600_000 })) {
     it(`${name} neither ends nor delays a poll`, async (test) => {
       const stepped = deferred();

@@ -94,7 +94,7 @@ async function endings(test, forged, id = ID) {
   return { ends, asked: server.arrivals.length - 1 };
 }
 
-describe("a token", { timeout: 120_000 }, () => {
+describe("a token", () => {
   it("of which any bit is flipped is refused before any request", async (test) => {
     const flipped = [...tokens.values()].flatMap((token) =>
       [...token].flatMap((letter, at) =>

@@ -22,7 +22,7 @@ async function updatesOf(test, ...answers) {
   return { updates, settled, requests: server.arrivals.length };
 }
 
-describe("updates", { timeout: 30_000 }, () => {
+describe("updates", () => {
   it("are the first status, then changes only: time and the count of requests are none", async (test) => {
     const answers = [
       pending,
@@ -173,7 +173,7 @@ describe("updates", { timeout: 30_000 }, () => {
   });
 });
 
-describe("subscribe and current", { timeout: 30_000 }, () => {
+describe("subscribe and current", () => {
   /** @param {import("node:test").TestContext} test @param {unknown[]} answers */
   const pollOf = async (test, ...answers) => {
     const server = await scriptedServer(test, inOrder(...answers));
@@ -286,7 +286,7 @@ describe("subscribe and current", { timeout: 30_000 }, () => {
   });
 });
 
-describe("a listener that throws", { timeout: 30_000 }, () => {
+describe("a listener that throws", () => {
   const thrown = [new Error("from a listener"), "a text", undefined, null];
 
   /** Collects what is reported, in the way the host has for it. @param {import("node:test").TestContext} test @param {boolean} hasReportError */
@@ -368,7 +368,7 @@ describe("a listener that throws", { timeout: 30_000 }, () => {
   });
 });
 
-describe("a listener that calls back", { timeout: 30_000 }, () => {
+describe("a listener that calls back", () => {
   /** @type {Record<string, (poll: import("../../pkg/dist/index.js").VideoPoller, own: InstanceType<typeof VideoClient>) => void>} */
   const deeds = {
     cancel: (poll) => poll.cancel("inside"),
