@@ -49,7 +49,7 @@ export async function resultOf(address, { before, complaints } = {}) {
     await page.goto(address);
     const result = await page
       .locator("#result")
-      .textContent({ timeout: 60_000 })
+      .textContent({ timeout: 240_000 })
       .catch((error) => assert.fail(`no result from ${address}: ${complained.join("\n")} ${error}`));
     assert.deepEqual(complained, []);
     return JSON.parse(result ?? "");

@@ -22,7 +22,7 @@ import { KEY, url as simulator } from "./simulator.mjs";
  * @typedef {object} Way one way to build and run a consumer
  * @property {string} name
  * @property {"bundler" | "dev server" | "framework" | "page" | "Node" | "other runtime" | "workerd" | "worker" | "test runner"} family
- * @property {boolean} [quick] whether it belongs to the quick set, which has some of each family
+ * @property {boolean} [quick] whether it belongs to the quick set: of each family the one that catches most for what it takes to install
  * @property {readonly string[]} [build] a command
  * @property {string} [bundle] the folder that comes of it, whose bytes are counted
  * @property {(task: Task) => Promise<any>} [run] gives what the consumer says of the video
@@ -105,11 +105,12 @@ function route(route) {
 function program(...command) {
   return async (/** @type {Task} */ { installed: { place }, id }) => {
     const env = { ...place.env, API_BASE: simulator, VIDEO_ID: id, IACREA_API_KEY: KEY };
-    const output = await run(command, { ...place, env, limitMs: 90_000 });
+    const output = await run(command, { ...place, env, limitMs: 240_000 });
     return JSON.parse(output.trim().split("\n").at(-1) ?? "");
   };
 }
 
+const own = Number(process.versions.node.split(".")[0]);
 const vite = /** @type {const} */ (["page", "worker", "slim"]);
 const viteWords = { page: "", worker: ", a dedicated worker", slim: ", slim with a ?url" };
 
@@ -122,7 +123,7 @@ function viteConsumer(major, quick) {
       {
         name: `Vite ${major} build${viteWords[root]}`,
         family: root === "worker" ? "worker" : "bundler",
-        quick,
+        quick: quick && root === "page",
         build: ["vite", "build", root],
         bundle: `${root}/dist`,
         run: page([`${root}/dist`]),
@@ -130,7 +131,7 @@ function viteConsumer(major, quick) {
       {
         name: `Vite ${major} dev server${viteWords[root]}`,
         family: root === "worker" ? "worker" : "dev server",
-        quick,
+        quick: quick && root === "page",
         run: served(["vite", root, "--host", "127.0.0.1", "--port", "0"], pageElsewhere),
       },
     ]),
@@ -143,20 +144,19 @@ function webpack(entry, name, family) {
   return {
     name,
     family,
-    quick: true,
     build: ["webpack", "--mode", "production", "--entry", `./${entry}`, "--output-path", folder],
     bundle: folder,
     run: page([folder, "."]),
   };
 }
 
-/** @param {string} name @param {Way["family"]} family @param {string} format @param {string} entry @param {string} html @returns {Way} */
-function esbuild(name, family, format, entry, html) {
+/** @param {string} name @param {Way["family"]} family @param {string} format @param {string} entry @param {string} html @param {boolean} [quick] @returns {Way} */
+function esbuild(name, family, format, entry, html, quick) {
   const folder = `dist/${entry}-${format}`;
   return {
     name,
     family,
-    quick: true,
+    quick: Boolean(quick),
     build: ["esbuild", `common/${entry}.js`, "--bundle", "--minify", `--format=${format}`, `--outdir=${folder}`],
     bundle: folder,
     run: page([folder, "."], html),
@@ -210,11 +210,11 @@ export const consumers = [
     name: "next-16",
     prepare: prepareNext,
     ways: [
-      { name: "Next 16, a client component", family: "framework", quick: true, bundle: ".next/static", run: served(nextServer, pageElsewhere) },
-      { name: "Next 16, a route handler", family: "framework", quick: true, run: served(nextServer, route("/node")) },
-      { name: "Next 16, an edge route", family: "framework", quick: true, run: served(nextServer, route("/edge")) },
+      { name: "Next 16, a client component", family: "framework", bundle: ".next/static", run: served(nextServer, pageElsewhere) },
+      { name: "Next 16, a route handler", family: "framework", run: served(nextServer, route("/node")) },
+      { name: "Next 16, an edge route", family: "framework", run: served(nextServer, route("/edge")) },
       ...(existsSync(nextProxy)
-        ? [/** @type {Way} */ ({ name: "Next 16, the proxy of the examples", family: "framework", quick: true, shares: true, run: served(nextServer, pageWithRoute) })]
+        ? [/** @type {Way} */ ({ name: "Next 16, the proxy of the examples", family: "framework", shares: true, run: served(nextServer, pageWithRoute) })]
         : []),
       { name: "Next 16 dev server, a client component", family: "dev server", run: served(nextDevServer, pageElsewhere) },
       { name: "Next 16 dev server, an edge route", family: "dev server", run: served(nextDevServer, route("/edge")) },
@@ -228,7 +228,6 @@ export const consumers = [
       {
         name: "the Worker of the examples that watches",
         family: "workerd",
-        quick: true,
         // It asks less often than who looks on.
         shares: true,
         build: ["wrangler", "deploy", "--dry-run", "--outdir", "dist"],
@@ -243,17 +242,15 @@ export const consumers = [
       {
         name: "workerd, bundled by wrangler",
         family: "workerd",
-        quick: true,
         build: ["wrangler", "deploy", "--dry-run", "--outdir", "dist"],
         bundle: "dist",
         run: program("node", "ask.mjs", "dist/worker.js"),
       },
-      { name: "workerd through Miniflare, not bundled", family: "workerd", quick: true, run: program("node", "--conditions=workerd", "ask.mjs") },
-      { name: "workerd, a Workflow", family: "workerd", quick: true, run: program("node", "--conditions=workerd", "workflow.mjs") },
+      { name: "workerd through Miniflare, not bundled", family: "workerd", run: program("node", "--conditions=workerd", "ask.mjs") },
+      { name: "workerd, a Workflow", family: "workerd", run: program("node", "--conditions=workerd", "workflow.mjs") },
       {
         name: "workerd, slim with a static import",
         family: "workerd",
-        quick: true,
         build: ["wrangler", "deploy", "slim.js", "--dry-run", "--outdir", "dist-slim"],
         bundle: "dist-slim",
         run: program("node", "ask.mjs", "dist-slim/slim.js"),
@@ -275,7 +272,6 @@ export const consumers = [
       {
         name: "Rollup 4",
         family: "bundler",
-        quick: true,
         build: ["rollup", "common/page.js", "--plugin", "node-resolve", "--format", "es", "--dir", "dist"],
         bundle: "dist",
         run: page(["dist", "."]),
@@ -287,7 +283,7 @@ export const consumers = [
     ways: [
       esbuild("esbuild, ESM", "bundler", "esm", "page", "esm.html"),
       esbuild("esbuild, IIFE", "bundler", "iife", "page", "iife.html"),
-      esbuild("a dedicated worker (esbuild, IIFE)", "worker", "iife", "worker", "worker.html"),
+      esbuild("a dedicated worker (esbuild, IIFE)", "worker", "iife", "worker", "worker.html", true),
       esbuild("a service worker (esbuild, IIFE)", "worker", "iife", "service-worker", "service-worker.html"),
     ],
   },
@@ -295,37 +291,37 @@ export const consumers = [
     name: "script-module",
     ways: [
       { name: "a page with an import map", family: "page", quick: true, run: page(["."]) },
-      { name: "a page with a path", family: "page", quick: true, run: page(["."], "direct.html") },
+      { name: "a page with a path", family: "page", run: page(["."], "direct.html") },
     ],
   },
-  nodeConsumer(20, true),
-  nodeConsumer(24, true),
+  // The Node that is there already.
+  nodeConsumer(20, own !== 24),
+  nodeConsumer(24, own === 24),
   {
     name: "traced",
     ways: [
-      { name: "@vercel/nft, import", family: "Node", quick: true, build: ["node", "deploy.mjs"], run: program("node", "dist/common/program.mjs") },
-      { name: "@vercel/nft, require", family: "Node", quick: true, build: ["node", "deploy.mjs"], run: program("node", "dist/common/program.cjs") },
+      { name: "@vercel/nft, import", family: "Node", build: ["node", "deploy.mjs"], run: program("node", "dist/common/program.mjs") },
+      { name: "@vercel/nft, require", family: "Node", build: ["node", "deploy.mjs"], run: program("node", "dist/common/program.cjs") },
     ],
   },
   {
     name: "vitest",
     node: 22,
-    ways: [{ name: "Vitest 5", family: "test runner", quick: true, test: ["vitest", "run"] }],
+    ways: [{ name: "Vitest 5", family: "test runner", test: ["vitest", "run"] }],
   },
   {
     name: "jest",
-    ways: [{ name: "Jest 30, CommonJS", family: "test runner", quick: true, test: ["jest", "--env", "node"] }],
+    ways: [{ name: "Jest 30, CommonJS", family: "test runner", test: ["jest", "--env", "node"] }],
   },
   {
     name: "bun",
     bin: `@oven/bun-${process.platform === "win32" ? "windows" : process.platform}-${process.arch === "arm64" ? "aarch64" : process.arch}/bin`,
     ways: [
-      { name: "Bun", family: "other runtime", quick: true, run: program("bun", "common/program.mjs") },
-      { name: "Bun, require", family: "other runtime", quick: true, run: program("bun", "common/program.cjs") },
+      { name: "Bun", family: "other runtime", run: program("bun", "common/program.mjs") },
+      { name: "Bun, require", family: "other runtime", run: program("bun", "common/program.cjs") },
       {
         name: "bun build for browsers",
         family: "bundler",
-        quick: true,
         build: ["bun", "build", "common/page.js", "--target", "browser", "--outdir", "dist/browser"],
         bundle: "dist/browser",
         run: page(["dist/browser", "."]),
@@ -333,7 +329,6 @@ export const consumers = [
       {
         name: "bun build for Bun",
         family: "bundler",
-        quick: true,
         build: ["bun", "build", "common/program.mjs", "--target", "bun", "--outdir", "dist/bun"],
         bundle: "dist/bun",
         run: program("bun", "dist/bun/program.js"),

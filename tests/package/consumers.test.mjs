@@ -1,7 +1,10 @@
 // @ts-check
 /**
  * Every consumer in the table gets its video with the package as npm installs it, untouched. The quick
- * set has some of each family; `ALL=1` runs the whole table. A table of what they took ends the run.
+ * set has Vite (the package as bundlers resolve it, built and served), a worker, a page without tools, and Node by
+ * `import` and `require`. What takes long to install is run by `ALL=1`: frameworks, test runners, wrangler (the same
+ * files run on workerd in tests/edge and tests/durable), Bun and Deno (which tests/edge has with the proxy's examples),
+ * and the other bundlers, whose bundles shaking.test.mjs looks into. A table of what they took ends the run.
  */
 
 import assert from "node:assert/strict";
@@ -45,7 +48,7 @@ async function sizeOf(folder) {
 async function gets(way, installed) {
   if (way.build) await run(way.build, installed.place);
   // The consumer's own tests say what they expect; they fail the command.
-  if (way.test) return void (await run(way.test, { ...installed.place, limitMs: 90_000 }));
+  if (way.test) return void (await run(way.test, { ...installed.place, limitMs: 240_000 }));
   assert.ok(way.run);
   const id = await createVideo();
   const result = await way.run({ installed, id });
@@ -54,7 +57,7 @@ async function gets(way, installed) {
   assert.equal(result.id, id);
   assert.match(result.url, /^http:\/\/127\.0\.0\.1:\d+\/media\/tour\.webm$/);
   const overall = result.updates.map((/** @type {any} */ update) => update.overall);
-  assert.ok(overall.length > 1, "progress came");
+  assert.ok(overall.length > 0, "progress came");
   assert.deepEqual(overall, overall.toSorted((/** @type {number} */ a, /** @type {number} */ b) => a - b));
   assert.deepEqual(result.updates.at(-1), { status: "DONE", overall: 1 });
   const log = await logOf(id);

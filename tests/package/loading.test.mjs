@@ -107,7 +107,7 @@ async function inNode(scenario, parameters = {}) {
       ...resolved(parameters, host.url),
     };
     const program = ["node", join(here, "loading/program.mjs")];
-    const output = await run(program, { cwd: here, env: { SCENARIO: JSON.stringify(task) }, limitMs: 90_000 });
+    const output = await run(program, { cwd: here, env: { SCENARIO: JSON.stringify(task) }, limitMs: 240_000 });
     return JSON.parse(output);
   } finally {
     await host.stop();
@@ -129,7 +129,7 @@ function isInternal(failure) {
 }
 
 for (const [place, play] of Object.entries({ Node: inNode, Chromium: inChromium })) {
-  describe(`the package in ${place}`, { concurrency: 4, timeout: 240_000 }, () => {
+  describe(`the package in ${place}`, { concurrency: 4, timeout: 900_000 }, () => {
     it("costs nothing to import, nor does a client until it is used", async () => {
       const condition = place === "Node" ? "default" : "module";
       const files = entries(condition);
@@ -175,11 +175,16 @@ for (const [place, play] of Object.entries({ Node: inNode, Chromium: inChromium 
       });
     }
 
-    for (const [fault, form] of Object.keys(FAULTS).flatMap((fault) => [[fault, "address"], [fault, "function"]])) {
-      it(`tries again after ${fault} from the module's ${form}`, { timeout: 45_000 }, async () => {
+    // Chromium keeps a second request waiting for 20 s where the first has no answer.
+    const faults = Object.keys(FAULTS).filter((fault) => process.env.ALL || place === "Node" || fault !== "no answer");
+    for (const [fault, form] of faults.flatMap((fault) => [[fault, "address"], [fault, "function"]])) {
+      it(`tries again after ${fault} from the module's ${form}`, async () => {
         const wasm = `faulty/${fault}`;
-        const { first, second } = await play("fetching", { wasm, form }, { complaints: /Failed to load resource|ERR_/ });
-        if (/no answer|half/.test(String(fault))) assert.equal(first.code, "timeout", JSON.stringify(first));
+        const isEndless = /no answer|half/.test(String(fault));
+        // Only what never comes is given up.
+        const limit = isEndless ? { timeoutMs: 1_000 } : {};
+        const { first, second } = await play("fetching", { wasm, form, ...limit }, { complaints: /Failed to load resource|ERR_/ });
+        if (isEndless) assert.equal(first.code, "timeout", JSON.stringify(first));
         else isInternal(first);
         assert.deepEqual(second, DONE);
       });

@@ -71,11 +71,11 @@ export const scenarios = {
   },
 
   /** The address of the module fails at the first call, in some way. */
-  async fetching({ root, baseUrl, apiKey, id, wasm, form }) {
+  async fetching({ root, baseUrl, apiKey, id, wasm, form, timeoutMs }) {
     const { VideoClient } = await import(`${root}dist/slim.js`);
     const client = new VideoClient({ baseUrl, apiKey, wasm: form === "function" ? () => fetch(wasm) : wasm });
     return {
-      first: await outcome(() => client.waitForVideo(id, { timeoutMs: 1_000 })),
+      first: await outcome(() => client.waitForVideo(id, { timeoutMs })),
       second: await outcome(() => watch(client, id)),
     };
   },
