@@ -127,7 +127,7 @@ describe("a client", () => {
       });
     }
     const polls = Object.entries(answers).map(async ([what, answer]) => {
-      const own = new VideoClient({ apiKey: "sk-live-0123456789", baseUrl: "http://127.0.0.1", requestTimeoutMs: 500, fetch: /** @type {Wrong} */ (() => answer) });
+      const own = new VideoClient({ apiKey: "sk-live-0123456789", baseUrl: "http://127.0.0.1", requestTimeoutMs: 500, maxResponseBytes: 1_000, fetch: /** @type {Wrong} */ (() => answer) });
       await settlesClearly(own.waitForVideo("v", SHORT), what);
       await settlesClearly(own.getStatus("v"), what);
     });
