@@ -56,7 +56,7 @@ for (const [date, viewers] of /** @type {const} */ ([["2023-03-01", 40], [NEWEST
         const told = [];
         for (let times = 0; ; times += 1) {
           const enough = 1 + ((at + times) % 3);
-          await Promise.race([viewing.over, until(() => viewing.told.length >= enough)]);
+          await until(() => viewing.told.length >= enough || viewing.told.at(-1)?.type === "done");
           viewing.leave();
           told.push(...viewing.told);
           const last = told.at(-1);
