@@ -301,7 +301,7 @@ describe("a request that is under way", { timeout: 280_000 }, () => {
     /** They are answered once it was their turn. @type {Promise<unknown>[]} */
     const calls = [];
     for (let number = 1; number < LAST; number += 1) {
-      await until(() => requests("only") === number);
+      await until(() => requests("only") >= number);
       calls.push(hint("only"), act("only", "alarms"));
       // By then another could be sent.
       await ahead(800);

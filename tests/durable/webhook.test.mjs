@@ -62,7 +62,7 @@ describe("a notification", { timeout: 280_000 }, async () => {
     for (let round = 0; round < 10; round += 1) {
       const all = Array.from({ length: 50 }, () => notify({ id: "forged", status: "DONE", url: "https://evil.example/x.webm" }));
       for (const answer of await Promise.all(all)) assert.deepEqual(await says(answer), [202, "{}"]);
-      await until(async () => (await sentAt("forged")).length === 2);
+      await until(async () => (await sentAt("forged")).length >= 2);
       await pass("forged", MIN_INTERVAL_MS);
     }
     assert.deepEqual(await sentAt("forged"), [began, began + MIN_INTERVAL_MS], "one of them is followed, since any could be true");
