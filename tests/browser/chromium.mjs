@@ -12,6 +12,7 @@ export const chromium = {
     return {
       async open(url, size = WIDE) {
         const context = await browser.newContext({ viewport: size, colorScheme });
+        context.setDefaultTimeout(0);
         const page = await context.newPage();
         /** @type {string[]} */
         const complaints = [];

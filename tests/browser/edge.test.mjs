@@ -60,7 +60,7 @@ describe("the page through the Worker, simulated", () => {
     const asked = await page.waitForRequest((request) => request.url().startsWith(server.address + PATH));
     // Of its status or of its events, whichever comes first.
     const [id = ""] = asked.url().slice((server.address + PATH).length).split("/");
-    await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 0 });
+    await page.locator("#clips .clip[data-state=success]").first().waitFor();
     assert.equal(await page.locator("#mode").innerText(), "Watched by a Worker");
     assert.ok(await page.locator("#watched").isVisible());
     await picture(page, "edge-running-wide-light");
@@ -77,7 +77,7 @@ describe("the page through the Worker, simulated", () => {
     later.on("pageerror", (error) => complaints.push(String(error)));
     await later.goto(server.address);
     await later.locator("#log", { hasText: "Back again" }).waitFor();
-    await later.waitForFunction((away) => Number(document.getElementById("progress")?.getAttribute("aria-valuenow")) >= away, away, { timeout: 0 });
+    await later.waitForFunction((away) => Number(document.getElementById("progress")?.getAttribute("aria-valuenow")) >= away, away);
     // The rest of it takes its time.
     if (process.env.ALL) {
       await reaches(later, "done");
@@ -97,7 +97,7 @@ describe("the page through the Worker, simulated", () => {
     const paths = [];
     page.on("request", (request) => paths.push(new URL(request.url()).pathname));
     await start(page, "many-clips", 10);
-    await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 0 });
+    await page.locator("#clips .clip[data-state=success]").first().waitFor();
     await picture(page, "edge-running-narrow-dark");
     await page.locator("#toggle").click();
     await reaches(page, "stopped");

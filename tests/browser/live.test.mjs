@@ -38,14 +38,14 @@ it("waits while the network is gone, however long, and goes on when it is back",
   const browser = await launch();
   try {
     const { page } = await open(browser, server.address, { withClock: true });
-    await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 0 });
+    await page.locator("#clips .clip[data-state=success]").first().waitFor();
     await page.context().setOffline(true);
     // More failed requests in a row than a poll outlives while it believes in the network.
     const failed = async () => Number(await page.locator("#failed-requests").textContent());
     while ((await failed()) <= 12) await page.clock.fastForward(2_000);
     assert.equal(await page.locator("#status").getAttribute("data-stage"), "running");
     await page.context().setOffline(false);
-    await page.locator("#status:not([data-retrying])").waitFor({ timeout: 0 });
+    await page.locator("#status:not([data-retrying])").waitFor();
     const requests = Number(await page.locator("#requests").textContent());
     await goesOn(page, requests);
   } finally {
@@ -71,7 +71,7 @@ it("says so when no request has succeeded from the first on", async () => {
     assert.equal(await page.locator("#log li", { hasText: words }).count(), 1);
     await picture(page, "live-down-wide-light");
     down = false;
-    await page.locator("#status:not([data-retrying])[data-status=PENDING]").waitFor({ timeout: 0 });
+    await page.locator("#status:not([data-retrying])[data-status=PENDING]").waitFor();
     // What was said of it is taken back when another takes its place.
     const left = await page.evaluate(() => {
       document.getElementById("start")?.click();

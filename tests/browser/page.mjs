@@ -56,7 +56,7 @@ export function describePage(mode, isFull = false) {
         return words?.startsWith("About") && words;
       });
       assert.match(String(await estimate.jsonValue()), /^About [1-4]?\d s left$/, "at ten times the speed it takes 12 to 30 s");
-      await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 0 });
+      await page.locator("#clips .clip[data-state=success]").first().waitFor();
       await picture(page, `${mode}-running-wide-light`);
       if (!isFull) await start(page, "happy", 60);
       await reaches(page, "done");
@@ -95,7 +95,7 @@ export function describePage(mode, isFull = false) {
 
     it("goes on by itself after a reload", async () => {
       const { page, complaints, close } = await open(browser, server.address);
-      await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 0 });
+      await page.locator("#clips .clip[data-state=success]").first().waitFor();
       const before = Number(await page.locator("#progress").getAttribute("aria-valuenow"));
       const requests = Number(await page.locator("#requests").textContent());
       await page.reload();
@@ -168,9 +168,9 @@ export function describePage(mode, isFull = false) {
     it("shows a clip that fails and is made again", async () => {
       const { page, complaints, close } = await open(browser, server.address, { colorScheme: "dark" });
       await start(page, "regenerate", 10);
-      await page.locator("#clips .clip[data-state=error], #clips .clip[data-state=redoing]").first().waitFor({ timeout: 0 });
+      await page.locator("#clips .clip[data-state=error], #clips .clip[data-state=redoing]").first().waitFor();
       await picture(page, `${mode}-regenerating-wide-dark`);
-      await page.locator("#clips .clip[data-state=redone]").first().waitFor({ timeout: 0 });
+      await page.locator("#clips .clip[data-state=redone]").first().waitFor();
       if (isFull) await reaches(page, "done");
       const { percents } = await shown(page);
       const statuses = await told(page);
@@ -216,7 +216,7 @@ export function describePage(mode, isFull = false) {
     for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       it(`is accessible and fits a narrow screen, ${colorScheme}`, async () => {
         const { page, close } = await open(browser, server.address, { viewport: { width: 360, height: 780 }, colorScheme });
-        await page.locator("#clips .clip[data-state=success]").first().waitFor({ timeout: 0 });
+        await page.locator("#clips .clip[data-state=success]").first().waitFor();
         await picture(page, `${mode}-running-narrow-${colorScheme}`);
         for (const width of [360, 1440]) {
           await page.setViewportSize({ width, height: 900 });

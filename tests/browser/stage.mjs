@@ -68,7 +68,7 @@ export async function refusal(args) {
 }
 
 export function launch() {
-  return chromium.launch({ executablePath: required("CHROME"), args: JSON.parse(required("CHROME_ARGS")) });
+  return chromium.launch({ executablePath: required("CHROME"), args: JSON.parse(required("CHROME_ARGS")), timeout: 0 });
 }
 
 /**
@@ -79,6 +79,8 @@ export function launch() {
  */
 export async function open(browser, address, { withClock, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "no-preference", ...options });
+  // The runner's limit is enough.
+  context.setDefaultTimeout(0);
   const page = await context.newPage();
   /** @type {string[]} */
   const complaints = [];
@@ -157,9 +159,9 @@ export async function start(page, scenario, speed) {
  */
 export async function stopMidway(page) {
   for (;;) {
-    await page.locator("#clips .clip[data-state=success], #status[data-stage=done]").first().waitFor({ timeout: 0 });
+    await page.locator("#clips .clip[data-state=success], #status[data-stage=done]").first().waitFor();
     await page.locator("#toggle").click({ timeout: 5_000 }).catch(() => {});
-    await page.locator("#status[data-stage=stopped], #status[data-stage=done]").waitFor({ timeout: 0 });
+    await page.locator("#status[data-stage=stopped], #status[data-stage=done]").waitFor();
     if (await page.locator("#status[data-stage=stopped]").isVisible()) return;
     await start(page, "happy", 10);
   }
@@ -171,7 +173,7 @@ export async function stopMidway(page) {
  * @param {number} before how many requests there had been
  */
 export async function goesOn(page, before) {
-  await page.waitForFunction((before) => Number(document.getElementById("requests")?.textContent) > before + 1, before, { timeout: 0 });
+  await page.waitForFunction((before) => Number(document.getElementById("requests")?.textContent) > before + 1, before);
 }
 
 /**
@@ -192,7 +194,7 @@ export async function alterKept(page, change) {
  * @param {"starting" | "running" | "stopped" | "failed" | "done"} stage
  */
 export async function reaches(page, stage) {
-  await page.locator(`#status[data-stage=${stage}]`).waitFor({ timeout: 0 });
+  await page.locator(`#status[data-stage=${stage}]`).waitFor();
 }
 
 /**

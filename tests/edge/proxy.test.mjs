@@ -83,7 +83,7 @@ const TARGETS = [
 ];
 
 for (const host of all) {
-  describe(`a proxy in ${host.name}`, { timeout: 120_000 }, () => {
+  describe(`a proxy in ${host.name}`, { timeout: 280_000 }, () => {
     describe("asks upstream for an id and nothing else", () => {
       for (const [what, target, path] of TARGETS) {
         it(what, async () => {

@@ -91,7 +91,7 @@ const BODIES = [
   ["texts of JSON in one another", JSON.stringify({ data: JSON.stringify({ data: JSON.stringify({ data: '{"data":{"id":"v"}}' }) }) }), null],
 ];
 
-describe("a notification in JSON", { timeout: 30_000 }, () => {
+describe("a notification in JSON", { timeout: 280_000 }, () => {
   for (const [what, body, id] of BODIES) {
     it(`that holds ${what} is about ${id?.slice(0, 20) ?? "no video"}`, async () => {
       const text = typeof body === "string" ? body : JSON.stringify(body);

@@ -13,7 +13,7 @@ let launching;
 function browser() {
   const { CHROME, CHROME_ARGS } = process.env;
   assert.ok(CHROME && CHROME_ARGS, "CHROME and CHROME_ARGS must name the browser and its switches");
-  return (launching ??= chromium.launch({ executablePath: CHROME, args: JSON.parse(CHROME_ARGS) }));
+  return (launching ??= chromium.launch({ executablePath: CHROME, args: JSON.parse(CHROME_ARGS), timeout: 0 }));
 }
 
 /** Closes it, if any page was opened. */
@@ -30,6 +30,8 @@ export async function close() {
 export async function resultOf(address, { before, complaints } = {}) {
   const context = await (await browser()).newContext();
   try {
+    // The runner's limit is enough.
+    context.setDefaultTimeout(0);
     const page = await context.newPage();
     /** @type {string[]} */
     const complained = [];
@@ -49,7 +51,7 @@ export async function resultOf(address, { before, complaints } = {}) {
     await page.goto(address);
     const result = await page
       .locator("#result")
-      .textContent({ timeout: 240_000 })
+      .textContent()
       .catch((error) => assert.fail(`no result from ${address}: ${complained.join("\n")} ${error}`));
     assert.deepEqual(complained, []);
     return JSON.parse(result ?? "");

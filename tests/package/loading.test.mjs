@@ -198,7 +198,7 @@ for (const [place, play] of Object.entries({ Node: inNode, Chromium: inChromium 
   });
 }
 
-describe("a page's Content-Security-Policy", { timeout: 120_000 }, () => {
+describe("a page's Content-Security-Policy", { timeout: 900_000 }, () => {
   it("that forbids WebAssembly is told, with the word that allows it", async () => {
     const headers = { "content-security-policy": "script-src 'self'" };
     const result = await inChromium("plain", {}, { headers, complaints: /Content Security Policy/ });

@@ -27,7 +27,7 @@ const text = (/** @type {string} */ path) => readFileSync(join(unpacked, path), 
 
 after(remove);
 
-describe("the tarball", { timeout: 120_000 }, () => {
+describe("the tarball", { timeout: 900_000 }, () => {
   it("passes publint without a finding", async () => {
     const data = readFileSync(tarball);
     const { messages } = await publint({ pack: { tarball: new Uint8Array(data).buffer }, strict: true });

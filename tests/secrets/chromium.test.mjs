@@ -51,7 +51,7 @@ describe("a page with a key", { timeout: 280_000 }, () => {
     await once(server, "listening");
     const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
     address = `http://127.0.0.1:${port}/`;
-    browser = await chromium.launch({ executablePath: CHROME, args: JSON.parse(CHROME_ARGS) });
+    browser = await chromium.launch({ executablePath: CHROME, args: JSON.parse(CHROME_ARGS), timeout: 0 });
   });
   after(async () => {
     await browser?.close();
@@ -68,6 +68,7 @@ describe("a page with a key", { timeout: 280_000 }, () => {
     const evidence = new Evidence();
     apis.add(new URL(baseUrl).origin);
     const context = await browser.newContext();
+    context.setDefaultTimeout(0);
     const page = await context.newPage();
     let withKey = 0;
     page.on("console", (message) => {

@@ -21,7 +21,7 @@ import { required, start } from "./program.mjs";
 const CALL = "/api/video-editor/generate/video";
 const DEMO = required("XTASK_BIN");
 
-describe("the demo server with a key", { timeout: 120_000 }, () => {
+describe("the demo server with a key", { timeout: 280_000 }, () => {
   /** @param {string} base @param {(address: string) => Promise<void>} use @param {string[]} [more] */
   async function serving(base, use, more = []) {
     const { child, ended } = start(DEMO, ["demo", "--no-build", "--port", "0", ...more], { IACREA_BASE_URL: base });

@@ -10,7 +10,7 @@ import { required, start } from "./program.mjs";
 
 const EXAMPLE = required("REQWEST_BIN");
 
-describe("the example in Rust with a key", { timeout: 120_000 }, () => {
+describe("the example in Rust with a key", { timeout: 280_000 }, () => {
   it("prints none of it, however its video ends", async (test) => {
     const evidence = new Evidence();
     const server = await startEchoes(test);
