@@ -12,13 +12,25 @@ type Message =
   /** Does anybody know? */
   | { readonly type: "who"; readonly id: string; readonly by: number }
   /** What the API said; an answer to one who wanted to know has its number. */
-  | ({ readonly type: "answer"; readonly id: string; readonly to?: number } & Answer);
+  | ({ readonly type: "answer"; readonly id: string; readonly to?: number; readonly order: number } & Answer);
 
 /** One answer of the API, without the key. */
 interface Answer {
   readonly httpStatus: number;
   readonly retryAfter: string | undefined;
   readonly body: string;
+}
+
+/** A response that a page of this origin had. */
+interface Known {
+  readonly answer: Answer;
+  /**
+   * Higher than that of all responses that were known here when its request was sent, as a Lamport clock counts: what is
+   * known is never replaced by the response to an earlier request. (Clocks of pages differ once the system's is set.)
+   */
+  readonly order: number;
+  /** When it came here, by this page's own clock. */
+  readonly atMs: number;
 }
 
 /** Passes on what another page was told; true if a poll takes it. */
@@ -50,8 +62,10 @@ export class Tabs {
   #channel: { readonly name: string; readonly port: BroadcastChannel } | undefined;
   /** What is polled here, by how many, and when it was last heard of; by the id. */
   readonly #polled = new Map<string, { polls: number; heardAt: number }>();
-  /** What was said of late, by the id. */
-  readonly #known = new Map<string, { readonly answer: Answer; readonly atMs: number }>();
+  /** The newest response, by the id; of videos that are not polled here, for a while. */
+  readonly #known = new Map<string, Known>();
+  /** The order of the request that this page sent last, by the id. */
+  readonly #sent = new Map<string, number>();
   /** Of the turns that wait here: by the id, what a heartbeat puts off. */
   readonly #silences = new Map<string, () => void>();
   readonly #held = new Set<() => void>();
@@ -85,6 +99,7 @@ export class Tabs {
     this.#channel?.port.close();
     this.#channel = undefined;
     this.#known.clear();
+    this.#sent.clear();
   }
 
   /** Resolves when this page may ask, with how to hand that on. It never rejects. */
@@ -97,6 +112,7 @@ export class Tabs {
     }
     const name = `${channel.name}:${id}`;
     let release: (() => void) | undefined;
+    let isInTurn = true;
     const hold = (lock: unknown) => {
       if (!lock || signal.aborted) return undefined;
       return new Promise<void>((resolve) => {
@@ -106,20 +122,34 @@ export class Tabs {
     const isAnswered = await request(name, { ifAvailable: true }, hold);
     // A browser that does not say whose turn it is does not know.
     if (isAnswered && !release && !signal.aborted) {
-      await this.#queue(name, id, signal, hold);
-      if (!release && !signal.aborted) await request(name, { steal: true }, hold);
+      for (const isAlone of [false, true]) {
+        await this.#queue(name, id, signal, hold);
+        if (release || signal.aborted) break;
+        isInTurn = false;
+        await steal(name, hold, signal, isAlone);
+        if (release) break;
+      }
       // Whoever had it before has told us by now, or will never.
       await pause(LISTEN_MS, signal);
     }
+    // The request of one that was silent may still be in flight: this one comes after it.
+    this.#sent.set(id, this.#order(id) + (isInTurn ? 1 : 2));
     return release ?? (() => {});
   }
 
-  /** To the other pages: what the API said to this one. */
-  tell(id: string, httpStatus: number, retryAfter: string | undefined, body: string): void {
-    if (!this.#channel) return;
+  /**
+   * To the other pages: what the API said to this one. If another page has the response to a later request by now, as
+   * where this one was silent for so long that it lost its turn, gives that: status, Retry-After and body.
+   */
+  tell(id: string, httpStatus: number, retryAfter: string | undefined, body: string): readonly [number, string | undefined, string] | undefined {
+    if (!this.#channel) return undefined;
     const answer = { httpStatus, retryAfter, body };
-    this.#remember(id, answer, true);
-    this.#post({ type: "answer", id, ...answer });
+    const order = this.#sent.get(id) ?? this.#order(id);
+    const known = this.#known.get(id);
+    if (known && known.order > order) return [known.answer.httpStatus, known.answer.retryAfter, known.answer.body];
+    this.#remember(id, answer, order, true);
+    this.#post({ type: "answer", id, order, ...answer });
+    return undefined;
   }
 
   #open(name: string): void {
@@ -133,27 +163,33 @@ export class Tabs {
     if (type === "asking") this.#silences.get(id)?.();
     if (type === "who") {
       const known = this.#fresh(id);
-      if (known) this.#post({ type: "answer", id, to: message.by, ...known });
+      if (known) this.#post({ type: "answer", id, to: message.by, order: known.order, ...known.answer });
     }
-    if (type === "answer" && (message.to ?? this.#by) === this.#by) {
-      const { httpStatus, retryAfter, body } = message;
+    // A page that is busy may say late what it knows.
+    if (type === "answer" && (message.to ?? this.#by) === this.#by && message.order >= this.#order(id)) {
+      const { order, httpStatus, retryAfter, body } = message;
       // A poll that is only about to begin takes nothing: it will want to know all the same.
       const isTaken = this.#tell(id, httpStatus, retryAfter, body);
-      this.#remember(id, { httpStatus, retryAfter, body }, isTaken);
+      this.#remember(id, { httpStatus, retryAfter, body }, order, isTaken);
     }
   }
 
-  #remember(id: string, answer: Answer, isTaken: boolean | undefined): void {
+  #remember(id: string, answer: Answer, order: number, isTaken: boolean | undefined): void {
     const atMs = performance.now();
     const polled = this.#polled.get(id);
     if (polled && isTaken) polled.heardAt = atMs;
-    this.#known.set(id, { answer, atMs });
-    for (const [id, known] of this.#known) if (atMs - known.atMs > FRESH_MS) this.#known.delete(id);
+    this.#known.set(id, { answer, order, atMs });
+    for (const [id, known] of this.#known) if (atMs - known.atMs > FRESH_MS && !this.#polled.has(id)) this.#known.delete(id);
   }
 
-  #fresh(id: string): Answer | undefined {
+  #fresh(id: string): Known | undefined {
     const known = this.#known.get(id);
-    return known && performance.now() - known.atMs <= FRESH_MS ? known.answer : undefined;
+    return known && performance.now() - known.atMs <= FRESH_MS ? known : undefined;
+  }
+
+  /** Of the newest response. */
+  #order(id: string): number {
+    return this.#known.get(id)?.order ?? 0;
   }
 
   #post(message: Message): void {
@@ -237,6 +273,18 @@ function request(name: string, options: object, hold: Hold, late = AbortSignal.t
     // Also where it is refused, which may throw.
     Promise.resolve(locks()?.request(name, options, act)).then(leave, leave);
   });
+}
+
+/**
+ * Takes the turn of a page that is silent. Of all that wait for it one does so, and until that one has been heard of the
+ * others go on waiting; unless `isAlone`, when that one has been silent too.
+ */
+async function steal(name: string, hold: Hold, signal: AbortSignal, isAlone: boolean): Promise<void> {
+  let taken: Promise<unknown> | undefined;
+  const take = () => (taken = request(name, { steal: true }, hold));
+  if (isAlone) void take();
+  else await request(`${name}:steal`, { ifAvailable: true }, (lock) => (lock ? take().then(() => pause(LISTEN_MS, signal)) : undefined));
+  await taken;
 }
 
 function locks(): Locks | undefined {

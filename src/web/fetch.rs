@@ -265,7 +265,20 @@ impl Transport {
                 &header.into(),
                 &text.as_ref().into(),
             );
-            let _ = tabs.tell.apply(&tabs.this, &answer);
+            let newer = tabs.tell.apply(&tabs.this, &answer).unwrap_or_default();
+            if Array::is_array(&newer) {
+                // Another page of this origin has the response to a later request.
+                let newer: Array = newer.unchecked_into();
+                let retry_after = newer.get(1).as_string();
+                let body = newer.get(2).as_string().unwrap_or_default();
+                let response = Response {
+                    http_status: newer.get(0).as_f64().unwrap_or_default() as u16,
+                    retry_after: retry_after.as_deref(),
+                    body: &body,
+                    oversized: false,
+                };
+                return Ok(understood(response, id));
+            }
         }
         Ok(reply)
     }
