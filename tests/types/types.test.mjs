@@ -78,7 +78,7 @@ function compile(compiler, files, options) {
 }
 
 for (const [version, compiler] of Object.entries(compilers)) {
-  describe(`the types, with TypeScript ${version}`, { timeout: 180_000 }, () => {
+  describe(`the types, with TypeScript ${version}`, { concurrency: 2, timeout: 280_000 }, () => {
     it("meet the version they are meant to", async () => {
       const printed = await run([process.execPath, compiler, "--version"], { cwd: folder });
       const pinned = JSON.parse(await readFile(join(compiler, "../../package.json"), "utf8")).version;

@@ -327,12 +327,14 @@ fn lint(_: &Machine) -> Result<()> {
 fn lint_wasm(machine: &Machine) -> Result<()> {
     let toolchain = machine.toolchain()?;
     let libraries = [&WASM_PACKAGES[..], &["--lib"]].concat();
-    // With what the npm package is made of, then as Rust programs get it, with a program and the tests.
-    let exported = [&libraries[..], &["--features", "iacrea-video/npm"]].concat();
-    let app = ["--package", "iacrea-video-wasm-app"];
-    let plain = [&libraries[..], &app].concat();
-    let tests = vec!["--package", "iacrea-video-tests", "--tests"];
-    for selection in [exported, plain, tests] {
+    // With what the npm package is made of; with `--all` also as Rust programs get it, with a program and the tests.
+    let mut selections = vec![[&libraries[..], &["--features", "iacrea-video/npm"]].concat()];
+    if machine.all {
+        let app = ["--package", "iacrea-video-wasm-app"];
+        selections.push([&libraries[..], &app].concat());
+        selections.push(vec!["--package", "iacrea-video-tests", "--tests"]);
+    }
+    for selection in selections {
         let mut clippy = toolchain.clippy()?;
         clippy.args(selection).args(["--", "-D", "warnings"]);
         run_program(&mut clippy, SEE_ABOVE)?;

@@ -2,7 +2,6 @@
 //! failed is run once more, alone. What an unsteady file printed when it failed stays on the screen.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
@@ -88,12 +87,11 @@ fn passes(file: &mut TestFile) -> Result<bool> {
         .with_context(|| format!("cannot start the tests of {}", file.name))?;
     let verdict = if status.success() { "ok" } else { "FAILED" };
     let seconds = started.elapsed().as_secs_f32();
-    let mut screen = io::stderr().lock();
     if !status.success() {
         let printed = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        screen.write_all(&printed)?;
+        eprint!("{}", String::from_utf8_lossy(&printed));
     }
-    writeln!(screen, "{verdict:<7}{seconds:>6.1} s  {}", file.name)?;
+    eprintln!("{verdict:<7}{seconds:>6.1} s  {}", file.name);
     Ok(status.success())
 }
 
