@@ -6,9 +6,11 @@ use std::collections::hash_map::DefaultHasher;
 use std::env;
 use std::fs;
 use std::hash::{Hash, Hasher};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::sync::LazyLock;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
@@ -282,6 +284,10 @@ fn prepare(module: &Module, toolchain: &Toolchain, tools: &NodePackage) -> Resul
     fs::write(&stamp, fingerprint).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
+/// When this program was compiled. `main` reads it first of all: `cargo test` may replace the file later.
+pub(crate) static COMPILED_AT: LazyLock<io::Result<SystemTime>> =
+    LazyLock::new(|| env::current_exe()?.metadata()?.modified());
+
 /// Stands for the module that went in, for the tools and for this program: they decide what comes out.
 fn fingerprint(input: &[u8]) -> Result<String> {
     let mut hasher = DefaultHasher::new();
@@ -290,11 +296,10 @@ fn fingerprint(input: &[u8]) -> Result<String> {
     fs::read(&lock)
         .with_context(|| format!("cannot read {}", lock.display()))?
         .hash(&mut hasher);
-    let program = env::current_exe().context("cannot find this program's own file")?;
-    let built = program.metadata().and_then(|program| program.modified());
-    built
-        .with_context(|| format!("cannot read {}", program.display()))?
-        .hash(&mut hasher);
+    match &*COMPILED_AT {
+        Ok(time) => time.hash(&mut hasher),
+        Err(error) => bail!("cannot read this program's own file: {error}"),
+    }
     Ok(format!("{:016x}", hasher.finish()))
 }
 

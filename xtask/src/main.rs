@@ -30,6 +30,7 @@ mod workspace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 use wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args;
@@ -71,6 +72,7 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    LazyLock::force(&build::COMPILED_AT);
     let outcome = match Cli::parse().command {
         Task::Build(arguments) => build::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
