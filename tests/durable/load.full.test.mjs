@@ -55,7 +55,7 @@ function quantiles(values) {
 }
 
 for (const load of LOADS) {
-  describe(`${load.videos} videos at once`, { timeout: 280_000, skip: process.platform === "linux" ? false : "it reads /proc" }, () => under(load));
+  describe(`${load.videos} videos at once`, { timeout: 600_000, skip: process.platform === "linux" ? false : "it reads /proc" }, () => under(load));
 }
 
 /** @param {Load} load */

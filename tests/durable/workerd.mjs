@@ -22,6 +22,9 @@ export { NEWEST_DATE };
 const program = createRequire(import.meta.url)("workerd").default;
 const quoted = (/** @type {string} */ text) => JSON.stringify(text);
 
+// A test that the runner ends takes its Workers along.
+process.once("SIGTERM", () => process.exit(1));
+
 /** A Worker, its storage, and all that its processes ever said. */
 export class Host {
   /** @type {import("node:child_process").ChildProcess | undefined} */

@@ -43,6 +43,9 @@ export default {
   },
 };`;
 
+// A test that the runner ends takes its Workers along.
+process.once("SIGTERM", () => process.exit(1));
+
 /**
  * Starts a Worker; it ends with this process.
  * @param {object} worker
