@@ -18,8 +18,16 @@ export interface SimulatorOptions {
   scenario?: string;
   /** 1 (the default) = as a real video, 60 = sixty times faster. */
   speed?: number;
-  /** The folder of clip-1.svg to clip-6.svg and tour.webm; may be relative in a browser. Default "https://simulator.invalid/media". */
-  mediaBase?: string | URL;
+  /**
+   * The folder of clip-1.svg to clip-6.svg and tour.webm; may be relative in a browser. A function is given the URL of
+   * each request: a server that serves the media itself links them where its caller sees it. Default
+   * "https://simulator.invalid/media".
+   */
+  mediaBase?: string | URL | ((request: URL) => string | URL);
+  /** Where redirects to another origin lead. Default "https://other-origin.invalid". */
+  otherOrigin?: string | URL;
+  /** How long each response takes, in milliseconds. Default 20 to 60, divided by `speed`. */
+  latencyMs?: number;
 }
 
 /** One scenario, as a list shows it. */
@@ -107,9 +115,14 @@ export function simulate(loader: Loader<Module>, options: SimulatorOptions = {})
   if (typeof Response !== "function") {
     throw new TypeError("the simulator answers with a Response, which this host lacks: pretend browsers need it from outside");
   }
-  const { apiKey = "demo-key", seed = 0, scenario = "happy", speed = 1 } = options;
-  const mediaBase = resolved(options.mediaBase ?? "https://simulator.invalid/media");
+  const { apiKey = "demo-key", seed = 0, scenario = "happy", speed = 1, latencyMs } = options;
+  const { mediaBase: base = "https://simulator.invalid/media" } = options;
+  const mediaBase = typeof base === "function" ? base : resolved(base);
+  const { origin: otherOrigin } = new URL(options.otherOrigin ?? "https://other-origin.invalid");
   check(scenario, speed, seed);
+  if (latencyMs !== undefined && !(latencyMs >= 0 && latencyMs < Infinity)) {
+    throw new RangeError("latencyMs must be a finite number, 0 or more");
+  }
 
   // Two sources, so that the number of requests does not change the ids of later videos.
   const births = random(seed);
@@ -124,12 +137,19 @@ export function simulate(loader: Loader<Module>, options: SimulatorOptions = {})
     if (!video) return;
     to.createVideo(id, video.seed, video.scenario, video.speed, video.createdMs);
     const path = `/api/video-editor/generate/video/${encodeURIComponent(id)}`;
-    for (const at of video.asked) to.handle("GET", path, apiKey, "", video.createdMs + at);
+    for (const at of video.asked) to.handle("GET", path, apiKey, "", video.createdMs + at, undefined);
   };
 
   const start = async (): Promise<Model> => {
     const instance = await loader.load();
-    const started = new instance.exports.Simulator(apiKey, seed, scenario, speed, mediaBase);
+    const started = new instance.exports.Simulator(
+      apiKey,
+      seed,
+      scenario,
+      speed,
+      typeof mediaBase === "string" ? mediaBase : "",
+      otherOrigin,
+    );
     for (const id of videos.keys()) register(started, id);
     crash = instance.crash;
     return (model = started);
@@ -161,11 +181,13 @@ export function simulate(loader: Loader<Module>, options: SimulatorOptions = {})
 
       const server = await unlessAborted(ready(), signal);
       const key = headers.get("x-api-key") ?? undefined;
-      const answer = server.handle(method, url.pathname + url.search, key, text, Date.now());
+      const media = typeof mediaBase === "string" ? undefined : resolved(mediaBase(url));
+      const answer = server.handle(method, url.pathname + url.search, key, text, Date.now(), media);
       crash?.check();
       const told = JSON.parse(answer) as Told;
-      const latency = (MIN_LATENCY_MS + delays() * (MAX_LATENCY_MS - MIN_LATENCY_MS)) / speed;
-      await pause(latency, signal);
+      const drawn = (MIN_LATENCY_MS + delays() * (MAX_LATENCY_MS - MIN_LATENCY_MS)) / speed;
+      const latency = latencyMs ?? drawn;
+      if (latency > 0) await pause(latency, signal);
 
       if (told.fate === "hang") return unlessAborted(new Promise<never>(() => {}), signal);
       if (told.fate === "reset") throw new TypeError("fetch failed: the connection was reset");

@@ -9,23 +9,20 @@
 //! - `catalogue` names the combinations worth trying, as data.
 //! - `video` is one video with all of these and its request log, `order` reads orders for new ones.
 //! - `model` is the server; `reply` is what goes in and comes out.
-//! - `http` (feature `http`) serves the model over sockets; `wasm` (on wasm32) exports it to JavaScript.
+//!
+//! `pkg/wasm/simulator` exports it to JavaScript, and `www/server` serves that over sockets.
 
 mod catalogue;
 pub mod course;
 mod date;
 mod dialect;
 mod fault;
-#[cfg(feature = "http")]
-pub mod http;
 mod model;
 mod order;
 mod pipeline;
 mod random;
 mod reply;
 mod video;
-#[cfg(target_arch = "wasm32")]
-pub mod wasm;
 
 pub use catalogue::{Expect, Group, SCENARIOS, Scenario, catalogue, scenario};
 pub use dialect::{Content, Credits, Dialect, Naming, Scale, Spelling, Wording};

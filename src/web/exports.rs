@@ -18,10 +18,6 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::AbortController;
 
-/// A third of the bytes of the one that the standard library brings, and no slower with what is polled here.
-#[global_allocator]
-static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
-
 /// All polls of one `VideoClient`.
 #[wasm_bindgen]
 pub struct Client {

@@ -11,7 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { launch, open, picture, reaches, refusal, serve, start } from "./stage.mjs";
+import { refusedDemo } from "../support/demo.mjs";
+import { launch, open, picture, reaches, serve, start } from "./stage.mjs";
 
 const KEY = "secret-key-4711";
 const PATH = "live/api/video-editor/generate/video/";
@@ -110,8 +111,8 @@ describe("the page through the Worker, simulated", () => {
 
   it("refuses a port and a storage that are in use, in one line that names the cure", async () => {
     const { port } = new URL(server.address);
-    assert.match(await refusal(["--edge", "--port", port, ...kept("other")]), /^error: port \d+ is in use: .*`--port 0`.*$/);
-    assert.match(await refusal(["--edge", "--port", "0", ...kept("simulated")]), /^error: another demo keeps its videos in .*`--storage`$/);
+    assert.match((await refusedDemo(["--edge", "--port", port, ...kept("other")])).said, /^error: port \d+ is in use: .*`--port 0`.*$/);
+    assert.match((await refusedDemo(["--edge", "--port", "0", ...kept("simulated")])).said, /^error: another demo keeps its videos in .*`--storage`$/);
   });
 
   it("does not serve its page under other names", async () => {

@@ -3,12 +3,9 @@
 // keep a record of what they showed.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync } from "node:fs";
-import { text } from "node:stream/consumers";
-import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+import { startDemo } from "../support/demo.mjs";
 
 /** @param {string} name */
 function required(name) {
@@ -30,42 +27,7 @@ const SWITCHES = { http: [], static: ["--static"], edge: ["--edge"] };
  * @param {Record<string, string>} [environment]
  * @param {readonly string[]} [more] of its arguments
  */
-export async function serve(mode, environment = {}, more = []) {
-  const args = ["demo", "--no-build", "--port", "0", ...SWITCHES[mode], ...more];
-  const server = spawn(required("XTASK_BIN"), args, {
-    stdio: ["ignore", "pipe", "ignore"],
-    env: { ...process.env, IACREA_API_KEY: "", ...environment },
-  });
-  /** @type {string | undefined} */
-  let address;
-  for await (const line of createInterface(server.stdout)) {
-    if (line.startsWith("http://")) {
-      address = line;
-      break;
-    }
-  }
-  assert.ok(address, "the demo server has printed its address");
-  return {
-    address,
-    /** @param {NodeJS.Signals} [signal] */
-    async stop(signal = "SIGTERM") {
-      server.kill(signal);
-      if (server.exitCode === null) await once(server, "exit");
-      return server.exitCode;
-    },
-  };
-}
-
-/**
- * Starts a demo that cannot be; what it says of it.
- * @param {readonly string[]} args
- */
-export async function refusal(args) {
-  const server = spawn(required("XTASK_BIN"), ["demo", "--no-build", ...args], { stdio: ["ignore", "ignore", "pipe"] });
-  const [said, [code]] = await Promise.all([text(server.stderr), once(server, "exit")]);
-  assert.equal(code, 1);
-  return said.trim();
-}
+export const serve = (mode, environment = {}, more = []) => startDemo([...SWITCHES[mode], ...more], environment);
 
 export function launch() {
   return chromium.launch({ executablePath: required("CHROME"), args: JSON.parse(required("CHROME_ARGS")), timeout: 0 });

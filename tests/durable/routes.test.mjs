@@ -26,7 +26,7 @@ for (const date of ["2023-03-01", NEWEST_DATE]) {
 
     for (const kind of /** @type {const} */ (["video", "auto"])) {
       it(`give an ordinary client its video, kind ${kind}`, async () => {
-        const id = await createVideo({ speed: 100, kind });
+        const id = await createVideo({ speed: 100 });
         const client = new VideoClient({ baseUrl: `${host.origin}/mounted`, kind });
         /** @type {string[]} */
         const statuses = [];

@@ -4,36 +4,22 @@
  * left there. Each start is a process of its own, and none outlives this one.
  */
 
-import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { moduleList, quoted, startWorkerd } from "../../www/server/workerd.mjs";
 import { dist } from "../edge/package.mjs";
 import { closure, NEWEST_DATE } from "../edge/workerd.mjs";
 
 export { NEWEST_DATE };
 
-/** @type {string} */
-const program = createRequire(import.meta.url)("workerd").default;
-const quoted = (/** @type {string} */ text) => JSON.stringify(text);
-
-// A test that the runner ends takes its Workers along.
-process.once("SIGTERM", () => process.exit(1));
-
 /** A Worker, its storage, and all that its processes ever said. */
 export class Host {
-  /** @type {import("node:child_process").ChildProcess | undefined} */
-  #child;
+  /** @type {Awaited<ReturnType<typeof startWorkerd>> | undefined} */
+  #running;
   #folder = mkdtempSync(join(tmpdir(), "iacrea-durable-"));
-  #end = () => {
-    this.#child?.kill("SIGKILL");
-    rmSync(this.#folder, { recursive: true, force: true });
-  };
+  #end = () => rmSync(this.#folder, { recursive: true, force: true });
   /** In this order; the first is the Worker. @type {string[]} */
   #modules = [];
   #compatibilityDate;
@@ -74,7 +60,7 @@ export class Host {
 
   /** Of its process. */
   get pid() {
-    return this.#child?.pid;
+    return this.#running?.pid;
   }
 
   /** All that is stored, byte for byte. */
@@ -84,8 +70,6 @@ export class Host {
   }
 
   #configure() {
-    const kindOf = (/** @type {string} */ name) => (name.endsWith(".wasm") ? "wasm" : "esModule");
-    const list = this.#modules.map((name) => `(name = ${quoted(name)}, ${kindOf(name)} = embed ${quoted(name)})`);
     const bindings = Object.entries(this.environment).map(([name, text]) => `(name = ${quoted(name)}, text = ${quoted(String(text))})`);
     writeFileSync(
       join(this.#folder, "config.capnp"),
@@ -99,7 +83,7 @@ const config :Workerd.Config = (
   sockets = [(name = "worker", address = "127.0.0.1:0", http = (), service = "worker")],
 );
 const worker :Workerd.Worker = (
-  modules = [${list.join(", ")}],
+  modules = ${moduleList(this.#modules.map((name) => [name, name]))},
   compatibilityDate = ${quoted(this.#compatibilityDate)},
   durableObjectNamespaces = [(className = "Watcher", uniqueKey = "iacrea-video-watcher", enableSql = true)],
   durableObjectStorage = (localDisk = "disk"),
@@ -114,37 +98,14 @@ const worker :Workerd.Worker = (
 
   async start() {
     this.#configure();
-    const child = spawn(program, ["serve", "config.capnp", "--control-fd=3", "--verbose"], {
-      cwd: this.#folder,
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
-    });
-    this.#child = child;
-    const [, output, errors, control] = /** @type {import("node:stream").Readable[]} */ (/** @type {unknown} */ (child.stdio));
-    assert.ok(output && errors && control);
-    for (const stream of [output, errors]) stream.on("data", (data) => (this.log += data));
-    const listening = new Promise((resolve) => {
-      createInterface(control).on("line", (line) => {
-        const { event, port } = JSON.parse(line);
-        if (event === "listen") resolve(port);
-      });
-    });
-    const ended = once(child, "exit").then(([code]) => assert.fail(`workerd ended with ${code}: ${this.log}`));
-    this.origin = `http://127.0.0.1:${await Promise.race([listening, ended])}`;
-    ended.catch(() => {});
-    // The tests decide how long this process lives.
-    child.unref();
-    for (const stream of [output, errors, control]) /** @type {import("node:net").Socket} */ (stream).unref();
+    this.#running = await startWorkerd(join(this.#folder, "config.capnp"), { log: (text) => (this.log += text) });
+    this.origin = this.#running.addresses.get("worker") ?? "";
     return this;
   }
 
   /** As a machine dies: nothing is written any more. */
   async kill() {
-    const child = this.#child;
-    assert.ok(child);
-    const gone = once(child, "exit");
-    child.ref();
-    child.kill("SIGKILL");
-    await gone;
+    await this.#running?.kill();
   }
 
   /** It is not needed any more. */

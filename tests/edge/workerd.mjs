@@ -5,22 +5,15 @@
  * goes away, which workerd by itself does not do.
  */
 
-import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
+import { moduleList, newestDate, quoted, startWorkerd as startProcess } from "../../www/server/workerd.mjs";
 
-const require = createRequire(import.meta.url);
-const { version } = require("workerd/package.json");
-/** @type {string} */
-const program = require("workerd").default;
+// A test that its runner ends takes its Workers along.
+process.once("SIGTERM", () => process.exit(1));
 
-/** The newest date that this workerd knows: it is part of its version. */
-export const NEWEST_DATE = String(version).replace(/^\d+\.(\d{4})(\d\d)(\d\d)\..*$/, "$1-$2-$3");
+export const NEWEST_DATE = newestDate();
 
 const VISITOR = `
 const gone = new Set();
@@ -43,9 +36,6 @@ export default {
   },
 };`;
 
-// A test that the runner ends takes its Workers along.
-process.once("SIGTERM", () => process.exit(1));
-
 /**
  * Starts a Worker; it ends with this process.
  * @param {object} worker
@@ -60,8 +50,6 @@ export async function startWorkerd({ modules, compatibilityDate, environment }) 
     copyFileSync(file, join(folder, name));
   }
   writeFileSync(join(folder, "visitor.js"), VISITOR);
-  const kindOf = (/** @type {string} */ name) => (name.endsWith(".wasm") ? "wasm" : "esModule");
-  const list = Object.keys(modules).map((name) => `(name = ${quoted(name)}, ${kindOf(name)} = embed ${quoted(name)})`);
   const bindings = Object.entries(environment).map(([name, text]) => `(name = ${quoted(name)}, text = ${quoted(text)})`);
   writeFileSync(
     join(folder, "config.capnp"),
@@ -78,7 +66,7 @@ const config :Workerd.Config = (
   ],
 );
 const worker :Workerd.Worker = (
-  modules = [${list.join(", ")}],
+  modules = ${moduleList(Object.keys(modules).map((name) => [name, name]))},
   compatibilityDate = ${quoted(compatibilityDate)},
   bindings = [${bindings.join(", ")}],
 );
@@ -89,34 +77,9 @@ const visitor :Workerd.Worker = (
 );
 `,
   );
-  const child = spawn(program, ["serve", "config.capnp", "--control-fd=3", "--verbose"], {
-    cwd: folder,
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
-  });
-  const end = () => {
-    child.kill("SIGKILL");
-    rmSync(folder, { recursive: true, force: true });
-  };
-  process.once("exit", end);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   let log = "";
-  const [, output, errors, control] = /** @type {import("node:stream").Readable[]} */ (/** @type {unknown} */ (child.stdio));
-  assert.ok(output && errors && control);
-  for (const stream of [output, errors]) stream.on("data", (data) => (log += data));
-  /** @type {Map<string, string>} */
-  const addresses = new Map();
-  const listening = new Promise((resolve) => {
-    createInterface(control).on("line", (line) => {
-      const { event, socket, port } = JSON.parse(line);
-      if (event === "listen") addresses.set(socket, `http://127.0.0.1:${port}`);
-      if (addresses.size === 2) resolve(undefined);
-    });
-  });
-  const ended = once(child, "exit").then(([code]) => assert.fail(`workerd ended with ${code}: ${log}`));
-  await Promise.race([listening, ended]);
-  ended.catch(() => {});
-  // The tests decide how long this process lives.
-  child.unref();
-  for (const stream of [output, errors, control]) /** @type {import("node:net").Socket} */ (stream).unref();
+  const { addresses } = await startProcess(join(folder, "config.capnp"), { sockets: 2, log: (text) => (log += text) });
   return {
     origin: /** @type {string} */ (addresses.get("worker")),
     /** Sends GET requests on for the one whom the header `visitor` names, until a request says who `leaves`. */
@@ -146,9 +109,4 @@ export function closure(folder, name) {
   };
   add(name);
   return files;
-}
-
-/** A text as Cap'n Proto writes it. @param {string} text */
-function quoted(text) {
-  return JSON.stringify(text);
 }

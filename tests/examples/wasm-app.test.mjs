@@ -1,6 +1,6 @@
 // @ts-check
 // The Rust wasm app of examples/ in Chromium, as its README entry tells to build and serve it: beside a proxy that
-// adds the key. WASM_APP names the folder with the generated glue, SIMULATOR_BIN the pretend server.
+// adds the key. WASM_APP names the folder with the generated glue.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";

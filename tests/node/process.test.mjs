@@ -24,7 +24,7 @@ const IN_FLIGHT = `
   };`;
 
 describe("a process ends by itself, and waits for no timer,", { concurrency: 4 }, () => {
-  /** Each has nothing else to do when it has settled. @type {Record<string, [import("./simulator.mjs").Wishes, string]>} */
+  /** Each has nothing else to do when it has settled. @type {Record<string, [import("../support/simulator.mjs").Wishes, string]>} */
   const programs = {
     "after DONE": [{ scenario: "quick", speed: 600 }, `await own.waitForVideo(id, quick)`],
     "after a failure": [{ scenario: "not-found" }, `await own.waitForVideo(id, quick).catch(() => {})`],

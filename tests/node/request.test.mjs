@@ -137,7 +137,7 @@ describe("kind", { concurrency: true }, () => {
   }
 
   it("auto gives the clips' category and text", async () => {
-    const id = await createVideo({ kind: "auto", scenario: "quick", speed: 600 });
+    const id = await createVideo({ scenario: "quick", speed: 600 });
     const video = await client({ kind: "auto" }).waitForVideo(id, QUICK);
     assert.ok(video.generatedContent.every(({ category, text }) => category && text));
   });

@@ -1,3 +1,4 @@
+// @ts-check
 // The in-page simulator of the built package: what its fetch resolves and rejects with, and that a seed repeats itself.
 // What the model answers is tested in Rust; here it is only looked at as far as it crosses into JavaScript.
 
@@ -8,14 +9,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createSimulator, scenarioCatalogue, simulatorScenarios } from "../../pkg/dist/simulator.js";
 
 leap();
+/** @typedef {import("../../pkg/dist/simulator.js").Simulator} Simulator */
+/** @param {string} id */
 const url = (id) => `https://iacrea.com/api/video-editor/generate/video/${id}`;
+/** @param {Simulator} simulator @param {string} id @param {RequestInit} [init] */
 const get = (simulator, id, init = {}) =>
   simulator.fetch(url(id), { headers: { "x-api-key": "demo-key" }, ...init });
+/** @param {string} scenario @returns {[Simulator, string]} */
 const video = (scenario) => {
   const simulator = createSimulator({ scenario, speed: 100 });
   return [simulator, simulator.createVideo()];
 };
-/** A video whose scenario strikes from the third request on, and two requests sent. */
+/** A video whose scenario strikes from the third request on, and two requests sent. @param {string} scenario @returns {Promise<[Simulator, string]>} */
 const struck = async (scenario) => {
   const [simulator, id] = video(scenario);
   await get(simulator, id);
@@ -59,15 +64,51 @@ test("a response takes 20 to 60 ms, and a video's speed is that of its responses
   }
 });
 
+test("a response takes as long as one asks for", async () => {
+  const simulator = createSimulator({ speed: 100, latencyMs: 700 });
+  assert.equal(await took(get(simulator, simulator.createVideo())), 700);
+  const atOnce = createSimulator({ latencyMs: 0 });
+  assert.equal(await took(get(atOnce, atOnce.createVideo())), 0);
+  assert.throws(() => createSimulator({ latencyMs: -1 }), RangeError);
+});
+
+test("media and the other origin are where one says, for each request anew", async () => {
+  const simulator = createSimulator({ speed: 1e6, mediaBase: ({ origin }) => new URL("/films/", origin), otherOrigin: "http://elsewhere.test/path" });
+  const id = simulator.createVideo({ scenario: "happy" });
+  const at = async (/** @type {string} */ origin) => {
+    const response = await simulator.fetch(url(id).replace("https://iacrea.com", origin), { headers: { "x-api-key": "demo-key" } });
+    return (await response.json()).url;
+  };
+  while ((await at("http://one.test")) === undefined) await sleep(2);
+  assert.deepEqual([await at("http://one.test"), await at("http://two.test:81")], ["http://one.test/films/tour.webm", "http://two.test:81/films/tour.webm"]);
+  const moved = await get(simulator, simulator.createVideo({ id: "moved", scenario: "redirect-other-origin" }), { redirect: "manual" });
+  assert.equal(moved.headers.get("location"), "http://elsewhere.test/api/video-editor/generate/video/moved");
+});
+
+test("a body has the length that its head declares, unless it breaks off", async () => {
+  for (const scenario of ["happy", "huge-for-ever", "byte-order-mark"]) {
+    const [simulator, id] = await struck(scenario);
+    const response = await get(simulator, id);
+    assert.equal(Number(response.headers.get("content-length")), (await response.arrayBuffer()).byteLength, scenario);
+  }
+  const [simulator, id] = await struck("truncated-for-ever");
+  const response = await get(simulator, id);
+  let length = 0;
+  await assert.rejects(async () => {
+    for await (const chunk of response.body ?? []) length += chunk.length;
+  });
+  assert.ok(length > 0 && length < Number(response.headers.get("content-length")));
+});
+
 test("the same seed gives the same ids", () => {
-  const ids = (seed) => {
+  const ids = (/** @type {number} */ seed) => {
     const simulator = createSimulator({ seed });
     return [simulator.createVideo(), simulator.createVideo()];
   };
   assert.deepEqual(ids(3), ids(3));
   assert.notEqual(ids(3)[0], ids(4)[0]);
   assert.notEqual(ids(3)[0], ids(3)[1]);
-  assert.match(ids(3)[0], /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.match(String(ids(3)[0]), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });
 
 test("text, URL and Request will do; key and id are checked", async () => {
@@ -141,7 +182,8 @@ test("204 has no body, a redirect is not followed", async () => {
 
 test("a huge body is streamed and can be left", async () => {
   const [simulator, id] = await struck("huge-for-ever");
-  const reader = (await get(simulator, id)).body.getReader();
+  const body = (await get(simulator, id)).body ?? assert.fail("it has a body");
+  const reader = body.getReader();
   assert.equal((await reader.read()).done, false);
   await reader.cancel();
   const text = await (await get(simulator, id)).text();
@@ -159,9 +201,9 @@ test("a saved video goes on in another simulator", async () => {
   const saved = JSON.parse(JSON.stringify(before.saveVideo(id)));
   const after = createSimulator({ seed: 9 });
   assert.equal(after.createVideo(saved), id);
-  const clips = async (simulator) => {
+  const clips = async (/** @type {Simulator} */ simulator) => {
     const { status, generatedContent } = await (await get(simulator, id)).json();
-    return { status, ids: generatedContent?.map((clip) => clip.id) };
+    return { status, ids: generatedContent?.map((/** @type {{ id: string }} */ { id }) => id) };
   };
   // One after the other: the module may first have to be told what happened before.
   assert.deepEqual(await clips(after), await clips(before));

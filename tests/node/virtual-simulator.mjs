@@ -7,9 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { entry, VideoClient } from "./package.mjs";
 
 /**
- * @typedef {import("./simulator.mjs").Wishes} Wishes
- * @typedef {import("./simulator.mjs").Log} Log
- * @typedef {import("./simulator.mjs").LoggedRequest} LoggedRequest
+ * @typedef {import("../support/simulator.mjs").Wishes} Wishes
+ * @typedef {import("../support/simulator.mjs").Log} Log
+ * @typedef {import("../support/simulator.mjs").LoggedRequest} LoggedRequest
  */
 
 /** @type {typeof import("../../pkg/dist/simulator.js")} */
@@ -102,8 +102,7 @@ export function client(options) {
  * @param {Wishes} [wishes]
  * @returns {Promise<string>}
  */
-export async function createVideo({ latencyMs = 0, kind: _, ...wishes } = {}) {
-  // Either kind is served by either path.
+export async function createVideo({ latencyMs = 0, ...wishes } = {}) {
   const id = simulator.createVideo(wishes);
   traffic.set(id, { latencyMs, fates: [], inFlight: 0, maxInFlight: 0 });
   return id;

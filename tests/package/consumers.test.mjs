@@ -14,7 +14,7 @@ import { after, describe, it } from "node:test";
 import { close } from "./chromium.mjs";
 import { consumers } from "./consumers.mjs";
 import { run } from "./programs.mjs";
-import { createVideo, logOf, stop } from "./simulator.mjs";
+import { createVideo, logOf } from "./simulator.mjs";
 import { install, remove } from "./tarball.mjs";
 
 /** A consumer whose name holds this runs alone. */
@@ -99,7 +99,7 @@ describe("a consumer gets its video", { concurrency: 2, timeout: 900_000 }, () =
   }
 
   after(async () => {
-    await Promise.all([close(), stop()]);
+    await close();
     await remove();
     print();
   });

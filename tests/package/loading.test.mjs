@@ -14,7 +14,7 @@ import { close, resultOf } from "./chromium.mjs";
 import { startHost } from "./host.mjs";
 import { instrument } from "./loading/instrument.mjs";
 import { run } from "./programs.mjs";
-import { createVideo, KEY, stop, url as simulator } from "./simulator.mjs";
+import { createVideo, KEY, url as simulator } from "./simulator.mjs";
 import { remove, unpacked } from "./tarball.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -232,6 +232,6 @@ describe("the package by require", () => {
 });
 
 after(async () => {
-  await Promise.all([close(), stop()]);
+  await close();
   await remove();
 });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { VideoClient, VideoError } from "../node/package.mjs";
 import { program } from "../node/processes.mjs";
-import { createVideo, logOf, otherOrigin, scenarios, url as simulator } from "../node/simulator.mjs";
+import { createVideo, logOf, otherOrigin, scenarios, url as simulator } from "./simulator.mjs";
 import { echoes, startEchoes } from "./echoes.mjs";
 import { Evidence, KEY, watchProcess } from "./evidence.mjs";
 import { isQuick, patienceFor, WITH_ECHOES } from "./patience.mjs";
@@ -40,7 +40,7 @@ describe("the key", { timeout: 280_000 }, () => {
     const catalogue = await scenarios();
     assert.ok(catalogue.length > 90);
     const ids = await Promise.all(
-      catalogue.map(({ name }) => createVideo(/** @type {any} */ ({ scenario: name, speed: 1_000, seed: 7, apiKey: KEY }))),
+      catalogue.map(({ name }) => createVideo({ scenario: name, speed: 1_000, seed: 7 })),
     );
     // A client for each: one that is refused slows down all of its client.
     const ends = await Promise.all(

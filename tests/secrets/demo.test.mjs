@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The demo server with a real service behind it, which is given a key: what it prints and what it serves holds none of
- * it. XTASK_BIN names the program.
+ * it.
  */
 
 import assert from "node:assert/strict";
@@ -13,18 +13,18 @@ import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { createVideo, scenarios, url as simulator } from "../node/simulator.mjs";
+import { createVideo, scenarios, url as simulator } from "./simulator.mjs";
 import { echoes, startEchoes } from "./echoes.mjs";
 import { Evidence, KEY } from "./evidence.mjs";
-import { required, start } from "./program.mjs";
+import { start } from "./program.mjs";
 
 const CALL = "/api/video-editor/generate/video";
-const DEMO = required("XTASK_BIN");
+const DEMO = fileURLToPath(new URL("../../www/server/demo.mjs", import.meta.url));
 
 describe("the demo server with a key", { timeout: 280_000 }, () => {
   /** @param {string} base @param {(address: string) => Promise<void>} use @param {string[]} [more] */
   async function serving(base, use, more = []) {
-    const { child, ended } = start(DEMO, ["demo", "--no-build", "--port", "0", ...more], { IACREA_BASE_URL: base });
+    const { child, ended } = start(process.execPath, [DEMO, "--port", "0", ...more], { IACREA_BASE_URL: base });
     const [address] = await Promise.race([once(createInterface(child.stdout), "line"), ended.then(({ said }) => assert.fail(said))]);
     try {
       await use(address.replace(/\/$/, ""));
@@ -50,7 +50,7 @@ describe("the demo server with a key", { timeout: 280_000 }, () => {
     const log = await serving(simulator, async (address) => {
       const answers = await Promise.all(
         catalogue.map(async ({ name }) => {
-          const id = await createVideo(/** @type {any} */ ({ scenario: name, speed: 1_000, seed: 7, apiKey: KEY }));
+          const id = await createVideo({ scenario: name, speed: 1_000, seed: 7 });
           const asked = [await ask(`${address}/live${CALL}/${id}`), await ask(`${address}/live${CALL}/auto/${id}`)];
           evidence.add(`the answers in ${name}`, asked.join("\n"));
           return asked[0] ?? "";
@@ -126,7 +126,7 @@ describe("the demo server with a key", { timeout: 280_000 }, () => {
       { IACREA_BASE_URL: `https://example.com/?key=${KEY}` },
       { IACREA_BASE_URL: `http://${encodeURIComponent(KEY)}/` },
     ])) {
-      const { code, said } = await start(DEMO, ["demo", "--no-build", "--port", "0"], environment).ended;
+      const { code, said } = await start(process.execPath, [DEMO, "--port", "0"], environment).ended;
       assert.equal(code, 1, said);
       assert.match(said, /IACREA_/);
       evidence.add("a refusal", said);

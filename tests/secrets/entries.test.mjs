@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { createVideoProxy } from "../edge/package.mjs";
 import { VideoClient } from "../node/package.mjs";
-import { createVideo, logOf, scenarios, url as simulator } from "../node/simulator.mjs";
+import { createVideo, logOf, scenarios, url as simulator } from "./simulator.mjs";
 import { echoes, startEchoes } from "./echoes.mjs";
 import { Evidence, KEY, watchProcess, WRITINGS } from "./evidence.mjs";
 import { patienceFor } from "./patience.mjs";
@@ -55,7 +55,7 @@ describe("the proxy's key", { timeout: 280_000 }, () => {
       catalogue.map(async ({ name, expect }) => {
         const { limits, pace } = patienceFor({ name, expect });
         const own = new VideoClient({ baseUrl: "https://app.example", fetch: throughIt, ...limits });
-        const id = await createVideo(/** @type {any} */ ({ scenario: name, speed: 1_000, seed: 7, apiKey: KEY }));
+        const id = await createVideo({ scenario: name, speed: 1_000, seed: 7 });
         const [end] = await Promise.allSettled([own.waitForVideo(id, pace)]);
         evidence.add(`the end of ${name}`, end);
         assert.ok((await logOf(id)).key, name);

@@ -88,7 +88,7 @@ for (const [version, compiler] of Object.entries(compilers)) {
 
     for (const [name, { file, options, only }] of Object.entries(projects)) {
       if (only && only !== version) continue;
-      it(`compile for ${name}`, () => compile(compiler, file, options));
+      it(`compile for ${name}`, async () => void (await compile(compiler, file, options)));
     }
 
     it("take the examples of the READMEs", async () => {

@@ -31,8 +31,6 @@ struct Module {
     /// The stem of the generated files.
     name: &'static str,
     package: &'static str,
-    /// What turns the crate into a module for JavaScript, if it is not that already.
-    feature: Option<&'static str>,
     /// The file name cargo gives it.
     library: &'static str,
     /// The file name in the package.
@@ -41,16 +39,14 @@ struct Module {
 
 const VIDEO: Module = Module {
     name: "video",
-    package: "iacrea-video",
-    feature: Some("iacrea-video/npm"),
-    library: "iacrea_video.wasm",
+    package: "iacrea-video-npm",
+    library: "iacrea_video_npm.wasm",
     file: "iacrea-video.wasm",
 };
 const SIMULATOR: Module = Module {
     name: "simulator",
-    package: "iacrea-simulator",
-    feature: None,
-    library: "iacrea_simulator.wasm",
+    package: "iacrea-simulator-npm",
+    library: "iacrea_simulator_npm.wasm",
     file: "simulator.wasm",
 };
 /// The entries as ES modules, one for each condition that needs its own.
@@ -186,27 +182,12 @@ pub(crate) fn named(toolchain: &Toolchain) -> Result<walrus::Module> {
     Ok(module)
 }
 
-/// One after the other and as a module alone: beside a library for Rust, cargo optimises no program as a whole.
 fn compile(toolchain: &Toolchain, modules: &[Module]) -> Result<()> {
+    let mut cargo = toolchain.cargo("build", Purpose::Ship)?;
     for module in modules {
-        let mut cargo = toolchain.cargo("rustc", Purpose::Ship)?;
-        cargo.args([
-            "--package",
-            module.package,
-            "--lib",
-            "--crate-type",
-            "cdylib",
-        ]);
-        cargo.args(
-            module
-                .feature
-                .map(|feature| ["--features", feature])
-                .iter()
-                .flatten(),
-        );
-        run_program(&mut cargo, "see the compiler's messages above")?;
+        cargo.args(["--package", module.package]);
     }
-    Ok(())
+    run_program(&mut cargo, "see the compiler's messages above")
 }
 
 /// Generates the glue and the inlined bytes of one module, unless they stem from the same input.
@@ -437,8 +418,16 @@ fn assemble_page() -> Result<()> {
     let out = page.join("dist");
     let package = Path::new("iacrea-video");
     workspace::mirror(&page, &out, &|path| {
-        let for_developers = path.ends_with("tsconfig.json") || path.ends_with("README.md");
-        path.starts_with("dist") || path.starts_with(package) || for_developers
+        let for_developers = [
+            "tsconfig.json",
+            "README.md",
+            "package.json",
+            "package-lock.json",
+        ];
+        let for_developers = for_developers.iter().any(|name| path.ends_with(name));
+        let elsewhere = ["dist", "node_modules", "server"];
+        let is_elsewhere = elsewhere.iter().any(|name| path.starts_with(name));
+        is_elsewhere || path.starts_with(package) || for_developers
     })?;
     workspace::mirror(&dist(), &out.join(package), &|path| path.starts_with("cjs"))
 }

@@ -11,10 +11,8 @@ mod budget;
 mod build;
 mod coverage;
 mod demo;
-mod edge;
 mod glue;
 mod licences;
-mod live;
 mod mutants;
 mod node;
 mod panics;
@@ -28,12 +26,10 @@ mod tool;
 mod traps;
 mod workspace;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
-use wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args;
 
 /// Build, test and show iacrea-video.
 #[derive(Parser)]
@@ -63,12 +59,6 @@ enum Task {
     Coverage,
     /// Break the core in every way that cargo-mutants knows, and expect a test to notice
     Mutants(mutants::Arguments),
-    /// Run one test module, as cargo asks for it
-    #[command(hide = true, disable_help_flag = true)]
-    WasmTestRunner {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
 }
 
 fn main() -> ExitCode {
@@ -83,10 +73,6 @@ fn main() -> ExitCode {
         Task::Soak(arguments) => soak::run(&arguments),
         Task::Coverage => coverage::run(),
         Task::Mutants(arguments) => mutants::run(&arguments),
-        Task::WasmTestRunner { arguments } => {
-            let program = OsString::from("wasm-bindgen-test-runner");
-            run_cli_with_args([program].into_iter().chain(arguments))
-        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

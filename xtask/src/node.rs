@@ -49,14 +49,6 @@ impl NodePackage {
         Ok(NodePackage { dir })
     }
 
-    /// The program that a package of this folder brings, as it tells by itself.
-    pub(crate) fn program(&self, package: &str) -> Result<PathBuf> {
-        let mut node = Command::new("node");
-        node.args(["--print", &format!("require({package:?}).default")])
-            .current_dir(&self.dir);
-        output(&mut node).map(PathBuf::from)
-    }
-
     /// A tool of this package, to be run in its folder.
     pub(crate) fn tool(&self, name: &str) -> Command {
         let file = if cfg!(windows) {

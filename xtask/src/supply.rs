@@ -26,15 +26,11 @@ const HEADING: &str = "## What is shipped, crate by crate\n";
 pub(crate) const SHIPPED: [(&str, &[&str]); 3] = [
     (
         "module",
-        &[
-            "iacrea-video",
-            "--features=npm",
-            "--target=wasm32-unknown-unknown",
-        ],
+        &["iacrea-video-npm", "--target=wasm32-unknown-unknown"],
     ),
     (
         "simulator",
-        &["iacrea-simulator", "--target=wasm32-unknown-unknown"],
+        &["iacrea-simulator-npm", "--target=wasm32-unknown-unknown"],
     ),
     ("crate", &["iacrea-video"]),
 ];
@@ -47,6 +43,7 @@ type Places = BTreeMap<String, BTreeSet<String>>;
 pub(crate) fn check(with_deny: bool) -> Result<()> {
     crates_come_from_the_registry()?;
     npm_packages_are_pinned("pkg")?;
+    npm_packages_are_pinned("www")?;
     npm_packages_are_pinned("tests")?;
     npm_packages_are_pinned("benches/peers")?;
     let hacking = read("HACKING.md")?;

@@ -69,7 +69,7 @@ const fn all(name: &'static str, title: &'static str, run: fn(&Machine) -> Resul
     }
 }
 
-const SECTIONS: [Section; 24] = [
+const SECTIONS: [Section; 25] = [
     gate("format", "cargo fmt", format),
     gate("lint", "clippy on the host", lint),
     gate("native", "native tests, in virtual time", native),
@@ -101,6 +101,11 @@ const SECTIONS: [Section; 24] = [
         "traps",
         "every place of the module that could trap has a reason not to",
         every_trap,
+    ),
+    gate(
+        "server",
+        "the demo's server, and the simulator over sockets",
+        on_a_server,
     ),
     gate("edge", "the proxy in Node and on workerd", on_the_edge),
     gate(
@@ -311,8 +316,13 @@ fn format(_: &Machine) -> Result<()> {
     )
 }
 
-/// The example in reqwest brings a TLS stack, which takes its time to compile, and holds few lines.
-const WITHOUT_HEAVY: [&str; 2] = ["--exclude", "iacrea-video-reqwest"];
+/// These bring a TLS stack and an HTTP server, which take their time to compile, and hold few lines.
+const WITHOUT_HEAVY: [&str; 4] = [
+    "--exclude",
+    "iacrea-video-reqwest",
+    "--exclude",
+    "wasm-test-runner",
+];
 
 fn lint(machine: &Machine) -> Result<()> {
     let mut clippy = cargo("clippy");
@@ -325,12 +335,10 @@ fn lint(machine: &Machine) -> Result<()> {
 
 fn lint_wasm(machine: &Machine) -> Result<()> {
     let toolchain = machine.toolchain()?;
-    let libraries = [&WASM_PACKAGES[..], &["--lib"]].concat();
-    // With what the npm package is made of; with `--all` also as Rust programs get it, with a program and the tests.
-    let mut selections = vec![[&libraries[..], &["--features", "iacrea-video/npm"]].concat()];
+    // What the npm package is made of; with `--all` also as Rust programs get it, with a program and the tests.
+    let mut selections = vec![MODULES.to_vec()];
     if machine.all {
-        let app = ["--package", "iacrea-video-wasm-app"];
-        selections.push([&libraries[..], &app].concat());
+        selections.push(vec!["--package", "iacrea-video-wasm-app"]);
         selections.push(vec!["--package", "iacrea-video-tests", "--tests"]);
     }
     for selection in selections {
@@ -378,8 +386,8 @@ fn docs(_: &Machine) -> Result<()> {
 
 fn docs_wasm(machine: &Machine) -> Result<()> {
     let mut doc = machine.toolchain()?.cargo("doc", Purpose::Check)?;
-    doc.args(WASM_PACKAGES)
-        .args(["--lib", "--no-deps"])
+    doc.args(["--package", "iacrea-video", "--no-deps"])
+        .args(MODULES)
         .env("RUSTDOCFLAGS", "-D warnings");
     run_program(&mut doc, SEE_ABOVE)?;
     // What is written there for wasm32 compiles; it has no host to run in.
@@ -387,7 +395,13 @@ fn docs_wasm(machine: &Machine) -> Result<()> {
     run_program(examples.arg("--doc"), SEE_ABOVE)
 }
 
-const WASM_PACKAGES: [&str; 4] = ["--package", "iacrea-video", "--package", "iacrea-simulator"];
+/// The two modules of the npm package.
+const MODULES: [&str; 4] = [
+    "--package",
+    "iacrea-video-npm",
+    "--package",
+    "iacrea-simulator-npm",
+];
 
 fn native(machine: &Machine) -> Result<()> {
     let mut tests = cargo("test");
@@ -431,19 +445,25 @@ fn wasm_test(machine: &Machine, name: &str) -> Result<TestFile> {
     })
 }
 
-/// `cargo test` of one package for wasm32, with this program as the runner.
+/// `cargo test` of one package for wasm32.
 fn wasm_tests(machine: &Machine, package: &str) -> Result<Command> {
-    let runner = serde_json::json!([machine.program, "wasm-test-runner"]);
+    let runner = executable("wasm-test-runner")?;
     let mut command = machine.toolchain()?.cargo("test", Purpose::Check)?;
     command
         .arg("--config")
-        .arg(format!("target.wasm32-unknown-unknown.runner={runner}"))
+        .arg(format!(
+            "target.wasm32-unknown-unknown.runner={:?}",
+            [runner]
+        ))
         .args(["--package", package]);
     Ok(command)
 }
 
 fn package(machine: &Machine) -> Result<()> {
     machine.build()?;
+    let mut smoke = Command::new("node");
+    smoke.arg(workspace::root().join("tests/support/smoke.mjs"));
+    run_program(&mut smoke, "the package that was built does not work")?;
     budget::check(machine.toolchain()?.library())
 }
 
@@ -451,19 +471,8 @@ fn types(machine: &Machine) -> Result<()> {
     machine.build()?;
     let tools = NodePackage::install("pkg")?;
     NodePackage::install("tests")?;
-    let mut projects = vec![
-        "../tests/types",
-        "../tests/edge",
-        "../tests/durable",
-        "../tests/examples",
-        "../tests/package",
-        "../tests/browser",
-        "../tests/engines",
-        "../tests/secrets",
-        "../tests/life",
-        "../tests/hostile",
-        "../www",
-    ];
+    NodePackage::install("www")?;
+    let mut projects = vec!["../tests", "../tests/types", "../www"];
     if machine.all {
         // Its npm packages are those of nine competitors.
         NodePackage::install("benches/peers")?;
@@ -477,7 +486,11 @@ fn types(machine: &Machine) -> Result<()> {
 }
 
 fn in_node(machine: &Machine) -> Result<()> {
-    node_tests(machine, "node", &[simulator()?])
+    node_tests(machine, "node", &[])
+}
+
+fn on_a_server(machine: &Machine) -> Result<()> {
+    node_tests(machine, "server", &[demo_program(machine)])
 }
 
 fn over_a_life(machine: &Machine) -> Result<()> {
@@ -485,7 +498,7 @@ fn over_a_life(machine: &Machine) -> Result<()> {
     let fused = workspace::state_dir()?.join("fused.wasm");
     traps::fused(&fused)?;
     let mut variables = chromium(&Browser::find()?);
-    variables.extend([simulator()?, ("FUSED_WASM", fused.into())]);
+    variables.push(("FUSED_WASM", fused.into()));
     node_tests(machine, "life", &variables)
 }
 
@@ -496,28 +509,26 @@ fn every_trap(machine: &Machine) -> Result<()> {
 }
 
 fn on_the_edge(machine: &Machine) -> Result<()> {
-    node_tests(machine, "edge", &[simulator()?])
+    node_tests(machine, "edge", &[])
 }
 
 fn in_durable_objects(machine: &Machine) -> Result<()> {
-    node_tests(machine, "durable", &[simulator()?])
+    node_tests(machine, "durable", &[])
 }
 
 fn in_consumers(machine: &Machine) -> Result<()> {
-    let mut variables = chromium(&Browser::find()?);
-    variables.push(simulator()?);
-    node_tests(machine, "package", &variables)
+    node_tests(machine, "package", &chromium(&Browser::find()?))
 }
 
 fn in_browser(machine: &Machine) -> Result<()> {
     let mut variables = chromium(&Browser::find()?);
-    variables.extend([simulator()?, demo_program(machine), screenshots()]);
+    variables.push(screenshots());
     node_tests(machine, "browser", &variables)
 }
 
 fn in_engines(machine: &Machine) -> Result<()> {
     let mut variables = other_engines()?;
-    variables.extend([simulator()?, demo_program(machine), screenshots()]);
+    variables.push(screenshots());
     node_tests(machine, "engines", &variables)
 }
 
@@ -532,13 +543,9 @@ fn before_a_hostile_server(machine: &Machine) -> Result<()> {
 
 fn secrets(machine: &Machine) -> Result<()> {
     let mut variables = chromium(&Browser::find()?);
-    variables.extend([simulator()?, demo_program(machine)]);
     // It brings a TLS stack, which takes its time to compile.
     if machine.wants("tests/secrets/reqwest.full.test.mjs") {
-        variables.push((
-            "REQWEST_BIN",
-            executable("iacrea-video-reqwest", &[])?.into(),
-        ));
+        variables.push(("REQWEST_BIN", executable("iacrea-video-reqwest")?.into()));
     }
     node_tests(machine, "secrets", &variables)
 }
@@ -562,7 +569,7 @@ fn examples(machine: &Machine) -> Result<()> {
         .generate(&app)
         .context("wasm-bindgen cannot read the app")?;
     let mut variables = chromium(&Browser::find()?);
-    variables.extend([simulator()?, ("WASM_APP", app.into())]);
+    variables.push(("WASM_APP", app.into()));
     node_tests(machine, "examples", &variables)?;
     let mut command = cargo("test");
     command.args(["--package", "iacrea-video-reqwest"]);
@@ -594,7 +601,7 @@ fn other_engines() -> Result<Vec<Variable>> {
     ])
 }
 
-/// This program, for tests that start the demo.
+/// This program, for the test of `cargo xtask demo`.
 fn demo_program(machine: &Machine) -> Variable {
     ("XTASK_BIN", machine.program.clone().into())
 }
@@ -646,6 +653,7 @@ fn node_tests(machine: &Machine, folder: &str, variables: &[Variable]) -> Result
     names.sort();
     machine.build()?;
     NodePackage::install("tests")?;
+    NodePackage::install("www")?;
     // What hangs has failed; older versions have no such limit.
     let has_limit = node::require()? >= (20, 11);
     let files = names.into_iter().map(|name| {
@@ -670,21 +678,11 @@ fn node_tests(machine: &Machine, folder: &str, variables: &[Variable]) -> Result
     machine.run_files(files.collect(), 2)
 }
 
-/// Builds the pretend server. This program is named too, so that both share their dependencies
-/// instead of compiling them with two sets of features.
-fn simulator() -> Result<Variable> {
-    let program = executable("iacrea-simulator", &["--package", "xtask"])?;
-    Ok(("SIMULATOR_BIN", program.into()))
-}
-
 /// Builds the program of a package of that name; cargo says where it put it.
-fn executable(name: &str, along: &[&str]) -> Result<PathBuf> {
+fn executable(name: &str) -> Result<PathBuf> {
     let mut build = cargo("build");
-    build.args(["--package", name]).args(along).args([
-        "--bins",
-        "--all-features",
-        "--message-format=json-render-diagnostics",
-    ]);
+    build.args(["--package", name, "--bins"]);
+    build.arg("--message-format=json-render-diagnostics");
     let messages = process::output(build.stderr(Stdio::inherit()))?;
     messages
         .lines()

@@ -1,13 +1,11 @@
-//! The example against the pretend server: every scenario through its library at high speed, and the
+//! The example against the simulator of www/server, which `cargo xtask build` makes ready: every scenario through its library at high speed, and the
 //! program itself to the end of a video, through a refusal, and stopped and started again.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::net::Ipv4Addr;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use iacrea_simulator::http::{Config, serve};
 use iacrea_simulator::{Expect, SCENARIOS};
 use iacrea_video::core::machine::Machine;
 use iacrea_video::core::options::Options;
@@ -20,21 +18,35 @@ use tokio::task::JoinSet;
 
 const KEY: &str = "demo-key";
 
-/// A pretend server on a free port; it ends with the test's runtime.
+/// The simulator on a free port; it ends with this.
 struct Server {
     url: String,
     http: reqwest::Client,
+    _program: Option<Child>,
 }
 
 impl Server {
     async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(listener, Config::default()));
+        let mut program = Command::new("node")
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../www/server/api.mjs"
+            ))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+        let url = lines.next_line().await.unwrap().unwrap();
         // Making one chooses the provider that the client below needs.
         Carrier::new(&url, None, Duration::from_secs(1)).unwrap();
         let http = reqwest::Client::new();
-        Self { url, http }
+        Self {
+            url,
+            http,
+            _program: Some(program),
+        }
     }
 
     async fn create_video(&self, scenario: &str, speed: f64) -> String {
@@ -146,6 +158,7 @@ async fn the_program_shows_the_key_in_no_refusal() {
         let there = Server {
             url: base.to_owned(),
             http: server.http.clone(),
+            _program: None,
         };
         let (code, out, err) = end(there.program(key, &[id])).await;
         assert_eq!((code, out.as_str()), (1, ""), "{err}");
@@ -162,7 +175,7 @@ async fn the_program_shows_the_key_in_no_refusal() {
 
 #[tokio::test]
 async fn a_server_that_repeats_the_key_does_not_carry_it_into_the_error() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
@@ -177,6 +190,7 @@ async fn a_server_that_repeats_the_key_does_not_carry_it_into_the_error() {
     let there = Server {
         url,
         http: reqwest::Client::new(),
+        _program: None,
     };
     let (code, _, err) = end(there.program("another-key", &["v"])).await;
     assert_eq!(code, 1);

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsError, JsValue};
 
-use crate::{Body, Options, Reply, Request, VideoOptions};
+use iacrea_simulator::{Body, Options, Refused, Reply, Request, VideoOptions};
 
 /// A pretend IACrea server.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Simulator {
-    model: crate::Simulator,
+    model: iacrea_simulator::Simulator,
 }
 
 #[wasm_bindgen]
@@ -24,6 +24,7 @@ impl Simulator {
         scenario: String,
         speed: f64,
         media_base: String,
+        other_origin: String,
     ) -> Result<Simulator, JsValue> {
         let options = Options {
             api_key,
@@ -31,9 +32,9 @@ impl Simulator {
             scenario,
             speed,
             media_base,
-            ..Options::default()
+            other_origin,
         };
-        let model = crate::Simulator::new(options).map_err(thrown)?;
+        let model = iacrea_simulator::Simulator::new(options).map_err(thrown)?;
         Ok(Self { model })
     }
 
@@ -60,7 +61,8 @@ impl Simulator {
             .map_err(thrown)
     }
 
-    /// The answer to one request, as JSON text: `fate` and, for an answer, what is to be sent.
+    /// The answer to one request, as JSON text: `fate` and, for an answer, what is to be sent. `media_base` is for this
+    /// request alone.
     pub fn handle(
         &mut self,
         method: &str,
@@ -68,13 +70,14 @@ impl Simulator {
         api_key: Option<String>,
         body: &str,
         now_ms: f64,
+        media_base: Option<String>,
     ) -> String {
         let request = Request {
             method,
             path,
             api_key: api_key.as_deref(),
             body,
-            media_base: None,
+            media_base: media_base.as_deref(),
         };
         told(self.model.handle(&request, now_ms as u64)).to_string()
     }
@@ -96,26 +99,43 @@ impl Simulator {
     }
 }
 
-fn thrown(refused: crate::Refused) -> JsValue {
+fn thrown(refused: Refused) -> JsValue {
     JsError::new(&refused.to_string()).into()
 }
 
 fn told(reply: Reply) -> Value {
-    let answer = match reply {
+    let mut answer = match reply {
         Reply::Reset => return json!({ "fate": "reset" }),
         Reply::Hang => return json!({ "fate": "hang" }),
         Reply::Answer(answer) => answer,
     };
+    let mut declared = None;
     let (end, open, filler, close) = match answer.body {
-        Body::Whole(text) => ("whole", text, 0, String::new()),
+        Body::Whole(text) => {
+            declared = (!text.is_empty()).then_some(text.len() as u64);
+            ("whole", text, 0, String::new())
+        }
         Body::Long {
             open,
             filler,
             close,
-        } => ("whole", open, filler, close),
+        } => {
+            declared = Some(open.len() as u64 + filler + close.len() as u64);
+            ("whole", open, filler, close)
+        }
         Body::Stalled(text) => ("stall", text, 0, String::new()),
-        Body::Cut { sent, .. } => ("cut", sent, 0, String::new()),
+        Body::Cut {
+            sent,
+            declared: all,
+        } => {
+            declared = Some(all as u64);
+            ("cut", sent, 0, String::new())
+        }
     };
+    if let Some(length) = declared {
+        let length = ("content-length", length.to_string());
+        answer.headers.push(length);
+    }
     json!({
         "fate": "answer",
         "status": answer.status,

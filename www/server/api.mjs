@@ -1,0 +1,12 @@
+// @ts-check
+// The simulator alone, as a program: node api.mjs [--port N] [--api-key KEY]. It prints its address, then serves this
+// machine until it is stopped.
+
+import { createServer } from "node:http";
+import { parseArgs } from "node:util";
+import { listen, listener } from "./http.mjs";
+import { createSimulatorHandler } from "./simulator.mjs";
+
+const { values } = parseArgs({ options: { port: { type: "string", default: "0" }, "api-key": { type: "string", default: "demo-key" } } });
+const handle = await createSimulatorHandler({ apiKey: values["api-key"] });
+console.log(await listen(createServer(listener(handle)), Number(values.port)));

@@ -1,0 +1,198 @@
+// @ts-check
+// The package's simulator over sockets: the API, a control plane for pages and tests, the media that finished videos
+// link, and a second origin which records what it is sent. The simulator decides every response; what only a socket can
+// do is done here: a connection is reset, a body stalls or breaks off, a caller leaves.
+
+import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import sirv from "sirv";
+import { createSimulator, scenarioCatalogue } from "../../pkg/dist/simulator.js";
+import { listen, requestOf, send } from "./http.mjs";
+
+/** @import { IncomingMessage, ServerResponse } from "node:http" */
+/** @import { SimulatedRequest } from "../../pkg/dist/simulator.js" */
+
+/**
+ * @typedef {object} VideoWishes the body of `POST /simulator/videos`; each may be left out
+ * @property {string} [scenario]
+ * @property {number} [seed]
+ * @property {number} [speed]
+ * @property {string} [id]
+ * @property {number} [latencyMs] before each response; 0 by default
+ *
+ * @typedef {"open" | "sent" | "aborted"} Fate what became of a request: `aborted` where the caller left
+ *
+ * @typedef {object} VideoLog what `GET /simulator/videos/{id}` says
+ * @property {string} id
+ * @property {string} scenario
+ * @property {number} speed
+ * @property {(SimulatedRequest & { finished: Fate })[]} requests
+ * @property {number} inFlight
+ * @property {number} maxInFlight
+ * @property {boolean} key each request had the right key
+ */
+
+const WISHES = ["scenario", "seed", "speed", "id", "latencyMs"];
+const MEDIA = sirv(fileURLToPath(new URL("../media", import.meta.url)), { dev: true });
+/** How much longer a body that is cut is left on its way: closing a connection throws away what it still holds. */
+const BEFORE_CUT_MS = 20;
+
+/** How many requests are on their way. */
+class InFlight {
+  now = 0;
+  most = 0;
+  total = 0;
+
+  begin() {
+    this.now += 1;
+    this.total += 1;
+    this.most = Math.max(this.most, this.now);
+  }
+}
+
+/**
+ * A handler for all of it, below `mount`.
+ * @param {object} [options]
+ * @param {string} [options.mount]
+ * @param {string} [options.apiKey] the key that opens the API
+ * @param {boolean} [options.addsKey] to requests that have none: a page of this server needs no key
+ * @param {number} [options.seed]
+ */
+export async function createSimulatorHandler({ mount = "", apiKey = "demo-key", addsKey = false, seed = 0 } = {}) {
+  const other = await listenElsewhere();
+  const simulator = createSimulator({
+    apiKey,
+    seed,
+    latencyMs: 0,
+    otherOrigin: other.origin,
+    // By whichever name of this machine the caller came.
+    mediaBase: ({ origin }) => `${origin}${mount}/media`,
+  });
+  /** @type {Map<string, { latencyMs: number, fates: Fate[], inFlight: InFlight }>} */
+  const videos = new Map();
+  const all = new InFlight();
+
+  /** @param {IncomingMessage} incoming @param {ServerResponse} outgoing @param {string} path below the mount */
+  return async function handle(incoming, outgoing, path) {
+    if (path.startsWith("/api/")) return respond(incoming, outgoing, path);
+    // What is not the API may be read from any page.
+    for (const name of ["origin", "methods", "headers"]) outgoing.setHeader(`access-control-allow-${name}`, "*");
+    if (incoming.method === "OPTIONS") return void outgoing.writeHead(204).end();
+    if (path.startsWith("/media/")) {
+      incoming.url = path.slice("/media".length);
+      return MEDIA(incoming, outgoing);
+    }
+    const [status, body] = await control(incoming, path);
+    outgoing.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  };
+
+  /** @param {IncomingMessage} incoming @param {string} path @returns {Promise<[number, unknown]>} */
+  async function control(incoming, path) {
+    const id = /^\/simulator\/videos\/([^/]+)$/.exec(path)?.[1];
+    switch (`${incoming.method} ${id ? "/simulator/videos/{id}" : path}`) {
+      case "GET /simulator/scenarios":
+        return [200, scenarioCatalogue];
+      case "GET /simulator/traffic":
+        return [200, { requests: all.total, inFlight: all.now, maxInFlight: all.most }];
+      case "GET /simulator/other-origin":
+        return [200, { origin: other.origin, requests: other.requests }];
+      case "GET /simulator/videos/{id}": {
+        const log = logOf(decoded(id));
+        return log ? [200, log] : [404, { error: "there is no such video" }];
+      }
+      case "POST /simulator/videos":
+        try {
+          return [201, { id: createVideo(JSON.parse((await text(incoming)) || "{}")) }];
+        } catch (error) {
+          return [400, { error: String(error) }];
+        }
+      default:
+        return [404, { error: `there is nothing at ${mount}${path}` }];
+    }
+  }
+
+  /** @param {VideoWishes} all */
+  function createVideo(all) {
+    if (typeof all !== "object" || all === null || Array.isArray(all)) throw new TypeError("the body must be a JSON object");
+    const unknown = Object.keys(all).find((name) => !WISHES.includes(name));
+    if (unknown !== undefined) throw new RangeError(`${unknown} is not known; a video may have ${WISHES.join(", ")}`);
+    const { latencyMs = 0, ...wishes } = all;
+    if (!(latencyMs >= 0)) throw new RangeError("latencyMs must be a number, 0 or more");
+    const id = simulator.createVideo(wishes);
+    videos.set(id, { latencyMs, fates: [], inFlight: new InFlight() });
+    return id;
+  }
+
+  /** @param {string} id @returns {VideoLog | undefined} */
+  function logOf(id) {
+    const video = videos.get(id);
+    const saved = simulator.saveVideo(id);
+    if (!video || !saved) return undefined;
+    const requests = simulator.requests(id).map((request, at) => ({ ...request, finished: video.fates[at] ?? "open" }));
+    const { now: inFlight, most: maxInFlight } = video.inFlight;
+    const key = requests.every(({ key }) => key);
+    return { id, scenario: saved.scenario, speed: saved.speed, requests, inFlight, maxInFlight, key };
+  }
+
+  /** @param {IncomingMessage} incoming @param {ServerResponse} outgoing @param {string} path */
+  async function respond(incoming, outgoing, path) {
+    const video = incoming.method === "GET" ? videos.get(decoded(path.split("/").at(-1))) : undefined;
+    const place = video ? video.fates.push("open") - 1 : 0;
+    const counts = video ? [all, video.inFlight] : [all];
+    for (const count of counts) count.begin();
+    const end = (/** @type {Fate} */ fate) => {
+      for (const count of counts.splice(0)) count.now -= 1;
+      if (video && video.fates[place] === "open") video.fates[place] = fate;
+    };
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    outgoing.once("finish", () => end("sent"));
+    outgoing.once("close", () => {
+      end("aborted");
+      leaving.abort();
+    });
+    try {
+      const request = requestOf(incoming, path, signal);
+      if (addsKey && !request.headers.has("x-api-key")) request.headers.set("x-api-key", apiKey);
+      const response = await simulator.fetch(request, { redirect: "manual" });
+      if (video?.latencyMs) await sleep(video.latencyMs, undefined, { signal });
+      await send(response, outgoing);
+    } catch {
+      if (signal.aborted) return;
+      // The simulator rejects as fetch does; over a socket that is a connection which ends too early.
+      end("sent");
+      if (!outgoing.headersSent) return void incoming.socket.resetAndDestroy();
+      await sleep(BEFORE_CUT_MS);
+      outgoing.destroy();
+    }
+  }
+}
+
+/** The segment of a path; as it is where it is not encoded properly. */
+function decoded(segment = "") {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+/** An origin of its own, where redirects lead: it fools a client that follows them, and shows a key that comes along. */
+async function listenElsewhere() {
+  /** @type {{ method: string, path: string, headers: import("node:http").IncomingHttpHeaders }[]} */
+  const requests = [];
+  const server = createServer(({ method = "", url = "", headers }, outgoing) => {
+    requests.push({ method, path: url.replace(/\?.*/, ""), headers });
+    outgoing.writeHead(200, {
+      "content-type": "application/json",
+      "access-control-allow-origin": headers.origin ?? "*",
+      "access-control-allow-credentials": "true",
+      "access-control-allow-headers": headers["access-control-request-headers"] ?? "*",
+      "access-control-allow-methods": "*",
+    });
+    outgoing.end('{"status":"DONE","url":"https://other-origin.invalid/video.webm"}');
+  });
+  return { origin: await listen(server.unref(), 0), requests };
+}
