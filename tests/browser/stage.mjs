@@ -2,19 +2,13 @@
 // What the page's tests stand on: the demo server in each of its modes, one Chromium, and pages that
 // keep a record of what they showed.
 
-import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { fileURLToPath } from "node:url";
 import { startDemo } from "../support/demo.mjs";
 
-/** @param {string} name */
-function required(name) {
-  const value = process.env[name];
-  assert.ok(value, `${name} is not set: run these tests with \`cargo xtask test --only browser\``);
-  return value;
-}
+export { launchChromium as launch } from "../support/chromium.mjs";
 
-const screenshots = required("SCREENSHOTS");
+const screenshots = fileURLToPath(new URL("../screenshots", import.meta.url));
 mkdirSync(screenshots, { recursive: true });
 
 /** @type {Record<"http" | "static" | "edge", readonly string[]>} */
@@ -28,10 +22,6 @@ const SWITCHES = { http: [], static: ["--static"], edge: ["--edge"] };
  * @param {readonly string[]} [more] of its arguments
  */
 export const serve = (mode, environment = {}, more = []) => startDemo([...SWITCHES[mode], ...more], environment);
-
-export function launch() {
-  return chromium.launch({ executablePath: required("CHROME"), args: JSON.parse(required("CHROME_ARGS")), timeout: 0 });
-}
 
 /**
  * A page at `address` that records what it shows, and every complaint of the browser.

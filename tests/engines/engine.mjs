@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 /**
  * @typedef {object} Engine
@@ -126,7 +127,7 @@ export async function complaintsOf(page) {
  * @param {string} name
  */
 export async function picture(page, name) {
-  const folder = required("SCREENSHOTS");
+  const folder = fileURLToPath(new URL("../screenshots", import.meta.url));
   mkdirSync(folder, { recursive: true });
   await page.screenshot(`${folder}/${name}.png`);
 }

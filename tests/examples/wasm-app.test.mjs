@@ -9,13 +9,13 @@ import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 import { KEY, createVideo, logOf, logWhen, url as simulator } from "../node/simulator.mjs";
+import { launchChromium } from "../support/chromium.mjs";
 
 const page = fileURLToPath(new URL("../../examples/wasm-app/index.html", import.meta.url));
 const types = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
-const { CHROME, CHROME_ARGS, WASM_APP } = process.env;
-assert.ok(CHROME && CHROME_ARGS && WASM_APP, "run these tests with `cargo xtask test --only examples`");
+const { WASM_APP } = process.env;
+assert.ok(WASM_APP, "run these tests with `cargo xtask test --only examples`");
 
 /** How often the page itself sent a key to its proxy. */
 let sentKeys = 0;
@@ -67,7 +67,7 @@ describe("the Rust wasm app", { timeout: 120_000 }, () => {
     await once(server, "listening");
     const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
     address = `http://127.0.0.1:${port}/`;
-    browser = await chromium.launch({ executablePath: CHROME, args: JSON.parse(CHROME_ARGS) });
+    browser = await launchChromium();
   });
 
   after(async () => {

@@ -10,12 +10,12 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
 import { closure, NEWEST_DATE, startWorkerd } from "../edge/workerd.mjs";
 import { evaluate, shows } from "../engines/engine.mjs";
 import { firefox } from "../engines/firefox.mjs";
 import { webkit } from "../engines/webkit.mjs";
 import { unpacked } from "../package/tarball.mjs";
+import { launchChromium } from "../support/chromium.mjs";
 import { descendants } from "./memory.mjs";
 
 /** @typedef {import("./play.js").Task} Task */
@@ -71,9 +71,7 @@ const starts = {
   },
 
   async Chromium(origin) {
-    const { CHROME, CHROME_ARGS } = process.env;
-    assert.ok(CHROME && CHROME_ARGS, "CHROME and CHROME_ARGS must name the browser and its switches");
-    const browser = await chromium.launch({ executablePath: CHROME, args: JSON.parse(CHROME_ARGS) });
+    const browser = await launchChromium();
     const page = await browser.newPage();
     let said = "";
     page.on("console", (message) => (said += `${message.text()} ${message.location().url}\n`));

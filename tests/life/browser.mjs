@@ -4,13 +4,13 @@
 // package beside it and videos behind it, which answer as a script says: by the number of a request and never by the
 // clock, so that a busy machine changes nothing.
 
-import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import puppeteer from "puppeteer-core";
+import { findChromium } from "../support/chromium.mjs";
 
 const DIST = fileURLToPath(new URL("../../pkg/dist/", import.meta.url));
 const LOAD = fileURLToPath(new URL("load.js", import.meta.url));
@@ -123,11 +123,10 @@ export function gate() {
 const REAL = ["--disable-back-forward-cache", "--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding"];
 
 export async function launch() {
-  const { CHROME, CHROME_ARGS } = process.env;
-  assert.ok(CHROME && CHROME_ARGS, "CHROME and CHROME_ARGS must name the browser and its switches");
-  const args = [...JSON.parse(CHROME_ARGS), "--js-flags=--expose-gc", "--enable-precise-memory-info"];
+  const { program, switches } = findChromium();
+  const args = [...switches, "--js-flags=--expose-gc", "--enable-precise-memory-info"];
   // Whether something hangs is for the runner to say.
-  return puppeteer.launch({ executablePath: CHROME, args, ignoreDefaultArgs: REAL, protocolTimeout: 0, timeout: 0 });
+  return puppeteer.launch({ executablePath: program, args, ignoreDefaultArgs: REAL, protocolTimeout: 0, timeout: 0 });
 }
 
 let tabs = 0;

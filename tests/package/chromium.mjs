@@ -5,15 +5,13 @@
  */
 
 import assert from "node:assert/strict";
-import { chromium } from "playwright-core";
+import { launchChromium } from "../support/chromium.mjs";
 
 /** @type {Promise<import("playwright-core").Browser> | undefined} */
 let launching;
 
 function browser() {
-  const { CHROME, CHROME_ARGS } = process.env;
-  assert.ok(CHROME && CHROME_ARGS, "CHROME and CHROME_ARGS must name the browser and its switches");
-  return (launching ??= chromium.launch({ executablePath: CHROME, args: JSON.parse(CHROME_ARGS), timeout: 0 }));
+  return (launching ??= launchChromium());
 }
 
 /** Closes it, if any page was opened. */

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * A page that has a key, on an origin of its own: nothing that the browser shows, keeps, logs or sends elsewhere
- * holds it. CHROME and CHROME_ARGS say which Chromium.
+ * holds it.
  */
 
 import assert from "node:assert/strict";
@@ -11,14 +11,11 @@ import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { launchChromium } from "../support/chromium.mjs";
 import { createVideo, otherOrigin, scenarios, url as simulator } from "./simulator.mjs";
 import { echoes, startEchoes, startFront } from "./echoes.mjs";
 import { Evidence, KEY } from "./evidence.mjs";
 import { isQuick, patienceFor, WITH_ECHOES } from "./patience.mjs";
-
-const { CHROME, CHROME_ARGS } = process.env;
-assert.ok(CHROME && CHROME_ARGS, "run these tests with `cargo xtask test --only secrets`");
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const dist = fileURLToPath(new URL(".", process.env.PACKAGE_ENTRY ?? new URL("../../pkg/dist/index.js", import.meta.url)));
@@ -51,7 +48,7 @@ describe("a page with a key", { timeout: 280_000 }, () => {
     await once(server, "listening");
     const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
     address = `http://127.0.0.1:${port}/`;
-    browser = await chromium.launch({ executablePath: CHROME, args: JSON.parse(CHROME_ARGS), timeout: 0 });
+    browser = await launchChromium();
   });
   after(async () => {
     await browser?.close();

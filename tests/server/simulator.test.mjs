@@ -192,6 +192,7 @@ describe("the control plane", { timeout: 60_000 }, () => {
       '{"seed":"x"}': /seed/,
       '{"latencyMs":-1}': /latencyMs/,
       '{"sped":1}': /sped/,
+      '{"id":7}': /id/,
     })) {
       const response = await wish(body);
       assert.equal(response.status, 400, body);

@@ -113,14 +113,15 @@ export async function createSimulatorHandler({ mount = "", apiKey = "demo-key", 
     }
   }
 
-  /** @param {VideoWishes} all */
-  function createVideo(all) {
-    if (typeof all !== "object" || all === null || Array.isArray(all)) throw new TypeError("the body must be a JSON object");
-    const unknown = Object.keys(all).find((name) => !WISHES.includes(name));
+  /** @param {VideoWishes} wishes */
+  function createVideo(wishes) {
+    if (typeof wishes !== "object" || wishes === null || Array.isArray(wishes)) throw new TypeError("the body must be a JSON object");
+    const unknown = Object.keys(wishes).find((name) => !WISHES.includes(name));
     if (unknown !== undefined) throw new RangeError(`${unknown} is not known; a video may have ${WISHES.join(", ")}`);
-    const { latencyMs = 0, ...wishes } = all;
+    const { latencyMs = 0, ...video } = wishes;
     if (!(latencyMs >= 0)) throw new RangeError("latencyMs must be a number, 0 or more");
-    const id = simulator.createVideo(wishes);
+    if (video.id !== undefined && typeof video.id !== "string") throw new TypeError("id must be a string");
+    const id = simulator.createVideo(video);
     videos.set(id, { latencyMs, fates: [], inFlight: new InFlight() });
     return id;
   }

@@ -380,6 +380,7 @@ fn supply(machine: &Machine) -> Result<()> {
 fn docs(_: &Machine) -> Result<()> {
     let mut doc = cargo("doc");
     doc.args(["--workspace", "--no-deps", "--all-features"])
+        .args(WITHOUT_HEAVY)
         .env("RUSTDOCFLAGS", "-D warnings");
     run_program(&mut doc, SEE_ABOVE)
 }
@@ -521,15 +522,11 @@ fn in_consumers(machine: &Machine) -> Result<()> {
 }
 
 fn in_browser(machine: &Machine) -> Result<()> {
-    let mut variables = chromium(&Browser::find()?);
-    variables.push(screenshots());
-    node_tests(machine, "browser", &variables)
+    node_tests(machine, "browser", &chromium(&Browser::find()?))
 }
 
 fn in_engines(machine: &Machine) -> Result<()> {
-    let mut variables = other_engines()?;
-    variables.push(screenshots());
-    node_tests(machine, "engines", &variables)
+    node_tests(machine, "engines", &other_engines()?)
 }
 
 /// In Node, Chromium and workerd; the other engines and the distribution of latencies with `--all`.
@@ -604,13 +601,6 @@ fn other_engines() -> Result<Vec<Variable>> {
 /// This program, for the test of `cargo xtask demo`.
 fn demo_program(machine: &Machine) -> Variable {
     ("XTASK_BIN", machine.program.clone().into())
-}
-
-fn screenshots() -> Variable {
-    (
-        "SCREENSHOTS",
-        workspace::root().join("tests/screenshots").into(),
-    )
 }
 
 /// How a test file's name ends.
