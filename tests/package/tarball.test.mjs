@@ -99,7 +99,8 @@ describe("the tarball", { timeout: 900_000 }, () => {
   });
 
   it("runs nothing when it is installed, and needs no other package", () => {
-    assert.deepEqual(Object.keys(manifest.scripts ?? {}), []);
+    // npm runs this one for nobody but who asks for it, in the repository.
+    assert.deepEqual(Object.keys(manifest.scripts), ["test"]);
     for (const kind of ["dependencies", "peerDependencies", "optionalDependencies", "bundledDependencies"]) {
       assert.equal(manifest[kind], undefined, kind);
     }
