@@ -12,7 +12,7 @@ import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import sirv from "sirv";
-import { listen, listener, requestOf, send } from "./http.mjs";
+import { listen, listener, requestOf, sendWhole } from "./http.mjs";
 import { liveFrom } from "./live.mjs";
 import { createSimulatorHandler } from "./simulator.mjs";
 import { startWorker } from "./worker.mjs";
@@ -106,7 +106,7 @@ async function site(live, media) {
     if (live && path.startsWith("/live/")) {
       const leaving = new AbortController();
       outgoing.once("close", () => leaving.abort());
-      return send(await live.proxy(requestOf(incoming, path, leaving.signal)), outgoing);
+      return sendWhole(await live.proxy(requestOf(incoming, path, leaving.signal)), outgoing);
     }
     if (path === "/" || path === "/index.html") return frontPage(outgoing, live ? "sim live" : "sim");
     page(incoming, outgoing, path);

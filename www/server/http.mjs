@@ -52,6 +52,18 @@ export function requestOf(incoming, path, signal) {
 }
 
 /**
+ * Sends a response whose body is short and is all there, with its length.
+ * @param {Response} response
+ * @param {ServerResponse} outgoing
+ */
+export async function sendWhole(response, outgoing) {
+  const body = Buffer.from(await response.arrayBuffer());
+  for (const [name, value] of response.headers) outgoing.setHeader(name, value);
+  outgoing.statusCode = response.status;
+  outgoing.end(body);
+}
+
+/**
  * Sends a response as it comes, however long it is: a chunk is read when the one before has left.
  * @param {Response} response
  * @param {ServerResponse} outgoing

@@ -14,7 +14,8 @@ export function liveFrom(environment) {
   const apiKey = environment["IACREA_API_KEY"]?.trim();
   const baseUrl = environment["IACREA_BASE_URL"]?.trim() || DEFAULT_BASE;
   if (!apiKey) return undefined;
-  const proxy = checked(() => createVideoProxy({ apiKey, baseUrl, authorize: isOfThisSite }));
+  // Each request that the page shows went to the service: none is given another's response.
+  const proxy = checked(() => createVideoProxy({ apiKey, baseUrl, authorize: isOfThisSite, shareMs: 0 }));
   return { apiKey, baseUrl, origin: new URL(baseUrl).origin, proxy };
 }
 
