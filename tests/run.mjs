@@ -15,11 +15,9 @@ if (!existsSync(`${ROOT}pkg/dist/index.js`)) {
   console.error("pkg/dist is not there: run `cargo xtask build` once, then repeat");
   process.exit(1);
 }
-for (const folder of ["tests", "www"]) {
-  const modified = (/** @type {string} */ file) => statSync(`${ROOT}${folder}/${file}`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (modified("node_modules/.package-lock.json") >= modified("package-lock.json")) continue;
-  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  execFileSync(npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: `${ROOT}${folder}`, stdio: "inherit", shell: process.platform === "win32" });
+const modified = (/** @type {string} */ file) => statSync(`${ROOT}tests/${file}`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+if (modified("node_modules/.package-lock.json") < modified("package-lock.json")) {
+  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: `${ROOT}tests`, stdio: "inherit", shell: process.platform === "win32" });
 }
 const files = FOLDERS.flatMap((folder) => readdirSync(ROOT + folder).map((file) => `${folder}/${file}`));
 const tests = files.filter((file) => file.endsWith(".test.mjs") && !ELSEWHERE.test(file));

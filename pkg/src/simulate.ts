@@ -93,7 +93,7 @@ export type Module = Glue["exports"];
 /** @internal */
 type Model = InstanceType<Module["Simulator"]>;
 
-/** An answer, as simulator/src/wasm.rs writes it. */
+/** An answer, as pkg/wasm/simulator writes it. */
 interface Answer {
   readonly fate: "answer";
   readonly status: number;

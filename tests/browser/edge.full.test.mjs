@@ -109,10 +109,9 @@ describe("the page through the Worker, simulated", () => {
     await close();
   });
 
-  it("refuses a port and a storage that are in use, in one line that names the cure", async () => {
+  it("refuses a port that is in use, in one line that names the cure", async () => {
     const { port } = new URL(server.address);
     assert.match((await refusedDemo(["--edge", "--port", port, ...kept("other")])).said, /^error: port \d+ is in use: .*`--port 0`.*$/);
-    assert.match((await refusedDemo(["--edge", "--port", "0", ...kept("simulated")])).said, /^error: another demo keeps its videos in .*`--storage`$/);
   });
 
   it("does not serve its page under other names", async () => {

@@ -32,6 +32,6 @@ it("says before it builds anything that the port is in use", { timeout: 60_000 }
   const late = spawn(program, ["demo", "--port", port], { stdio: ["ignore", "ignore", "pipe"] });
   const [said, [code]] = await Promise.all([text(late.stderr), once(late, "exit")]);
   assert.equal(code, 1);
-  assert.match(said, new RegExp(`^error: cannot listen on port ${port} .*\`--port 0\` for a free one\n$`));
+  assert.match(said, new RegExp(`^error: port ${port} is in use: .*\`--port 0\` for a free one\n$`));
   child.kill();
 });

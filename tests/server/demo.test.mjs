@@ -43,6 +43,12 @@ describe("the demo server", { timeout: 60_000 }, () => {
     assert.match(demo.errors(), /Real videos: off; start with IACREA_API_KEY set/);
   });
 
+  it("serves its files for reading only", async () => {
+    for (const path of ["", "app.js", "sim/media/clip-1.svg"]) {
+      assert.deepEqual([(await get(demo.address, path, { method: "POST" })).status, (await get(demo.address, path, { method: "HEAD" })).status], [405, 200], path);
+    }
+  });
+
   it("adds the simulator's key for its page", async () => {
     const created = await fetch(`${demo.address}sim/simulator/videos`, { method: "POST", body: '{"scenario":"happy"}' });
     const { id } = await created.json();
@@ -91,6 +97,12 @@ describe("the demo server", { timeout: 60_000 }, () => {
       said: `error: port ${taken} is in use: stop what uses it, or repeat with \`--port 0\` for a free one`,
     });
     assert.match((await refusedDemo(["--port", "x"])).said, /^error: --port must be a number from 0 to 65535/);
+    assert.match((await refusedDemo(["--static", "--edge"])).said, /^error: --static .* choose one$/);
+    assert.match((await refusedDemo(["--port", "0"], { IACREA_API_KEY: "line\nbreak" })).said, /^error: IACREA_API_KEY holds a character .*: copy it again$/);
+    for (const base of ["http://iacrea.com", "iacrea.com", "https://u:p@iacrea.com", "https://iacrea.com?x"]) {
+      const { said } = await refusedDemo(["--port", "0"], { IACREA_API_KEY: "a-key-to-keep", IACREA_BASE_URL: base });
+      assert.match(said, /^error: IACREA_BASE_URL cannot be used: .*\. Set it to one like https:\/\/iacrea\.com, or not at all$/);
+    }
     assert.match((await refusedDemo(["--edge", "--port", "0"], { IACREA_API_KEY: "short" })).said, /error: IACREA_API_KEY has fewer than 8 characters/);
   });
 });

@@ -35,6 +35,13 @@ async function struck(scenario) {
   return id;
 }
 
+/** The status of a response to a request that fetch would not send. @param {string} line @param {string} [host] */
+async function statusOf(line, host = "localhost") {
+  const socket = connect(Number(new URL(url).port), "127.0.0.1");
+  socket.on("error", () => {}).end(`${line}\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+  return Number((await text(socket).catch(() => "")).split(" ")[1]);
+}
+
 /** @param {string} id @param {number} place */
 const fateOf = async (id, place) => (await logOf(id)).requests[place]?.finished;
 
@@ -161,25 +168,54 @@ describe("the API on a socket", { timeout: 60_000 }, () => {
     assert.ok(log.requests.length === 1_000 && log.maxInFlight <= 4, `${log.requests.length}, ${log.maxInFlight}`);
   });
 
-  it("takes a path and a method that nobody would send for a bad request, and goes on", async () => {
-    for (const line of ["GET //%zz/%00 HTTP/1.1", "TRACE /api/x HTTP/1.1", "GET /api/video-editor/generate/video/%E0%A4%A HTTP/1.1", "OPTIONS * HTTP/1.1"]) {
-      const socket = connect(Number(new URL(url).port), "127.0.0.1");
-      socket.end(`${line}\r\nhost: localhost\r\nconnection: close\r\n\r\n`).on("error", () => {});
-      await text(socket).catch(() => "");
-    }
+  it("counts a request as left also where it waits behind another on its connection", async () => {
+    const [id, behind] = [await struck("hang-for-ever"), await createVideo()];
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    for (const one of [id, behind]) socket.write(`GET ${new URL(address(one)).pathname} HTTP/1.1\r\nhost: localhost\r\nx-api-key: ${KEY}\r\n\r\n`);
+    await logWhen(behind, (log) => log.inFlight === 1);
+    socket.destroy();
+    for (const one of [id, behind]) await logWhen(one, (log) => log.inFlight === 0 && log.requests.at(-1)?.finished === "aborted");
+  });
+
+  it("writes down of each video what was requested of it, and nothing else", async () => {
+    const id = await createVideo();
+    await fetch(`${url}/api/nothing/${id}`);
+    await fetch(address(id), { method: "POST", body: "x" });
+    await text(await send(id).response);
+    const { requests } = await logWhen(id, (log) => log.inFlight === 0);
+    assert.deepEqual(requests.map(({ status, finished }) => [status, finished]), [[200, "sent"]]);
+  });
+
+  it("serves its films in ranges", async () => {
+    const range = async (/** @type {string} */ range) => {
+      const response = await fetch(`${url}/media/clip-1.svg`, { headers: { range } });
+      return [response.status, response.headers.get("content-range"), await response.text()];
+    };
+    const whole = await (await fetch(`${url}/media/clip-1.svg`)).text();
+    const { length } = Buffer.from(whole);
+    assert.deepEqual(await range("bytes=0-0"), [206, `bytes 0-0/${length}`, whole.slice(0, 1)]);
+    assert.deepEqual(await range("bytes=5-"), [206, `bytes 5-${length - 1}/${length}`, whole.slice(5)]);
+    assert.deepEqual(await range("bytes=-6"), [206, `bytes ${length - 6}-${length - 1}/${length}`, whole.slice(-6)]);
+    assert.deepEqual(await range(`bytes=2-${length * 2}`), [206, `bytes 2-${length - 1}/${length}`, whole.slice(2)]);
+    assert.deepEqual(await range(`bytes=${length}-`), [416, `bytes */${length}`, ""]);
+    assert.deepEqual(await range("bytes=-0"), [416, `bytes */${length}`, ""]);
+    for (const other of ["bytes=10-5", "bytes=abc", "bytes=-", "lines=0-1", "bytes=0-1,3-4"]) assert.deepEqual(await range(other), [200, null, whole], other);
+  });
+
+  it("takes a path, a name and a method that nobody would send for a bad request, and goes on", async () => {
+    assert.equal(await statusOf("GET /simulator/scenarios HTTP/1.1", "evil.example"), 403);
+    assert.equal(await statusOf(`GET ${new URL(address("v")).pathname} HTTP/1.1`, "localhost:99999"), 400);
+    assert.equal(await statusOf("TRACE /api/x HTTP/1.1"), 400);
+    for (const line of ["GET //%zz/%00 HTTP/1.1", "GET /media/%zz HTTP/1.1", "GET /api/video-editor/generate/video/%E0%A4%A HTTP/1.1", "OPTIONS * HTTP/1.1"]) await statusOf(line);
     assert.equal((await fetch(`${url}/simulator/scenarios`)).status, 200);
   });
 });
 
 describe("the control plane", { timeout: 60_000 }, () => {
-  it("is open to pages, and the API is not", async () => {
-    const headers = { origin: "http://elsewhere.invalid" };
-    const opens = async (/** @type {string} */ path, /** @type {RequestInit} */ init = {}) =>
-      (await fetch(url + path, { headers, ...init })).headers.get("access-control-allow-origin");
-    assert.equal(await opens("/simulator/scenarios"), "*");
-    assert.equal(await opens("/media/tour.webm"), "*");
-    assert.equal(await opens("/simulator/videos", { method: "OPTIONS", headers: { ...headers, "access-control-request-method": "POST" } }), "*");
-    assert.equal(await opens(new URL(address(await createVideo())).pathname), null);
+  it("may be read by no page of elsewhere", async () => {
+    for (const path of ["/simulator/scenarios", "/simulator/other-origin", "/media/tour.webm", new URL(address(await createVideo())).pathname]) {
+      assert.equal((await fetch(url + path, { headers: { origin: "http://elsewhere.invalid" } })).headers.get("access-control-allow-origin"), null, path);
+    }
   });
 
   it("refuses wishes that make no sense, and says which", async () => {
@@ -191,6 +227,9 @@ describe("the control plane", { timeout: 60_000 }, () => {
       '{"scenario":"?"}': /scenario/,
       '{"seed":"x"}': /seed/,
       '{"latencyMs":-1}': /latencyMs/,
+      '{"latencyMs":"5"}': /latencyMs/,
+      '{"latencyMs":9e9}': /latencyMs/,
+      '{"speed":"60"}': /speed/,
       '{"sped":1}': /sped/,
       '{"id":7}': /id/,
     })) {
@@ -199,6 +238,7 @@ describe("the control plane", { timeout: 60_000 }, () => {
       assert.match((await response.json()).error, why);
     }
     assert.equal((await wish("")).status, 201);
+    assert.equal((await wish(" ".repeat(2 ** 21))).status, 400, "a body of two megabytes");
     assert.equal((await fetch(`${url}/simulator/videos/nobody`)).status, 404);
     assert.equal((await fetch(`${url}/nowhere`)).status, 404);
   });

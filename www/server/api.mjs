@@ -4,9 +4,14 @@
 
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
-import { listen, listener } from "./http.mjs";
+import { listen, listener, portOf } from "./http.mjs";
 import { createSimulatorHandler } from "./simulator.mjs";
 
-const { values } = parseArgs({ options: { port: { type: "string", default: "0" }, "api-key": { type: "string", default: "demo-key" } } });
-const handle = await createSimulatorHandler({ apiKey: values["api-key"] });
-console.log(await listen(createServer(listener(handle)), Number(values.port)));
+try {
+  const { values } = parseArgs({ options: { port: { type: "string", default: "0" }, "api-key": { type: "string", default: "demo-key" } } });
+  const handle = await createSimulatorHandler({ apiKey: values["api-key"] });
+  console.log(await listen(createServer(listener(handle)), portOf(values.port)));
+} catch (error) {
+  console.error(`error: ${error instanceof Error ? error.message : error}`);
+  process.exit(1);
+}

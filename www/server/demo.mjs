@@ -11,8 +11,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import sirv from "sirv";
-import { listen, listener, requestOf, sendWhole } from "./http.mjs";
+import { sendFile } from "./files.mjs";
+import { listen, listener, portOf, requestOf, sendWhole } from "./http.mjs";
 import { liveFrom } from "./live.mjs";
 import { createSimulatorHandler } from "./simulator.mjs";
 import { startWorker } from "./worker.mjs";
@@ -20,19 +20,9 @@ import { startWorker } from "./worker.mjs";
 /** @import { ServerResponse } from "node:http" */
 
 const PAGE = fileURLToPath(new URL("../dist", import.meta.url));
-const files = sirv(PAGE, { dev: true });
 const MODE = '<meta name="demo-server" content="">';
-/** @type {import("./http.mjs").Handler} */
-const page = (incoming, outgoing) => files(incoming, outgoing);
-/** The names of this machine. A page elsewhere that points its own name here does not get in. */
-const OWN_NAMES = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
 /** The simulator's key, for the Worker that requests from it. */
 const SIMULATED_KEY = "demo-key";
-
-/** Nothing from elsewhere, no inline script; but pictures and films may come from `media` too. @param {string} media */
-const policy = (media) =>
-  `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src 'self' data: blob:${media}; ` +
-  `media-src 'self' data: blob:${media}; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
 
 try {
   await serve();
@@ -48,35 +38,24 @@ async function serve() {
   const anywhere = live ? " https:" : "";
   const server = createServer();
   const address = await listen(server, port);
-  /** @type {Awaited<ReturnType<typeof startWorker>> | undefined} */
-  let worker;
+  // Requests that hang on purpose must not hold up the end, and a Worker ends with this process.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(0));
   if (edge) {
     // It was taken only to know that it is free: the Worker listens there, with this server behind it.
     server.close();
     await once(server, "close");
-    const behind = await listen(server, 0);
+    const page = await listen(server, 0);
     // What is simulated is behind the address of the page, where the films are linked too.
     const service = live ?? { baseUrl: `${address}/sim`, apiKey: SIMULATED_KEY };
     server.on("request", await site(live, anywhere || ` ${address}`));
-    worker = await startWorker({ ...service, address, page: behind, isReal: live !== undefined, storage });
+    const worker = await startWorker({ ...service, address, page, isReal: live !== undefined, storage });
+    worker.ended.then((why) => {
+      console.error(`error: workerd ended (${why}): see its messages above, then repeat`);
+      process.exit(1);
+    });
   } else {
-    server.on("request", isStatic ? guarded(page, "") : await site(live, anywhere));
+    server.on("request", isStatic ? listener(page, headersWith("")) : await site(live, anywhere));
   }
-
-  let isStopping = false;
-  const stop = async () => {
-    isStopping = true;
-    // At once: whatever the Worker has said to anybody is on the disk.
-    await worker?.kill();
-    // Requests that hang on purpose must not hold up the end.
-    process.exit(0);
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, stop);
-  worker?.ended.then((why) => {
-    if (isStopping) return;
-    console.error(`workerd ended (${why}): see its messages above, then repeat`);
-    process.exit(1);
-  });
   if (!isStatic) console.error(live ? `Real videos: ${live.origin} with IACREA_API_KEY` : "Real videos: off; start with IACREA_API_KEY set to watch one");
   console.error("Serving the demo until it is stopped with Ctrl-C");
   console.log(`${address}/`);
@@ -87,9 +66,13 @@ function readArguments() {
   const { values } = parseArgs({
     options: { port: { type: "string", default: "8080" }, static: { type: "boolean" }, edge: { type: "boolean" }, storage: { type: "string" } },
   });
-  const port = Number(values.port);
-  if (!(Number.isInteger(port) && port >= 0 && port < 65_536)) throw new Error(`--port must be a number from 0 to 65535, not ${values.port}`);
-  return { ...values, port };
+  if (values.static && values.edge) throw new Error("--static serves the page alone, and --edge through a Worker: choose one");
+  return { ...values, port: portOf(values.port) };
+}
+
+/** @type {import("./http.mjs").Handler} */
+function page(incoming, outgoing, path) {
+  return sendFile(PAGE, path, incoming, outgoing);
 }
 
 /**
@@ -101,35 +84,30 @@ async function site(live, media) {
   // It decides about ids: pages and the Worker may know those of an earlier run.
   const seed = randomInt(2 ** 32);
   const simulator = await createSimulatorHandler({ mount: "/sim", addsKey: true, seed, apiKey: SIMULATED_KEY });
-  return guarded(async (incoming, outgoing, path) => {
+  return listener(async (incoming, outgoing, path) => {
     if (path.startsWith("/sim/")) return simulator(incoming, outgoing, path.slice("/sim".length));
-    if (live && path.startsWith("/live/")) {
-      const leaving = new AbortController();
-      outgoing.once("close", () => leaving.abort());
-      return sendWhole(await live.proxy(requestOf(incoming, path, leaving.signal)), outgoing);
-    }
-    if (path === "/" || path === "/index.html") return frontPage(outgoing, live ? "sim live" : "sim");
-    page(incoming, outgoing, path);
-  }, media);
+    if (live && path.startsWith("/live/")) return sendWhole(await live.proxy(requestOf(incoming, path)), outgoing);
+    const isFront = incoming.method === "GET" && (path === "/" || path === "/index.html");
+    if (isFront) return frontPage(outgoing, live ? "sim live" : "sim");
+    return page(incoming, outgoing, path);
+  }, headersWith(media));
 }
 
 /**
- * Answers to names of this machine only, and adds the headers that every response carries.
- * @param {import("./http.mjs").Handler} handle
+ * What every response carries: nothing comes from elsewhere and no script is inline, but pictures and films may come
+ * from `media` too.
  * @param {string} media
  */
-function guarded(handle, media) {
-  const headers = {
-    "content-security-policy": policy(media),
+function headersWith(media) {
+  const sources = `'self' data: blob:${media}`;
+  return {
+    "content-security-policy":
+      `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src ${sources}; media-src ${sources}; ` +
+      "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",
   };
-  return listener((incoming, outgoing, path) => {
-    for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value);
-    if (OWN_NAMES.test(incoming.headers.host ?? "")) return handle(incoming, outgoing, path);
-    outgoing.writeHead(403, { "content-type": "text/plain" }).end("only names of this machine are served");
-  });
 }
 
 /**

@@ -1,10 +1,15 @@
 // @ts-check
-// Between node:http and the web's Request and Response.
+// Between node:http and the web's Request and Response, on this machine alone.
 
 import { once } from "node:events";
 
 /** @import { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http" */
 /** @typedef {(incoming: IncomingMessage, outgoing: ServerResponse, path: string) => unknown} Handler */
+
+/** The names of this machine. A page elsewhere that points its own name here does not get in. */
+const OWN_NAMES = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
+/** Of a longer body nothing is kept. */
+const BODY_LIMIT = 1_048_576;
 
 /** Listens on this machine alone; the address. @param {Server} server @param {number} port 0 for any free one */
 export async function listen(server, port) {
@@ -19,13 +24,25 @@ export async function listen(server, port) {
   return `http://127.0.0.1:${address.port}`;
 }
 
+/** A port as it is given on the command line. @param {string} text */
+export function portOf(text) {
+  if (!/^\d+$/.test(text) || Number(text) > 65_535) throw new Error(`--port must be a number from 0 to 65535, not "${text}"`);
+  return Number(text);
+}
+
 /**
- * A listener that outlives what a handler throws: a method or a path that no Request can have, a caller who left.
+ * A listener that responds to names of this machine only, and outlives what a handler throws: a method or a path that no
+ * Request can have, a body that is too long.
  * @param {Handler} handle
+ * @param {Record<string, string>} [headers] of every response
  * @returns {RequestListener}
  */
-export function listener(handle) {
+export function listener(handle, headers = {}) {
   return async (incoming, outgoing) => {
+    for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value);
+    if (!OWN_NAMES.test(incoming.headers.host ?? "")) {
+      return void outgoing.writeHead(403, { "content-type": "text/plain" }).end("only names of this machine are served");
+    }
     try {
       const { pathname } = new URL(incoming.url ?? "/", "http://localhost");
       await handle(incoming, outgoing, pathname);
@@ -37,18 +54,32 @@ export function listener(handle) {
 }
 
 /**
- * A request as fetch knows it, which is aborted when its caller leaves.
+ * The body of a request, up to a megabyte.
+ * @param {IncomingMessage} incoming
+ */
+export async function bodyOf(incoming) {
+  /** @type {Buffer[]} */
+  const parts = [];
+  let length = 0;
+  for await (const part of incoming) {
+    length += part.length;
+    // It is read to its end all the same, or the caller would have no response.
+    if (length <= BODY_LIMIT) parts.push(part);
+  }
+  if (length > BODY_LIMIT) throw new RangeError(`the body is longer than ${BODY_LIMIT} bytes`);
+  return Buffer.concat(parts).toString();
+}
+
+/**
+ * A request as fetch knows it.
  * @param {IncomingMessage} incoming
  * @param {string} path
- * @param {AbortSignal} signal
+ * @param {{ signal?: AbortSignal, body?: string }} [more]
  */
-export function requestOf(incoming, path, signal) {
-  const { method = "GET", url = "", headers } = incoming;
+export function requestOf({ method = "GET", url = "", headers }, path, more = {}) {
   const query = /\?[^#]*/.exec(url)?.[0] ?? "";
   const pairs = Object.entries(headers).flatMap(([name, value = []]) => [value].flat().map((one) => /** @type {[string, string]} */ ([name, one])));
-  // Node takes any stream of bytes.
-  const body = method === "GET" || method === "HEAD" ? {} : { body: /** @type {any} */ (incoming), duplex: "half" };
-  return new Request(`http://${headers.host ?? "localhost"}${path}${query}`, { method, headers: pairs, signal, ...body });
+  return new Request(`http://${headers.host}${path}${query}`, { method, headers: pairs, ...more });
 }
 
 /**

@@ -14,9 +14,20 @@ export function liveFrom(environment) {
   const apiKey = environment["IACREA_API_KEY"]?.trim();
   const baseUrl = environment["IACREA_BASE_URL"]?.trim() || DEFAULT_BASE;
   if (!apiKey) return undefined;
-  // Each request that the page shows went to the service: none is given another's response.
-  const proxy = checked(() => createVideoProxy({ apiKey, baseUrl, authorize: isOfThisSite, shareMs: 0 }));
-  return { apiKey, baseUrl, origin: new URL(baseUrl).origin, proxy };
+  try {
+    createVideoProxy({ apiKey });
+  } catch {
+    throw new Error("IACREA_API_KEY holds a character that no header can hold: copy it again");
+  }
+  try {
+    // Each request that the page shows went to the service: none is given another's response.
+    const proxy = createVideoProxy({ apiKey, baseUrl, authorize: isOfThisSite, shareMs: 0 });
+    return { apiKey, baseUrl, origin: new URL(baseUrl).origin, proxy };
+  } catch (error) {
+    // The package quotes nothing of what it is given.
+    const why = error instanceof Error ? error.message.replace(/^invalid argument: |; only in a browser.*$/g, "").replace("baseUrl", "it") : "";
+    throw new Error(`IACREA_BASE_URL cannot be used: ${why}. Set it to one like ${DEFAULT_BASE}, or not at all`);
+  }
 }
 
 /**
@@ -25,16 +36,4 @@ export function liveFrom(environment) {
  */
 function isOfThisSite({ headers }) {
   return ["same-origin", "none", null].includes(headers.get("sec-fetch-site"));
-}
-
-/** @template T @param {() => T} make @returns {T} */
-function checked(make) {
-  try {
-    return make();
-  } catch (error) {
-    // The package names its own options, and quotes none of their values.
-    const why = error instanceof Error ? error.message : "they cannot be used";
-    const named = why.replace("apiKey", "IACREA_API_KEY").replace("baseUrl", "IACREA_BASE_URL");
-    throw new Error(`real videos cannot be had with IACREA_API_KEY and IACREA_BASE_URL as they are set: ${named}`);
-  }
 }

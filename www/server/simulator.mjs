@@ -4,12 +4,11 @@
 // do is done here: a connection is reset, a body stalls or breaks off, a caller leaves.
 
 import { createServer } from "node:http";
-import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import sirv from "sirv";
 import { createSimulator, scenarioCatalogue } from "../../pkg/dist/simulator.js";
-import { listen, requestOf, send } from "./http.mjs";
+import { sendFile } from "./files.mjs";
+import { bodyOf, listen, listener, requestOf, send } from "./http.mjs";
 
 /** @import { IncomingMessage, ServerResponse } from "node:http" */
 /** @import { SimulatedRequest } from "../../pkg/dist/simulator.js" */
@@ -35,7 +34,11 @@ import { listen, requestOf, send } from "./http.mjs";
  */
 
 const WISHES = ["scenario", "seed", "speed", "id", "latencyMs"];
-const MEDIA = sirv(fileURLToPath(new URL("../media", import.meta.url)), { dev: true });
+const MEDIA = fileURLToPath(new URL("../media", import.meta.url));
+/** The longest that a timer can wait. */
+const LONGEST_MS = 2 ** 31 - 1;
+/** A request for a video; what the simulator writes down is a GET of these. */
+const VIDEO = /^\/api\/video-editor\/generate\/video\/(?:auto\/)?([^/]+)$/;
 /** How much longer a body that is cut is left on its way: closing a connection throws away what it still holds. */
 const BEFORE_CUT_MS = 20;
 
@@ -77,13 +80,7 @@ export async function createSimulatorHandler({ mount = "", apiKey = "demo-key", 
   /** @param {IncomingMessage} incoming @param {ServerResponse} outgoing @param {string} path below the mount */
   return async function handle(incoming, outgoing, path) {
     if (path.startsWith("/api/")) return respond(incoming, outgoing, path);
-    // What is not the API may be read from any page.
-    for (const name of ["origin", "methods", "headers"]) outgoing.setHeader(`access-control-allow-${name}`, "*");
-    if (incoming.method === "OPTIONS") return void outgoing.writeHead(204).end();
-    if (path.startsWith("/media/")) {
-      incoming.url = path.slice("/media".length);
-      return MEDIA(incoming, outgoing);
-    }
+    if (path.startsWith("/media/")) return sendFile(MEDIA, path.slice("/media".length), incoming, outgoing);
     const [status, body] = await control(incoming, path);
     outgoing.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   };
@@ -100,13 +97,13 @@ export async function createSimulatorHandler({ mount = "", apiKey = "demo-key", 
         return [200, { origin: other.origin, requests: other.requests }];
       case "GET /simulator/videos/{id}": {
         const log = logOf(decoded(id));
-        return log ? [200, log] : [404, { error: "there is no such video" }];
+        return log ? [200, log] : [404, { error: "no video of this id was created by POST /simulator/videos" }];
       }
       case "POST /simulator/videos":
         try {
-          return [201, { id: createVideo(JSON.parse((await text(incoming)) || "{}")) }];
+          return [201, { id: createVideo(JSON.parse((await bodyOf(incoming)) || "{}")) }];
         } catch (error) {
-          return [400, { error: String(error) }];
+          return [400, { error: error instanceof Error ? error.message : "the video cannot be created" }];
         }
       default:
         return [404, { error: `there is nothing at ${mount}${path}` }];
@@ -119,8 +116,11 @@ export async function createSimulatorHandler({ mount = "", apiKey = "demo-key", 
     const unknown = Object.keys(wishes).find((name) => !WISHES.includes(name));
     if (unknown !== undefined) throw new RangeError(`${unknown} is not known; a video may have ${WISHES.join(", ")}`);
     const { latencyMs = 0, ...video } = wishes;
-    if (!(latencyMs >= 0)) throw new RangeError("latencyMs must be a number, 0 or more");
-    if (video.id !== undefined && typeof video.id !== "string") throw new TypeError("id must be a string");
+    for (const [name, value] of Object.entries(wishes)) {
+      const type = name === "id" || name === "scenario" ? "string" : "number";
+      if (typeof value !== type) throw new TypeError(`${name} must be a ${type}`);
+    }
+    if (!(latencyMs >= 0 && latencyMs <= LONGEST_MS)) throw new RangeError(`latencyMs must be a number from 0 to ${LONGEST_MS}`);
     const id = simulator.createVideo(video);
     videos.set(id, { latencyMs, fates: [], inFlight: new InFlight() });
     return id;
@@ -139,24 +139,29 @@ export async function createSimulatorHandler({ mount = "", apiKey = "demo-key", 
 
   /** @param {IncomingMessage} incoming @param {ServerResponse} outgoing @param {string} path */
   async function respond(incoming, outgoing, path) {
-    const video = incoming.method === "GET" ? videos.get(decoded(path.split("/").at(-1))) : undefined;
-    const place = video ? video.fates.push("open") - 1 : 0;
-    const counts = video ? [all, video.inFlight] : [all];
-    for (const count of counts) count.begin();
-    const end = (/** @type {Fate} */ fate) => {
-      for (const count of counts.splice(0)) count.now -= 1;
-      if (video && video.fates[place] === "open") video.fates[place] = fate;
-    };
     const leaving = new AbortController();
     const { signal } = leaving;
-    outgoing.once("finish", () => end("sent"));
-    outgoing.once("close", () => {
+    const reads = incoming.method === "GET" || incoming.method === "HEAD";
+    const request = requestOf(incoming, path, reads ? { signal } : { signal, body: await bodyOf(incoming) });
+    if (addsKey && !request.headers.has("x-api-key")) request.headers.set("x-api-key", apiKey);
+
+    const video = incoming.method === "GET" ? videos.get(decoded(VIDEO.exec(path)?.[1])) : undefined;
+    const counts = video ? [all, video.inFlight] : [all];
+    for (const count of counts) count.begin();
+    const place = (video?.fates.push("open") ?? 0) - 1;
+    const end = (/** @type {Fate} */ fate) => {
+      incoming.socket.off("close", leave);
+      for (const count of counts.splice(0)) count.now -= 1;
+      if (video?.fates[place] === "open") video.fates[place] = fate;
+    };
+    const leave = () => {
       end("aborted");
       leaving.abort();
-    });
+    };
+    // Of the socket, since a response that waits behind another on it has no such event.
+    incoming.socket.once("close", leave);
+    outgoing.once("finish", () => end("sent"));
     try {
-      const request = requestOf(incoming, path, signal);
-      if (addsKey && !request.headers.has("x-api-key")) request.headers.set("x-api-key", apiKey);
       const response = await simulator.fetch(request, { redirect: "manual" });
       if (video?.latencyMs) await sleep(video.latencyMs, undefined, { signal });
       await send(response, outgoing);
@@ -184,16 +189,18 @@ function decoded(segment = "") {
 async function listenElsewhere() {
   /** @type {{ method: string, path: string, headers: import("node:http").IncomingHttpHeaders }[]} */
   const requests = [];
-  const server = createServer(({ method = "", url = "", headers }, outgoing) => {
-    requests.push({ method, path: url.replace(/\?.*/, ""), headers });
-    outgoing.writeHead(200, {
-      "content-type": "application/json",
-      "access-control-allow-origin": headers.origin ?? "*",
-      "access-control-allow-credentials": "true",
-      "access-control-allow-headers": headers["access-control-request-headers"] ?? "*",
-      "access-control-allow-methods": "*",
-    });
-    outgoing.end('{"status":"DONE","url":"https://other-origin.invalid/video.webm"}');
-  });
+  const server = createServer(
+    listener(({ method = "", headers }, outgoing, path) => {
+      requests.push({ method, path, headers });
+      outgoing.writeHead(200, {
+        "content-type": "application/json",
+        "access-control-allow-origin": headers.origin ?? "*",
+        "access-control-allow-credentials": "true",
+        "access-control-allow-headers": headers["access-control-request-headers"] ?? "*",
+        "access-control-allow-methods": "*",
+      });
+      outgoing.end('{"status":"DONE","url":"https://other-origin.invalid/video.webm"}');
+    }),
+  );
   return { origin: await listen(server.unref(), 0), requests };
 }

@@ -3,11 +3,7 @@
 // that the tests run. What wrangler would send to Cloudflare is written down for workerd here, but for the key and the
 // address that it is for: those are in the Worker's environment alone, in no file and on no command line.
 
-import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { moduleList, quoted, startWorkerd } from "./workerd.mjs";
@@ -25,37 +21,17 @@ const SHORTEST_KEY = 8;
  * @param {boolean} how.isReal whether the videos are real ones; simulated ones are kept apart, and are at `page`
  * @param {string} how.baseUrl of the API
  * @param {string} how.apiKey
- * @param {string | undefined} how.storage the folder of what it watches
+ * @param {string} [how.storage] the folder of what it watches; `cargo xtask demo` holds a lock of it for this process
  */
-export async function startWorker({ address, page, isReal, baseUrl, apiKey, storage }) {
+export async function startWorker({ address, page, isReal, baseUrl, apiKey, storage = join(ROOT, "target/edge") }) {
   if (apiKey.length < SHORTEST_KEY) throw new Error(`IACREA_API_KEY has fewer than ${SHORTEST_KEY} characters: copy it again`);
-  const folder = await openStorage(storage ?? join(ROOT, "target/edge", isReal ? "real" : "simulated"));
+  mkdirSync(join(storage, "objects"), { recursive: true });
+  const folder = realpathSync(storage);
   console.error("Watching: in Durable Objects of examples/cloudflare-worker, on workerd");
   console.error(`What is watched is kept in ${folder}`);
   const file = join(folder, "workerd.capnp");
   writeFileSync(file, configuration({ folder, address, page, outbound: isReal ? "internet" : "behind" }));
   return startWorkerd(file, { folder: ROOT, environment: { ...process.env, IACREA_BASE_URL: baseUrl, IACREA_API_KEY: apiKey } });
-}
-
-/**
- * The folder, held for one Worker: as long as this process lives, whoever connects to the lock finds it taken.
- * @param {string} wanted
- */
-async function openStorage(wanted) {
-  mkdirSync(join(wanted, "objects"), { recursive: true });
-  const folder = realpathSync(wanted);
-  const name = `iacrea-video-${createHash("sha256").update(folder).digest("hex").slice(0, 16)}`;
-  const lock = process.platform === "win32" ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`);
-  const isHeld = await new Promise((resolve) => {
-    const caller = connect(lock, () => resolve(true)).once("error", () => resolve(false));
-    caller.once("connect", () => caller.destroy());
-  });
-  if (isHeld) throw new Error(`another demo keeps its videos in ${folder}: stop it, or name another folder with \`--storage\``);
-  // A demo that was killed left its own behind.
-  rmSync(lock, { force: true });
-  const server = createServer((caller) => caller.destroy()).unref().listen(lock);
-  await once(server, "listening");
-  return folder;
 }
 
 /** @param {{ folder: string, address: string, page: string, outbound: "internet" | "behind" }} how */

@@ -34,13 +34,14 @@ process.once("exit", () => alive.forEach((child) => child.kill("SIGKILL")));
  * @param {string} [how.folder] that the configuration's absolute paths begin from
  * @param {Record<string, string | undefined>} [how.environment]
  * @param {number} [how.sockets] that the configuration has
- * @param {(text: string) => void} [how.log] what it prints; by default this process prints it too
+ * @param {(text: string) => void} [how.log] what it prints; by default it goes to this process's standard error
  */
 export async function startWorkerd(file, { folder, environment = process.env, sockets = 1, log } = {}) {
-  const output = log ? "pipe" : "inherit";
-  const child = spawn(require("workerd").default, ["serve", file, "--control-fd=3", "--verbose", ...(folder ? ["--import-path", folder] : [])], {
+  const args = ["serve", file, "--control-fd=3", ...(folder ? ["--import-path", folder] : []), ...(log ? ["--verbose"] : [])];
+  const child = spawn(require("workerd").default, args, {
     env: environment,
-    stdio: ["ignore", output, output, "pipe"],
+    // What stands as this process's input may be a lock, which holds as long as the Worker lives. Its output is no result.
+    stdio: log ? ["ignore", "pipe", "pipe", "pipe"] : ["inherit", 2, 2, "pipe"],
     // Ctrl-C is for this program alone, which ends the other when it is done with it.
     detached: true,
   });

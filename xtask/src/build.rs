@@ -418,16 +418,9 @@ fn assemble_page() -> Result<()> {
     let out = page.join("dist");
     let package = Path::new("iacrea-video");
     workspace::mirror(&page, &out, &|path| {
-        let for_developers = [
-            "tsconfig.json",
-            "README.md",
-            "package.json",
-            "package-lock.json",
-        ];
-        let for_developers = for_developers.iter().any(|name| path.ends_with(name));
-        let elsewhere = ["dist", "node_modules", "server"];
-        let is_elsewhere = elsewhere.iter().any(|name| path.starts_with(name));
-        is_elsewhere || path.starts_with(package) || for_developers
+        let for_developers = path.ends_with("tsconfig.json") || path.ends_with("README.md");
+        let elsewhere = [Path::new("dist"), Path::new("server"), package];
+        for_developers || elsewhere.iter().any(|folder| path.starts_with(folder))
     })?;
     workspace::mirror(&dist(), &out.join(package), &|path| path.starts_with("cjs"))
 }

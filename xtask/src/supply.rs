@@ -43,7 +43,6 @@ type Places = BTreeMap<String, BTreeSet<String>>;
 pub(crate) fn check(with_deny: bool) -> Result<()> {
     crates_come_from_the_registry()?;
     npm_packages_are_pinned("pkg")?;
-    npm_packages_are_pinned("www")?;
     npm_packages_are_pinned("tests")?;
     npm_packages_are_pinned("benches/peers")?;
     let hacking = read("HACKING.md")?;

@@ -472,7 +472,6 @@ fn types(machine: &Machine) -> Result<()> {
     machine.build()?;
     let tools = NodePackage::install("pkg")?;
     NodePackage::install("tests")?;
-    NodePackage::install("www")?;
     let mut projects = vec!["../tests", "../tests/types", "../www"];
     if machine.all {
         // Its npm packages are those of nine competitors.
@@ -643,7 +642,6 @@ fn node_tests(machine: &Machine, folder: &str, variables: &[Variable]) -> Result
     names.sort();
     machine.build()?;
     NodePackage::install("tests")?;
-    NodePackage::install("www")?;
     // What hangs has failed; older versions have no such limit.
     let has_limit = node::require()? >= (20, 11);
     let files = names.into_iter().map(|name| {
