@@ -29,7 +29,7 @@ import { Host } from "./workerd.mjs";
 /** @type {Load[]} */
 const LOADS = [
   { videos: 1_000, lifeMs: 60_000, poll: { minIntervalMs: 2_000, maxIntervalMs: 5_000 }, processes: 1 },
-  { videos: 10_000, lifeMs: 120_000, poll: { minIntervalMs: 10_000, maxIntervalMs: 30_000 }, processes: 2 },
+  { videos: 10_000, lifeMs: 120_000, poll: { minIntervalMs: 10_000, maxIntervalMs: 30_000 }, processes: 4 },
 ];
 /** Clips of a video, as an agent's listing has them. */
 const CLIPS = 10;

@@ -45,6 +45,7 @@ const REASONS: &[Reason] = &[
             "alloc::vec::Vec",
             "[&str]::concat",
             "alloc::slice::impl [T]::concat",
+            "alloc::str::impl",
             "alloc::str::join_generic_copy",
             "core::option::Optionalloc::vec::Vec",
             "hashbrown::raw::",
@@ -62,7 +63,11 @@ const REASONS: &[Reason] = &[
         why: "the same, or a size beyond what memory can have; the allocator's checks of its own state",
     },
     Reason {
-        functions: &["alloc::vec::Vec", "client_poll"],
+        functions: &[
+            "alloc::vec::Vec",
+            "client_poll",
+            "iacrea_video::web::driver::Loop::turn",
+        ],
         causes: &["alloc::vec::Vec_, _::insert_mut::assert_failed"],
         why: "a loop is put where a search among the loops says that it belongs",
     },
