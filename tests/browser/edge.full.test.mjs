@@ -4,14 +4,14 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer, get } from "node:http";
+import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { refusedDemo } from "../support/demo.mjs";
+import { startServer } from "../support/server.mjs";
 import { launch, open, picture, reaches, serve, start } from "./stage.mjs";
 
 const KEY = "secret-key-4711";
@@ -129,12 +129,12 @@ describe("the page through the Worker, with a key", () => {
   const asked = new Map();
   /** @type {Set<string>} */
   const finished = new Set();
-  /** @type {import("node:http").Server} */
+  /** @type {Awaited<ReturnType<typeof startServer>>} */
   let service;
   /** @type {Record<string, string>} */
   let environment;
   before(async () => {
-    service = createServer((request, response) => {
+    service = await startServer((request, response) => {
       const id = request.url?.split("/").at(-1) ?? "";
       asked.set(id, (asked.get(id) ?? 0) + 1);
       response.statusCode = request.headers["x-api-key"] === KEY ? 200 : 401;
@@ -142,12 +142,10 @@ describe("the page through the Worker, with a key", () => {
       response.end(JSON.stringify(finished.has(id)
         ? { status: "DONE", url: "https://media.invalid/v.mp4", note: `for ${KEY}` }
         : { status: "GENERATING_VIDEO", generatedContent: [{ status: "pending" }] }));
-    }).listen(0, "127.0.0.1");
-    await once(service, "listening");
-    const { port } = /** @type {import("node:net").AddressInfo} */ (service.address());
-    environment = { IACREA_API_KEY: KEY, IACREA_BASE_URL: `http://127.0.0.1:${port}` };
+    });
+    environment = { IACREA_API_KEY: KEY, IACREA_BASE_URL: service.origin };
   });
-  after(() => void service?.close());
+  after(() => service?.close());
 
   it("watches a real video, and the key is in no page, no file and no command line", async () => {
     finished.add("real");

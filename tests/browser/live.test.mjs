@@ -3,9 +3,8 @@
 // server keeps to itself.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:http";
 import { it } from "node:test";
+import { startServer } from "../support/server.mjs";
 import { goesOn, launch, open, picture, reaches, serve, told } from "./stage.mjs";
 
 const key = "secret-key-4711";
@@ -15,16 +14,11 @@ const key = "secret-key-4711";
  * @param {import("node:http").RequestListener} answer
  */
 async function pretend(answer) {
-  const service = createServer((request, response) => {
+  const { origin, close } = await startServer((request, response) => {
     response.setHeader("content-type", "application/json");
     answer(request, response);
-  }).listen(0, "127.0.0.1");
-  await once(service, "listening");
-  const { port } = /** @type {import("node:net").AddressInfo} */ (service.address());
-  return {
-    environment: { IACREA_API_KEY: key, IACREA_BASE_URL: `http://127.0.0.1:${port}` },
-    close: () => void service.close(),
-  };
+  });
+  return { environment: { IACREA_API_KEY: key, IACREA_BASE_URL: origin }, close };
 }
 
 /** @param {import("playwright-core").Page} page @param {string} id */
@@ -81,7 +75,7 @@ it("says so when no request has succeeded from the first on", async () => {
   } finally {
     await browser.close();
     await server.stop();
-    service.close();
+    await service.close();
   }
 });
 
@@ -100,7 +94,7 @@ it("shows and says the beginning of a status of any length", async () => {
   } finally {
     await browser.close();
     await server.stop();
-    service.close();
+    await service.close();
   }
 });
 
@@ -167,6 +161,6 @@ it("watches a real video, and the key never reaches the page", async () => {
   } finally {
     await browser.close();
     await server.stop();
-    service.close();
+    await service.close();
   }
 });

@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { endWithTest } from "../support/children.mjs";
 import { dist } from "./package.mjs";
 
 const require = createRequire(import.meta.url);
@@ -61,7 +62,7 @@ export async function serve(command, args, folder, environment) {
     env: { ...process.env, HOST: "127.0.0.1", PORT: "0", DENO_DIR: join(folder, ".deno"), DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  process.once("exit", () => child.kill("SIGKILL"));
+  endWithTest(child);
   let log = "";
   const listening = new Promise((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {

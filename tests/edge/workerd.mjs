@@ -9,9 +9,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { moduleList, newestDate, quoted, startWorkerd as startProcess } from "../../www/server/workerd.mjs";
-
 // A test that its runner ends takes its Workers along.
-process.once("SIGTERM", () => process.exit(1));
+import "../support/children.mjs";
 
 export const NEWEST_DATE = newestDate();
 

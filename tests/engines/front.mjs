@@ -3,11 +3,11 @@
 // them, and behind the same origin another server with all its faults. It puts the recorder into each page and the
 // key into each request for a video; it decides nothing else.
 
-import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { createServer, request as ask } from "node:http";
+import { request as ask } from "node:http";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startServer } from "../support/server.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const DIST = fileURLToPath(new URL("../../pkg/dist/", import.meta.url));
@@ -19,7 +19,7 @@ const RECORDER = '<script src="/recorder.js"></script>';
  * @param {Record<string, string>} [headers] put into what is forwarded
  */
 export async function serveBefore(upstream, headers = {}) {
-  const server = createServer((request, response) => {
+  const { origin, close: stop } = await startServer((request, response) => {
     const path = pathOf(request);
     const own = /^\/(pages\/[\w-]+\.(?:html|js)|recorder\.js)$/.exec(path)?.[1] && `${HERE}${path.slice(1)}`;
     const file = own ?? (/^\/package\/[\w./-]+$/.test(path) && !path.includes("..") ? DIST + path.slice("/package/".length) : undefined);
@@ -70,17 +70,7 @@ export async function serveBefore(upstream, headers = {}) {
     response.end(text);
   }
 
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  return {
-    origin: `http://127.0.0.1:${port}`,
-    async stop() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, "close");
-    },
-  };
+  return { origin, stop };
 }
 
 /** @param {import("node:http").IncomingMessage} request */

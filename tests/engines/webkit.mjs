@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { unusedOrigin } from "../support/server.mjs";
 import { required, WIDE } from "./engine.mjs";
 
 /** @type {import("./engine.mjs").Engine} */
@@ -144,11 +144,7 @@ async function open(call, url, size) {
 
 /** One that was free a moment ago: the driver cannot be asked which it took. */
 async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  await new Promise((closed) => server.close(closed));
-  return port;
+  return new URL(await unusedOrigin()).port;
 }
 
 /**

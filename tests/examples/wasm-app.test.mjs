@@ -3,14 +3,13 @@
 // adds the key. WASM_APP names the folder with the generated glue.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { KEY, createVideo, logOf, logWhen, url as simulator } from "../node/simulator.mjs";
 import { launchChromium } from "../support/chromium.mjs";
+import { startServer } from "../support/server.mjs";
 
 const page = fileURLToPath(new URL("../../examples/wasm-app/index.html", import.meta.url));
 const types = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
@@ -24,7 +23,8 @@ const lastPart = (path) => path.slice(path.lastIndexOf("/") + 1);
 /** What the proxy says of some videos without asking: the first at the first question, the last for ever. @type {Map<string, string[]>} */
 const scripts = new Map();
 
-const server = createServer(async (request, response) => {
+/** @type {import("node:http").RequestListener} */
+async function respond(request, response) {
   try {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     if (pathname.startsWith("/video-proxy/")) {
@@ -46,7 +46,7 @@ const server = createServer(async (request, response) => {
   } catch {
     response.writeHead(404).end();
   }
-});
+}
 
 describe("the Rust wasm app", { timeout: 120_000 }, () => {
   it("exports no class of the npm package", async () => {
@@ -57,23 +57,22 @@ describe("the Rust wasm app", { timeout: 120_000 }, () => {
 
   /** @type {import("playwright-core").Browser} */
   let browser;
+  /** @type {Awaited<ReturnType<typeof startServer>>} */
+  let server;
   /** @type {string} */
   let address;
   /** @type {string[]} */
   const complaints = [];
 
   before(async () => {
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-    address = `http://127.0.0.1:${port}/`;
+    server = await startServer(respond);
+    address = `${server.origin}/`;
     browser = await launchChromium();
   });
 
   after(async () => {
     await browser?.close();
-    server.closeAllConnections();
-    server.close();
+    await server?.close();
   });
 
   /** @param {string} query */

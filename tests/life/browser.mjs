@@ -4,13 +4,12 @@
 // package beside it and videos behind it, which answer as a script says: by the number of a request and never by the
 // clock, so that a busy machine changes nothing.
 
-import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { createServer } from "node:http";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import puppeteer from "puppeteer-core";
 import { findChromium } from "../support/chromium.mjs";
+import { startServer } from "../support/server.mjs";
 
 const DIST = fileURLToPath(new URL("../../pkg/dist/", import.meta.url));
 const LOAD = fileURLToPath(new URL("load.js", import.meta.url));
@@ -86,7 +85,7 @@ export async function serve() {
     return own;
   }
 
-  const server = createServer((request, response) => {
+  const { origin, close: stop } = await startServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     const asked = videos.get(pathname.split("/").at(-1) ?? "");
     if (pathname.startsWith("/api/") && asked) return void asked.respond(request, response);
@@ -98,18 +97,7 @@ export async function serve() {
     response.writeHead(pathname.endsWith(".ico") ? 204 : 200, { "content-type": "text/html; charset=utf-8" });
     return response.end(pathname.endsWith(".ico") ? undefined : "<!doctype html><title>A page</title>");
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  return {
-    origin: `http://127.0.0.1:${port}`,
-    video,
-    async stop() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, "close");
-    },
-  };
+  return { origin, video, stop };
 }
 
 /** A promise, and what resolves it. */

@@ -4,11 +4,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { endWithTest } from "../support/children.mjs";
 import { entry } from "./package.mjs";
-
-/** The children that are alive; none may outlive this process. @type {Set<import("node:child_process").ChildProcess>} */
-const alive = new Set();
-process.once("exit", () => alive.forEach((child) => child.kill("SIGKILL")));
 
 /**
  * Starts a program: a module's text in which `VideoClient` and `VideoError` are there, and the
@@ -23,17 +20,14 @@ export function program(text, parameters = {}, flags = []) {
   const child = spawn(process.execPath, [...flags, "--input-type=module", "--eval", source], {
     stdio: ["ignore", "pipe", "pipe"],
   });
-  alive.add(child);
+  endWithTest(child);
   const start = performance.now();
   /** @type {string[]} */
   const lines = [];
   let errors = "";
   const output = createInterface(child.stdout).on("line", (line) => lines.push(line));
   child.stderr.on("data", (data) => (errors += data));
-  const ended = once(child, "close").then(([code, signal]) => {
-    alive.delete(child);
-    return { code, signal, lines, errors, tookMs: performance.now() - start };
-  });
+  const ended = once(child, "close").then(([code, signal]) => ({ code, signal, lines, errors, tookMs: performance.now() - start }));
   return {
     ended,
     lines,

@@ -6,9 +6,8 @@
  */
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { startServer } from "../support/server.mjs";
 import { arrivalList, asReply, contentOf } from "./answers.mjs";
 
 export { done, generating, inOrder, pending, rendering } from "./answers.mjs";
@@ -20,13 +19,13 @@ export { done, generating, inOrder, pending, rendering } from "./answers.mjs";
 
 /**
  * Starts one for the duration of a test.
- * @param {{ after: (act: () => void) => void }} test or whatever else ends
+ * @param {{ after: (act: () => unknown) => void }} test or whatever else ends
  * @param {(arrival: Arrival) => unknown} script
  */
 export async function scriptedServer(test, script) {
   const { arrivals, arrive, arrived } = arrivalList();
   const traffic = { inFlight: 0, maxInFlight: 0 };
-  const server = createServer(async (request, response) => {
+  const { origin: url, close } = await startServer(async (request, response) => {
     traffic.inFlight += 1;
     traffic.maxInFlight = Math.max(traffic.maxInFlight, traffic.inFlight);
     const left = new Promise((resolve) => {
@@ -46,15 +45,9 @@ export async function scriptedServer(test, script) {
     // Counted before the answer is out, or a quick caller would seem to be ahead of it.
     if (response.writableEnded) traffic.inFlight -= 1;
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  test.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  test.after(close);
   return {
-    url: `http://127.0.0.1:${port}`,
+    url,
     arrivals,
     traffic,
     arrived,

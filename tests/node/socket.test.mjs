@@ -5,9 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { describe, it } from "node:test";
+import { unusedOrigin } from "../support/server.mjs";
 import { VideoClient } from "./package.mjs";
 import { done, inOrder, pending, scriptedServer } from "./scripted-server.mjs";
 import { deferred, failure, QUICK, rejection } from "./settling.mjs";
@@ -36,12 +35,7 @@ describe("over a socket a poll", () => {
   }
 
   it('that nobody listens to ends with "network"', async () => {
-    const closed = createServer().listen(0, "127.0.0.1");
-    await once(closed, "listening");
-    const { port } = /** @type {import("node:net").AddressInfo} */ (closed.address());
-    closed.close();
-    await once(closed, "close");
-    await failure(new VideoClient({ baseUrl: `http://127.0.0.1:${port}` }).waitForVideo("v", TWICE), "network");
+    await failure(new VideoClient({ baseUrl: await unusedOrigin() }).waitForVideo("v", TWICE), "network");
   });
 
   it("follows no redirect", async (test) => {

@@ -4,12 +4,10 @@
  * and the package's own proxy before the simulator. Pages never see the key.
  */
 
-import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { pathToFileURL } from "node:url";
+import { startServer } from "../support/server.mjs";
 import { KEY, url as simulator } from "./simulator.mjs";
 import { unpacked } from "./tarball.mjs";
 
@@ -41,7 +39,7 @@ export async function startHost(folders, { headers = {}, allowedOrigins = [], an
   const proxy = createVideoProxy({ apiKey: KEY, baseUrl: simulator, allowedOrigins, shareMs: 0 });
   /** What was asked for, in order. @type {string[]} */
   const paths = [];
-  const server = createServer(async (request, response) => {
+  const { origin, close: stop } = await startServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://host.invalid");
     paths.push(pathname);
     try {
@@ -60,19 +58,7 @@ export async function startHost(folders, { headers = {}, allowedOrigins = [], an
       response.destroy(/** @type {Error} */ (error));
     }
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  assert.ok(address && typeof address === "object");
-  return {
-    url: `http://127.0.0.1:${address.port}/`,
-    paths,
-    async stop() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, "close");
-    },
-  };
+  return { url: `${origin}/`, paths, stop };
 }
 
 /**

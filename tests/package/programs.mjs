@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { delimiter } from "node:path";
+import { endWithTest } from "../support/children.mjs";
 
 /**
  * @typedef {object} Place
@@ -31,13 +32,6 @@ const QUIET = {
   WRANGLER_SEND_METRICS: "false",
   WRANGLER_SEND_ERROR_REPORTS: "false",
 };
-
-/** Those that run. @type {Set<import("node:child_process").ChildProcess>} */
-const alive = new Set();
-process.once("exit", () => alive.forEach(end));
-for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
-  process.once(signal, () => process.exit(1));
-}
 
 /** @param {import("node:child_process").ChildProcess} child */
 function end(child) {
@@ -63,7 +57,7 @@ function begin([program, ...parameters], { cwd, env = {}, path = [] }) {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...inherited, ...QUIET, PATH: [...path, process.env.PATH].join(delimiter), ...env },
   });
-  alive.add(child);
+  endWithTest(child, () => end(child));
   let output = "";
   let printed = "";
   child.stdout.setEncoding("utf8").on("data", (text) => {
@@ -72,10 +66,7 @@ function begin([program, ...parameters], { cwd, env = {}, path = [] }) {
   });
   child.stderr.setEncoding("utf8").on("data", (text) => (printed += text));
   const failed = once(child, "error").then(([error]) => Promise.reject(error));
-  const ended = Promise.race([once(child, "close"), failed]).finally(() => {
-    end(child);
-    alive.delete(child);
-  });
+  const ended = Promise.race([once(child, "close"), failed]).finally(() => end(child));
   ended.catch(() => {});
   return { child, ended, output: () => output, printed: () => printed };
 }

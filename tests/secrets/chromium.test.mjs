@@ -5,13 +5,12 @@
  */
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { launchChromium } from "../support/chromium.mjs";
+import { startServer } from "../support/server.mjs";
 import { createVideo, otherOrigin, scenarios, url as simulator } from "./simulator.mjs";
 import { echoes, startEchoes, startFront } from "./echoes.mjs";
 import { Evidence, KEY } from "./evidence.mjs";
@@ -29,8 +28,11 @@ describe("a page with a key", { timeout: 280_000 }, () => {
   /** What the page may ask with a key: the API, wherever it is. @type {Set<string>} */
   const apis = new Set();
   let address = "";
+  /** @type {Awaited<ReturnType<typeof startServer>>} */
+  let server;
 
-  const server = createServer(async (request, response) => {
+  /** @type {import("node:http").RequestListener} */
+  async function respond(request, response) {
     own.push(`${request.method} ${request.url} ${JSON.stringify(request.rawHeaders)}`);
     const path = new URL(request.url ?? "/", "http://localhost").pathname;
     try {
@@ -41,19 +43,16 @@ describe("a page with a key", { timeout: 280_000 }, () => {
     } catch {
       response.writeHead(404).end();
     }
-  });
+  }
 
   before(async () => {
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-    address = `http://127.0.0.1:${port}/`;
+    server = await startServer(respond);
+    address = `${server.origin}/`;
     browser = await launchChromium();
   });
   after(async () => {
     await browser?.close();
-    server.closeAllConnections();
-    server.close();
+    await server?.close();
   });
 
   /**

@@ -4,16 +4,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { endWithTest } from "../support/children.mjs";
 import { KEY } from "./evidence.mjs";
 
 /** @param {string} name @returns {string} */
 export function required(name) {
   return process.env[name] ?? assert.fail(`${name} is not set: run these tests with \`cargo xtask test --only secrets\``);
 }
-
-/** None may outlive this process. @type {Set<import("node:child_process").ChildProcess>} */
-const alive = new Set();
-process.once("exit", () => alive.forEach((child) => child.kill("SIGKILL")));
 
 /**
  * A program that is as talkative as it can be, with a key in its environment.
@@ -27,13 +24,10 @@ export function start(command, args, environment) {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, IACREA_API_KEY: KEY, RUST_BACKTRACE: "full", RUST_LOG: "trace", ...environment },
   });
-  alive.add(child);
+  endWithTest(child);
   const said = { out: "", err: "" };
   child.stdout.on("data", (data) => (said.out += data));
   child.stderr.on("data", (data) => (said.err += data));
-  const ended = once(child, "close").then(([code]) => {
-    alive.delete(child);
-    return { code, said: `${said.out}\n${said.err}` };
-  });
+  const ended = once(child, "close").then(([code]) => ({ code, said: `${said.out}\n${said.err}` }));
   return { child, ended, said };
 }

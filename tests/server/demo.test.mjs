@@ -4,10 +4,11 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, request as httpRequest } from "node:http";
+import { request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { refusedDemo, startDemo } from "../support/demo.mjs";
+import { startServer } from "../support/server.mjs";
 
 const VIDEO = "live/api/video-editor/generate/video/";
 
@@ -110,22 +111,24 @@ describe("the demo server", { timeout: 60_000 }, () => {
 describe("the way to the real service", { timeout: 60_000 }, () => {
   /** @type {{ method: string | undefined, url: string | undefined, headers: import("node:http").IncomingHttpHeaders }[]} */
   const arrivals = [];
-  const service = createServer(({ method, url, headers }, response) => {
+  /** @type {import("node:http").RequestListener} */
+  const respond = ({ method, url, headers }, response) => {
     arrivals.push({ method, url, headers });
     if (url?.endsWith("/moved")) return void response.writeHead(302, { location: "http://127.0.0.1:9/elsewhere" }).end();
     response.writeHead(429, { "content-type": "application/json", "retry-after": "7", "set-cookie": "a=b" });
     response.end('{"error":"not secret-key again"}');
-  });
+  };
+  /** @type {Awaited<ReturnType<typeof startServer>>} */
+  let service;
   /** @type {Awaited<ReturnType<typeof startDemo>>} */
   let demo;
   before(async () => {
-    await once(service.listen(0, "127.0.0.1"), "listening");
-    const { port } = /** @type {import("node:net").AddressInfo} */ (service.address());
-    demo = await startDemo([], { IACREA_API_KEY: "secret-key", IACREA_BASE_URL: `http://127.0.0.1:${port}/api-root/` });
+    service = await startServer(respond);
+    demo = await startDemo([], { IACREA_API_KEY: "secret-key", IACREA_BASE_URL: `${service.origin}/api-root/` });
   });
   after(async () => {
     await demo?.stop();
-    service.close();
+    await service?.close();
   });
 
   it("is known to the page, which may show what is anywhere", async () => {

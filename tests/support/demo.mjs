@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { endWithTest } from "./children.mjs";
 
 const PROGRAM = fileURLToPath(new URL("../../www/server/demo.mjs", import.meta.url));
 
@@ -19,7 +20,8 @@ export async function startDemo(args = [], environment = {}) {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, IACREA_API_KEY: "", IACREA_BASE_URL: "", ...environment },
   });
-  process.once("exit", () => child.kill());
+  // By a signal that it hears, so that its Worker ends too.
+  endWithTest(child, () => void child.kill());
   let errors = "";
   child.stderr.on("data", (data) => (errors += data));
   const ended = once(child, "close").then(([code]) => /** @type {number} */ (code));

@@ -10,6 +10,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { endWithTest } from "./children.mjs";
 
 /**
  * @typedef {object} Wishes
@@ -38,8 +39,7 @@ const PROGRAM = fileURLToPath(new URL("../../www/server/api.mjs", import.meta.ur
 
 /** @param {string} [key] what opens it */
 export async function startSimulator(key = "demo-key") {
-  const child = spawn(process.execPath, [PROGRAM, "--api-key", key], { stdio: ["ignore", "pipe", "inherit"] });
-  process.once("exit", () => child.kill());
+  const child = endWithTest(spawn(process.execPath, [PROGRAM, "--api-key", key], { stdio: ["ignore", "pipe", "inherit"] }));
   const failed = once(child, "exit").then(([code]) => assert.fail(`the simulator ended with ${code}`));
   const [address] = await Promise.race([once(createInterface(child.stdout), "line"), failed]);
   failed.catch(() => {});
