@@ -24,7 +24,7 @@ const lastPart = (path) => path.slice(path.lastIndexOf("/") + 1);
 const scripts = new Map();
 
 /** @type {import("node:http").RequestListener} */
-async function respond(request, response) {
+const respond = async (request, response) => {
   try {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     if (pathname.startsWith("/video-proxy/")) {
@@ -46,7 +46,7 @@ async function respond(request, response) {
   } catch {
     response.writeHead(404).end();
   }
-}
+};
 
 describe("the Rust wasm app", { timeout: 120_000 }, () => {
   it("exports no class of the npm package", async () => {
