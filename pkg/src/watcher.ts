@@ -152,6 +152,8 @@ const DELIVERY_MS = 3 * DAY_MS;
 const LONGEST_BACKOFF_MS = HOUR_MS;
 /** How long an alarm waits for a hook of the user's: a little less than the 15 minutes that the host gives an alarm. */
 const HOOK_MS = 870_000;
+/** How long anybody waits for the settings. */
+const SETTINGS_MS = 10_000;
 const EVENT_ID = /^([0-9a-z]{1,11})-(\d{1,12})$/;
 
 /** The host's class, as users' compilers are to see it: Cloudflare's types know an object by this mark. */
@@ -238,6 +240,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
       }
     } catch (error) {
       log("the watcher failed", error);
+      if (error instanceof TookTooLong) return json(503, { error: error.message }, { "retry-after": "10" });
       return json(500, { error: error instanceof VideoError ? "the watcher's settings cannot work" : "the watcher failed" });
     }
   }
@@ -441,7 +444,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
         this.#hook = undefined;
         throw error;
       });
-      await withinMs(HOOK_MS, this.#hook);
+      await withinMs(HOOK_MS, this.#hook, "the hook");
     } catch (error) {
       log(`the end of ${watch.kind}/${watch.id} is not delivered yet`, error);
       // With it, who took it meanwhile.
@@ -586,17 +589,21 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   }
 
   /** The settings of now, if they can work. Nothing that a hook throws or gives is passed on with the key in it. */
-  async #settings(): Promise<Settings> {
-    const given = await this.settings();
-    return readable(() => checkedSettings(given));
+  #settings(): Promise<Settings> {
+    return settingsOf(() => this.settings());
   }
 }
 
 /** @internal */
 export type Settings = ReturnType<typeof checkedSettings>;
 
-/** @internal */
-export function checkedSettings(given: WatcherSettings) {
+/** What a hook of the user's gives for settings, if it comes in time and can work. @internal */
+export async function settingsOf(hook: () => WatcherSettings | Promise<WatcherSettings>): Promise<Settings> {
+  const given = await withinMs(SETTINGS_MS, (async () => hook())(), "settings() of the watcher");
+  return readable(() => checkedSettings(given));
+}
+
+function checkedSettings(given: WatcherSettings) {
   if (typeof given !== "object" || given === null) throw invalidArgument("settings must be an object");
   const { baseUrl, poll, requestTimeoutMs = TIME_LIMIT_MS, maxResponseBytes = SIZE_LIMIT, retentionMs = DAY_MS, queue, callbackUrl, fetch } = given;
   const apiKey = keyFrom(given.apiKey);
@@ -779,12 +786,13 @@ function attempt(act: () => void): boolean {
     return false;
   }
 }
+class TookTooLong extends Error {}
 
 /** What `work` comes to, unless it takes too long. */
-async function withinMs<T>(ms: number, work: Promise<T>): Promise<T> {
+async function withinMs<T>(ms: number, work: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took more than ${ms} ms`)), ms);
+    timer = setTimeout(() => reject(new TookTooLong(`${what} took more than ${ms / 1_000} s; it is tried again`)), ms);
   });
   try {
     return await Promise.race([work, late]);

@@ -4,11 +4,11 @@
  */
 
 import { WorkflowEntrypoint } from "cloudflare:workers";
-import { invalidArgument, readable, VideoError } from "./error.js";
+import { invalidArgument, VideoError } from "./error.js";
 import { start } from "./machine.workerd.js";
 import type { Video } from "./route.js";
 import type { PollEvent, Step } from "./types.js";
-import { asked, checkedSettings, failureOf, stepped, withoutRaw, type WatchedUpdate, type WatchedVideo, type WatcherSettings, type WatchFailure } from "./watcher.js";
+import { asked, failureOf, settingsOf, stepped, withoutRaw, type WatchedUpdate, type WatchedVideo, type WatcherSettings, type WatchFailure } from "./watcher.js";
 
 /** What a `VideoWorkflow` is created with. */
 export interface VideoWorkflowParams {
@@ -106,9 +106,8 @@ export class VideoWorkflow<Env = unknown> extends Base<Env> {
     return event.type === "response" && JSON.stringify(all).length > LONGEST_KEPT ? heard({ ...event, body: "" }) : all;
   }
 
-  async #settings() {
-    const given = await this.settings();
-    return readable(() => checkedSettings(given));
+  #settings() {
+    return settingsOf(() => this.settings());
   }
 }
 

@@ -22,10 +22,13 @@ export async function startCallback(answer = () => 204) {
   const news = new EventEmitter().setMaxListeners(0);
   /** Word for word, with the headers. @type {string[]} */
   const seen = [];
+  /** @type {{ headers: Headers, body: string }[]} */
+  const requests = [];
   const server = createServer(async (request, response) => {
     let text = "";
     for await (const chunk of request) text += chunk;
     seen.push(JSON.stringify(request.headers) + text);
+    requests.push({ headers: new Headers(Object.entries(request.headers).map(([name, value]) => [name, String(value)])), body: text });
     const message = JSON.parse(text);
     messages.push(message);
     news.emit("message");
@@ -42,6 +45,7 @@ export async function startCallback(answer = () => 204) {
     url: `http://127.0.0.1:${port}/ended`,
     messages,
     seen,
+    requests,
     /** The messages about a video, once there are so many. @param {string} id @param {number} [count] */
     async about(id, count = 1) {
       for (;;) {

@@ -15,7 +15,7 @@ const told = [];
 const asked = [];
 
 /** What waits for the test: how often it was let go on, and how many wait. */
-const gates = { hook: gate(), list: gate() };
+const gates = { hook: gate(), list: gate(), settings: gate() };
 
 function gate() {
   return {
@@ -40,7 +40,9 @@ function gate() {
  * @property {"hooks" | "queue" | "callback"} TELL
  * @property {string} REFUSALS how often an end is not taken
  * @property {string} [CALLBACK]
+ * @property {string} [CALLBACK_SECRET]
  * @property {string} [RETENTION_MS]
+ * @property {string} [WEBHOOK_TOKEN]
  */
 
 export class Watcher extends VideoWatcher {
@@ -78,6 +80,7 @@ export class Watcher extends VideoWatcher {
       baseUrl: env.UPSTREAM,
       poll: { timeoutMs: undefined, maxConsecutiveFailures: undefined, ...JSON.parse(env.POLL) },
       callbackUrl: env.CALLBACK,
+      callbackSecret: env.CALLBACK_SECRET,
       retentionMs: env.RETENTION_MS === undefined ? undefined : Number(env.RETENTION_MS),
       fetch: (/** @type {string} */ url, /** @type {RequestInit} */ init) => {
         asked.push({ id: decodeURIComponent(url.slice(url.lastIndexOf("/") + 1)), atMs: Date.now() });
@@ -86,7 +89,8 @@ export class Watcher extends VideoWatcher {
     };
   }
 
-  settings() {
+  async settings() {
+    await gates.settings.pass();
     return this.tells === "queue" ? { ...this.given, queue: { send: (/** @type {object} */ message) => this.take({ sent: message }) } } : this.given;
   }
 
@@ -138,11 +142,20 @@ export class Watcher extends VideoWatcher {
   async grow(count) {
     const [[key, bytes] = [], watch] = await Promise.all([this.storage.list({ prefix: "event:" }).then((/** @type {Map<string, Uint8Array>} */ all) => [...all][0]), this.storage.get("watch")]);
     const change = JSON.parse(new TextDecoder().decode(bytes));
+    let sum = bytes.length;
     for (let seq = 2; seq <= count; seq += 1) {
-      const text = JSON.stringify({ ...change, id: change.id.replace(/1$/, seq) });
-      await this.storage.put({ [key.slice(0, -String(seq).length) + seq]: new TextEncoder().encode(text) });
+      const encoded = new TextEncoder().encode(JSON.stringify({ ...change, id: change.id.replace(/1$/, seq) }));
+      sum += encoded.length;
+      await this.storage.put({ [key.slice(0, -String(seq).length) + seq]: encoded });
     }
-    await this.storage.put({ watch: { ...watch, seq: count } });
+    await this.storage.put({ watch: { ...watch, seq: count, kept: { from: 1, bytes: sum } } });
+  }
+
+  /** How many changes are stored, and their bytes. */
+  async kept() {
+    /** @type {Uint8Array[]} */
+    const changes = [...(await this.storage.list({ prefix: "event:" })).values()];
+    return { changes: changes.length, bytes: changes.reduce((sum, { length }) => sum + length, 0) };
   }
 
   async fetch(/** @type {Request} */ request) {
@@ -151,12 +164,18 @@ export class Watcher extends VideoWatcher {
     if (action === undefined) return super.fetch(request);
     switch (action) {
       case "look":
-        return Response.json({ rows: this.rows, sockets: this.sockets(), changes: (await this.storage.list({ prefix: "event:" })).size });
+        return Response.json({ rows: this.rows, sockets: this.sockets(), ...(await this.kept()) });
       case "pass":
         await this.pass(Number(searchParams.get("until")));
         break;
       case "alarms":
         await Promise.all([super.alarm(), super.alarm(), super.alarm()]);
+        break;
+      case "hint":
+        await super.fetch(new Request("https://watcher/hint"));
+        break;
+      case "give":
+        Object.assign(this.given, JSON.parse(searchParams.get("settings") ?? "{}"));
         break;
       case "lose-alarm":
         await this.storage.deleteAlarm();
@@ -172,6 +191,9 @@ export class Watcher extends VideoWatcher {
         await this.storage.put({ watch: { id, kind, seq: "seven" } });
         break;
       }
+      case "spoil-kept":
+        await this.storage.put({ watch: { ...(await this.storage.get("watch")), seq: 1e15, kept: { from: 1, bytes: 0 } } });
+        break;
       case "spoil-snapshot":
         await this.storage.put({ watch: { ...(await this.storage.get("watch")), snapshot: new TextEncoder().encode("no snapshot") } });
         break;
@@ -214,13 +236,41 @@ async function waited(env, ctx, id, spoilt) {
   return { video, longest };
 }
 
-const watch = createVideoWatch({ watcher: (/** @type {any} */ env) => env.WATCHER });
+/**
+ * A stream of server-sent events whose reader does not read for so long after its end: what it then finds. The object
+ * behind it is only a socket that sends a change of so many bytes.
+ * @param {{ bytes: number, waitMs: number }} how
+ */
+async function unread({ bytes, waitMs }) {
+  // Known to workerd.
+  const { 0: far, 1: near } = new /** @type {any} */ (globalThis).WebSocketPair();
+  const answer = new Response(null, /** @type {ResponseInit} */ ({ status: 101, webSocket: far }));
+  const namespace = { idFromName: (/** @type {string} */ name) => name, get: () => ({ fetch: async () => answer }) };
+  const own = createVideoWatch({ watcher: () => namespace });
+  const { body } = await own(new Request("https://worker/api/video-editor/generate/video/unread/events"), {});
+  near.accept();
+  near.send(JSON.stringify({ id: "x-1", type: "update", text: "x".repeat(bytes) }));
+  near.close(1_013, "");
+  // The heartbeat ends with the stream.
+  await until(() => ticking() === 0);
+  moveTo(Date.now() + waitMs);
+  // This timer is due by now, and began later than any of the stream's.
+  await new Promise((resolve) => setTimeout(resolve));
+  try {
+    return { read: (await new Response(body).text()).length };
+  } catch (error) {
+    return { error: String(error) };
+  }
+}
+
+const watch = createVideoWatch({ watcher: (/** @type {any} */ env) => env.WATCHER, webhookToken: (/** @type {Environment} */ env) => env.WEBHOOK_TOKEN });
 
 export default {
   /** @param {Request} request @param {any} env @param {any} ctx */
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);
     const [, place, id] = pathname.split("/");
+    if (place === "unread") return Response.json(await unread({ bytes: Number(searchParams.get("bytes")), waitMs: Number(searchParams.get("wait")) }));
     if (place === "workflow") return Response.json(await waited(env, ctx, id ?? "", searchParams.get("spoilt")));
     if (place !== "laboratory") return watch(request, env, ctx);
     if (id) return env.WATCHER.get(env.WATCHER.idFromName(`${searchParams.get("kind") ?? "video"}/${id}`)).fetch(request);
@@ -231,7 +281,7 @@ export default {
       if (does === "next") gate.turn += 1;
     }
     moveTo(Date.now() + Number(searchParams.get("ahead") ?? 0));
-    const waiting = { hook: gates.hook.waiting, list: gates.list.waiting };
+    const waiting = { hook: gates.hook.waiting, list: gates.list.waiting, settings: gates.settings.waiting };
     return Response.json({ nowMs: Date.now(), told, asked, ticking: ticking(), waiting });
   },
 };

@@ -20,6 +20,8 @@ import { get, request } from "node:http";
  * @property {Told[]} told
  * @property {Promise<number | undefined>} over the code that a WebSocket was closed with
  * @property {() => void} leave
+ *
+ * @typedef {Viewing & { pongs: () => number, say: (text: string) => void }} Speaking
  */
 
 /**
@@ -42,6 +44,7 @@ export async function stream(url, lastEventId) {
     const blocks = (text + chunk).split("\n\n");
     text = blocks.pop() ?? "";
     for (const block of blocks) {
+      // A comment, with how soon to come back.
       if (block.startsWith(":")) continue;
       const fields = Object.fromEntries(block.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
       assert.deepEqual(Object.keys(fields), ["id", "event", "data"]);
@@ -59,7 +62,7 @@ export async function stream(url, lastEventId) {
  * Opens a WebSocket.
  * @param {string} url
  * @param {string} [lastEventId]
- * @returns {Promise<Viewing>}
+ * @returns {Promise<Speaking>}
  */
 export async function socket(url, lastEventId) {
   const asked = request(lastEventId === undefined ? url : `${url}?lastEventId=${encodeURIComponent(lastEventId)}`, {
@@ -82,6 +85,7 @@ export async function socket(url, lastEventId) {
   const over = new Promise((resolve) => (ended = resolve));
   let bytes = head;
   let message = "";
+  let pongs = 0;
   const read = () => {
     for (let frame = first(bytes); frame; frame = first(bytes)) {
       bytes = frame.rest;
@@ -94,7 +98,8 @@ export async function socket(url, lastEventId) {
       if (frame.opcode > 2) continue;
       message += frame.payload.toString("utf8");
       if (!frame.isLast) continue;
-      told.push(JSON.parse(message));
+      if (message === "pong") pongs += 1;
+      else told.push(JSON.parse(message));
       message = "";
     }
   };
@@ -105,7 +110,29 @@ export async function socket(url, lastEventId) {
   wire.on("error", () => {});
   wire.once("close", () => ended(undefined));
   read();
-  return { told, over, leave: () => void wire.destroy() };
+  /** A short text, masked with zeros. @param {string} text */
+  const say = (text) => void wire.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]));
+  return { told, over, leave: () => void wire.destroy(), pongs: () => pongs, say };
+}
+
+/**
+ * What a viewer is told to the end of the watch, who comes back with the last event id whenever the connection is over.
+ * @param {(url: string, lastEventId?: string) => Promise<Viewing>} open
+ * @param {string} url
+ * @param {string} [lastEventId]
+ */
+export async function toTheEnd(open, url, lastEventId) {
+  /** @type {Told[]} */
+  const told = [];
+  let connections = 0;
+  do {
+    const viewing = await open(url, told.at(-1)?.id ?? lastEventId);
+    await viewing.over;
+    assert.ok(viewing.told.length > 0, "each connection gets on");
+    told.push(...viewing.told);
+    connections += 1;
+  } while (told.at(-1)?.type === "update");
+  return { told, connections };
 }
 
 /** The first whole frame of what a server sent. @param {Buffer} bytes */

@@ -58,11 +58,17 @@ export async function laboratory(test, { poll = { minIntervalMs: 10, maxInterval
       return `${host.origin}${BASE}/${id}/events`;
     },
     hint: (/** @type {string} */ id) => ask("/api/video-editor/webhook", { method: "POST", body: JSON.stringify({ id }) }),
+    /** The same, and the object has it when this is over. @param {string} id */
+    hintAndWait: (id) => ask(`/laboratory/${id}/hint`),
+    /** Other settings for one object, until it is made again. @param {string} id @param {object} settings */
+    give: (id, settings) => ask(`/laboratory/${id}/give?settings=${encodeURIComponent(JSON.stringify(settings))}`),
+    /** What a reader finds in a stream of so many bytes who reads so long after its end. @param {number} bytes @param {number} wait @returns {Promise<{ read?: number, error?: string }>} */
+    unread: (bytes, wait) => ask(`/unread?bytes=${bytes}&wait=${wait}`),
     update: (/** @type {string} */ id) => ask(`${BASE}/${id}/update`),
     status: (/** @type {string} */ id) => ask(`${BASE}/${id}`),
-    /** @param {string} id @returns {Promise<{ rows: number, sockets: number, changes: number }>} */
+    /** @param {string} id @returns {Promise<{ rows: number, sockets: number, changes: number, bytes: number }>} */
     look: (id) => ask(`/laboratory/${id}/look`),
-    /** @param {string} id @param {"alarms" | "lose-alarm" | "spoil-all" | "spoil-watch" | "spoil-snapshot"} action */
+    /** @param {string} id @param {"alarms" | "lose-alarm" | "spoil-all" | "spoil-watch" | "spoil-kept" | "spoil-snapshot"} action */
     act: (id, action) => ask(`/laboratory/${id}/${action}`),
     /** As if there had been so many changes; after a restart it is so. @param {string} id @param {number} to */
     grow: (id, to) => ask(`/laboratory/${id}/grow?to=${to}`),
@@ -101,7 +107,7 @@ export async function laboratory(test, { poll = { minIntervalMs: 10, maxInterval
  * @property {any[]} told
  * @property {{ id: string, atMs: number }[]} asked
  * @property {number} ticking
- * @property {{ hook: number, list: number }} waiting
+ * @property {{ hook: number, list: number, settings: number }} waiting
  */
 
 /** Looks again and again, for as long as the test may take. @param {() => boolean | Promise<boolean>} holds */

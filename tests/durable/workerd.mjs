@@ -65,8 +65,13 @@ export class Host {
 
   /** All that is stored, byte for byte. */
   stored() {
+    return this.files().map((file) => readFileSync(file, "latin1")).join("\n");
+  }
+
+  /** Where something is stored. */
+  files() {
     const files = readdirSync(this.disk, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-    return files.map((file) => readFileSync(join(file.parentPath ?? file.path, file.name), "latin1")).join("\n");
+    return files.map((file) => join(file.parentPath ?? file.path, file.name));
   }
 
   #configure() {
