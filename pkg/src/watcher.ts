@@ -13,6 +13,7 @@ import { holdsKey, keyFrom, SHORTEST, withoutKey } from "./secret.js";
 import type { DoneUpdate, MachineOptions, PollCommand, PollEvent, Step, VideoUpdate } from "./types.js";
 import { exchange, SIZE_LIMIT, TIME_LIMIT_MS } from "./upstream.js";
 import { isVideoId } from "./video-id.js";
+import { deliveryIdOf, post, signingKeyFrom } from "./watch-delivery.js";
 
 type WithoutRaw<T> = T extends unknown ? Omit<T, "raw"> : never;
 
@@ -39,6 +40,11 @@ export interface WatcherSettings {
   queue?: { send(body: unknown): Promise<unknown> } | undefined;
   /** Gets a {@link WatchMessage} at the end, as JSON in a POST; any answer but 2xx is a failure. */
   callbackUrl?: string | URL | undefined;
+  /**
+   * Signs what the callback gets, by https://www.standardwebhooks.com, so that it can tell it from what anybody sends:
+   * the base64 of 24 to 64 random bytes, with "whsec_" before it or not. Never stored, logged or sent.
+   */
+  callbackSecret?: string | undefined;
   /** Used instead of the global fetch, for the video API alone. */
   fetch?: typeof globalThis.fetch | undefined;
 }
@@ -46,8 +52,9 @@ export interface WatcherSettings {
 /** Of which watch a message is. */
 export interface WatchDelivery {
   /**
-   * The same each time that this end is delivered: keep it, to tell what is delivered twice. A watch that was begun
-   * anew has another, also where it finds the same video: what must be done once for that goes by its id and url.
+   * Hexadecimal digits, the same each time that this end of this video is delivered, also by a watch that was begun
+   * anew and finds it again: keep it, and drop what comes a second time. It is a digest of id and kind with the url and
+   * `videoId` of the finished video, or with the error's code and HTTP status; what is generated again has another url.
    */
   readonly deliveryId: string;
   /** The id that was asked for. */
@@ -456,12 +463,15 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
 
   /** Calls the hook of the user's that this end is for. */
   async #call(watch: Watch, end: NonNullable<Watch["end"]>): Promise<void> {
-    const change = JSON.parse((await this.#stored(eventKey(watch.seq))) ?? "null") as Change;
-    const delivery: WatchDelivery = { deliveryId: `${watch.kind}/${watch.id}/${eventId(watch, watch.seq)}`, id: watch.id, kind: watch.kind };
-    if (change.type === "done") return this.onDone(change.update, delivery);
-    if (end.type === "done") throw new Error("the end of the watch is not the last change");
-    const last = change.type === "failed" && change.update ? ({ ...change.update, raw: undefined } as VideoUpdate) : undefined;
-    return this.onFailed(new VideoError(end.error, { last, resumeToken: end.resumeToken }), delivery);
+    const change = JSON.parse((await this.#stored(eventKey(watch.seq))) ?? "null") as Change | null;
+    if (!change || change.type === "update" || change.type !== end.type) throw new Error("the last change that is stored is not the end of the watch");
+    const delivery: WatchDelivery = { deliveryId: await deliveryIdOf(watch, change), id: watch.id, kind: watch.kind };
+    if (change.type === "done") {
+      await this.onDone(change.update, delivery);
+    } else if (end.type === "failed") {
+      const last = change.update ? ({ ...change.update, raw: undefined } as VideoUpdate) : undefined;
+      await this.onFailed(new VideoError(end.error, { last, resumeToken: end.resumeToken }), delivery);
+    }
   }
 
   /** As if it had never been. */
@@ -574,7 +584,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
 
   /** Sends what happened to those that the settings name, whether or not another takes it, and to each until it did. */
   async #tell(message: WatchMessage): Promise<void> {
-    const { queue, callbackUrl } = await this.#settings();
+    const { queue, callbackUrl, callbackKey } = await this.#settings();
     const once = async (name: "queue" | "callback", send: (() => Promise<unknown>) | undefined) => {
       if (!send || this.#watch?.delivery?.took?.includes(name)) return;
       await send();
@@ -583,7 +593,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     };
     const ends = await Promise.allSettled([
       once("queue", queue && (() => queue.send(message))),
-      once("callback", callbackUrl === undefined ? undefined : () => post(callbackUrl, message)),
+      once("callback", callbackUrl === undefined ? undefined : () => post(callbackUrl, message, callbackKey)),
     ]);
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
@@ -605,7 +615,7 @@ export async function settingsOf(hook: () => WatcherSettings | Promise<WatcherSe
 
 function checkedSettings(given: WatcherSettings) {
   if (typeof given !== "object" || given === null) throw invalidArgument("settings must be an object");
-  const { baseUrl, poll, requestTimeoutMs = TIME_LIMIT_MS, maxResponseBytes = SIZE_LIMIT, retentionMs = DAY_MS, queue, callbackUrl, fetch } = given;
+  const { baseUrl, poll, requestTimeoutMs = TIME_LIMIT_MS, maxResponseBytes = SIZE_LIMIT, retentionMs = DAY_MS, queue, callbackUrl, callbackSecret, fetch } = given;
   const apiKey = keyFrom(given.apiKey);
   if (apiKey === undefined || apiKey.length < SHORTEST) {
     throw invalidArgument(`apiKey must be a text that a header can hold, of at least ${SHORTEST} characters`);
@@ -619,6 +629,7 @@ function checkedSettings(given: WatcherSettings) {
   if (fetch !== undefined && typeof fetch !== "function") throw invalidArgument("fetch must be a function");
   if (queue !== undefined && typeof queue?.send !== "function") throw invalidArgument("queue must have a function send");
   const callback = callbackUrl === undefined ? undefined : addressOf(callbackUrl);
+  const callbackKey = callbackSecret === undefined ? undefined : signingKeyFrom(callbackSecret);
   const base = checkedBase(baseUrl, { withKey: true });
   // A paid job is not given up because the API is down for some minutes.
   const { timeoutMs = 6 * HOUR_MS, maxConsecutiveFailures = Infinity, minIntervalMs = MIN_INTERVAL_MS } = poll ?? {};
@@ -631,6 +642,7 @@ function checkedSettings(given: WatcherSettings) {
     retentionMs,
     queue,
     callbackUrl: callback,
+    callbackKey,
     fetch,
   };
 }
@@ -676,18 +688,6 @@ function addressOf(url: string | URL): string {
   if (address?.protocol !== "https:" && address?.protocol !== "http:") throw invalidArgument("callbackUrl must be http or https");
   if (address.username || address.password) throw invalidArgument("callbackUrl must not hold a user name or password");
   return address.href;
-}
-
-async function post(url: string, message: WatchMessage): Promise<void> {
-  const response = await globalThis.fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(message),
-    redirect: "manual",
-    signal: AbortSignal.timeout(TIME_LIMIT_MS),
-  });
-  await response.body?.cancel();
-  if (!response.ok) throw new Error(`the callback answered ${response.status}`);
 }
 
 /** Nothing is known yet. */

@@ -4,12 +4,13 @@
 import "../edge/package.mjs";
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, describe, it } from "node:test";
 import { BASE, KEY } from "../edge/upstream.mjs";
 import { done, generating } from "../node/scripted-server.mjs";
 import { startCallback } from "./callback.mjs";
 import { socket, stream } from "./viewer.mjs";
-import { DAY_MS, HOUR_MS, inOrder, laboratory, requests, scripts, upstream } from "./visit.mjs";
+import { BEGIN_MS, DAY_MS, HOUR_MS, inOrder, laboratory, requests, scripts, until, upstream } from "./visit.mjs";
 
 const POLL = { minIntervalMs: 50, maxIntervalMs: 200 };
 
@@ -39,7 +40,7 @@ async function watcher(wishes) {
 describe("the end of a watch", { timeout: 280_000 }, async () => {
   let refusals = 2;
   const callback = await startCallback(({ id }) => (id === "unheard" && refusals-- > 0 ? 500 : 200));
-  const { host, ask, pass, sentAt, watchOut } = await watcher({ CALLBACK: callback.url, poll: { ...POLL, maxConsecutiveFailures: 2 } });
+  const { ask, pass, sentAt, watch, watchOut } = await watcher({ CALLBACK: callback.url, poll: { ...POLL, maxConsecutiveFailures: 2 } });
 
   it("is delivered again until it is taken, by one name", async () => {
     await watchOut("unheard", done);
@@ -61,8 +62,7 @@ describe("the end of a watch", { timeout: 280_000 }, async () => {
   ];
   for (const [id, answers, code, status] of failures) {
     it(`as ${code} is told to all, and is what the API would say: ${status} for ${id}`, async () => {
-      scripts.set(id, inOrder(...answers));
-      const viewing = await socket(`${host.origin}${BASE}/${id}/events`);
+      const viewing = await socket(await watch(id, inOrder(...answers)));
       await pass(id, HOUR_MS);
       assert.equal(await viewing.over, 1_000);
       const [message] = await callback.about(id);
@@ -84,8 +84,7 @@ describe("the end of a watch", { timeout: 280_000 }, async () => {
   it("does not come because the API once answers more than can be kept", async () => {
     // As an update, each of these empty clips takes a dozen times the room.
     const huge = { status: "GENERATING_VIDEO", generatedContent: Array.from({ length: 300_000 }, () => ({})) };
-    scripts.set("huge", inOrder(generating(1), huge, done));
-    const viewing = await socket(`${host.origin}${BASE}/huge/events`);
+    const viewing = await socket(await watch("huge", inOrder(generating(1), huge, done)));
     await pass("huge", HOUR_MS);
     await viewing.over;
     // As any answer over the limit: it is tried again.
@@ -113,7 +112,7 @@ describe("a watch that is over", { timeout: 280_000 }, async () => {
   const begin = async (/** @type {string} */ id) => (await ask(`${id}/watch`, { method: "POST" })).body;
 
   for (const [id, first, type] of /** @type {const} */ ([
-    ["regenerated", done, "done"],
+    ["regenerated", { ...done, url: "https://media.example/before.webm" }, "done"],
     ["refused-once", 401, "failed"],
   ])) {
     it(`begins anew for who wants it watched, and for no other: ${id}`, async () => {
@@ -139,6 +138,18 @@ describe("a watch that is over", { timeout: 280_000 }, async () => {
     });
   }
 
+  it("has one name for one end, whichever watch finds it, and another for another", async () => {
+    const ends = [done, done, { ...done, url: "https://media.example/other.webm" }, 401, 404, 401, { status: "ERROR", message: "no more credits" }];
+    for (const end of ends) {
+      scripts.set("named", () => end);
+      assert.deepEqual(await begin("named"), { id: "named", watching: true });
+      await pass("named", HOUR_MS);
+    }
+    const names = (await callback.about("named", ends.length)).map((message) => message.deliveryId);
+    assert.deepEqual(names.map((name) => names.indexOf(name)), [0, 0, 2, 3, 4, 3, 6]);
+    for (const name of names) assert.match(name, /^[0-9a-f]{64}$/);
+  });
+
   it("begins anew no sooner than the next request would have been sent", async () => {
     await watch("again-at-once", inOrder(401, done));
     await pass("again-at-once");
@@ -159,6 +170,75 @@ describe("a watch that is over", { timeout: 280_000 }, async () => {
     assert.deepEqual(messages.map((message) => message.deliveryId === deliveryId), [true, true, true, false]);
   });
 });
+
+describe("a callback that is signed", { timeout: 280_000 }, async () => {
+  const key = Buffer.from(Array.from({ length: 32 }, (_, at) => 7 * at));
+  const secret = `whsec_${key.toString("base64")}`;
+  let refusals = 2;
+  const callback = await startCallback(({ id }) => (id === "signed" && refusals-- > 0 ? 500 : 200));
+  const { host, ask, give, pass, watch, watchOut } = await watcher({ CALLBACK: callback.url, CALLBACK_SECRET: secret });
+  const isSigned = await documented();
+
+  it("is known for one by the documented code, at each attempt anew and by one id", async () => {
+    await watchOut("signed", done);
+    const messages = await callback.about("signed", 3);
+    const requests = callback.requests.filter(({ body }) => JSON.parse(body).id === "signed");
+    const times = requests.map(({ headers }) => Number(headers.get("webhook-timestamp")));
+    // By the clock of the laboratory, after pauses of one and two seconds.
+    assert.deepEqual(times, [0, 1, 3].map((seconds) => BEGIN_MS / 1_000 + seconds));
+    for (const [at, { headers, body }] of requests.entries()) {
+      assert.equal(headers.get("webhook-id"), messages[0]?.deliveryId);
+      const nowMs = Number(times[at]) * 1_000;
+      assert.equal(isSigned(headers, body, secret, nowMs), true);
+      assert.equal(isSigned(headers, body, key.toString("base64"), nowMs), true, "the prefix is no part of the key");
+      // A recording, another text, another secret, another id, nothing.
+      assert.equal(isSigned(headers, body, secret, nowMs + 6 * 60_000), false);
+      assert.equal(isSigned(headers, `${body} `, secret, nowMs), false);
+      assert.equal(isSigned(headers, body, `whsec_${Buffer.alloc(32).toString("base64")}`, nowMs), false);
+      assert.equal(isSigned(new Headers([...headers, ["webhook-id", "other"]]), body, secret, nowMs), false);
+      assert.equal(isSigned(new Headers(), body, secret, nowMs), false);
+      const both = new Headers(headers);
+      both.set("webhook-signature", `v1,AAAA ${headers.get("webhook-signature")}`);
+      assert.equal(isSigned(both, body, secret, nowMs), true, "as while a secret is changed");
+    }
+  });
+
+  it("is signed alike by a secret without its prefix", async () => {
+    await give("bare", { callbackSecret: `${key.toString("base64").replace(/=+$/, "")}\n` });
+    await watchOut("bare", done);
+    const [{ headers, body } = assert.fail()] = callback.requests.filter((request) => JSON.parse(request.body).id === "bare");
+    assert.equal(isSigned(headers, body, secret, Number(headers.get("webhook-timestamp")) * 1_000), true);
+  });
+
+  it("is not begun with a secret that cannot work, of which nobody learns a letter", async () => {
+    const bad = ["", "whsec_", 7, "of-no-base64-at-all!", `whsec_${Buffer.alloc(23, 7).toString("base64")}`, Buffer.alloc(65, 7).toString("base64"), "BBBBB".repeat(9), `${secret} ${secret}`];
+    for (const [at, callbackSecret] of bad.entries()) {
+      const id = `unsigned-${at}`;
+      await give(id, { callbackSecret });
+      const { status, body } = await ask(`${id}/watch`, { method: "POST" });
+      assert.deepEqual([status, body], [500, { error: "the watcher's settings cannot work" }], String(callbackSecret));
+      assert.equal((await ask(`${id}/update`)).status, 404);
+    }
+    await until(() => host.log.split("callbackSecret must be the base64 of 24 to 64 random bytes").length > bad.length);
+    for (const text of bad) if (String(text).length > 7) assert.ok(!host.log.includes(String(text)), `${text} is in the log`);
+  });
+
+  it("leaves the secret in nothing that is stored, logged or sent", async () => {
+    await watch("secretive", () => 401);
+    await pass("secretive", HOUR_MS);
+    await callback.about("secretive");
+    for (const text of [host.stored(), host.log, ...callback.seen, ...seen]) {
+      for (const form of [secret.slice(6), key.toString("latin1"), key.toString("hex")]) assert.ok(!text.includes(form));
+    }
+  });
+});
+
+/** The code that docs/durable.md gives to who receives a callback. @returns {Promise<(headers: Headers, body: string, secret: string, nowMs?: number) => boolean>} */
+async function documented() {
+  const text = await readFile(new URL("../../docs/durable.md", import.meta.url), "utf8");
+  const code = /^```js\n(.*?isSigned.*?)^```$/ms.exec(text)?.[1] ?? assert.fail("docs/durable.md has no such code");
+  return (await import(`data:text/javascript,${encodeURIComponent(code)}`)).isSigned;
+}
 
 describe("patience without settings", { timeout: 280_000 }, async () => {
   const callback = await startCallback();
@@ -189,7 +269,7 @@ describe("after the retention", { timeout: 280_000 }, async () => {
     await restart();
     assert.equal((await ask(`${id}/update`)).status, 404);
     const stale = await ask(`${id}/events`, { headers: { "last-event-id": before.body.id } });
-    assert.equal(stale.status, 404);
+    assert.equal(stale.status, 503);
 
     const { length } = await sentAt(id);
     await pass(id, HOUR_MS);
@@ -198,7 +278,7 @@ describe("after the retention", { timeout: 280_000 }, async () => {
     assert.equal((await sentAt(id)).length, length + 1);
     await pass(id, HOUR_MS);
     const messages = await callback.about(id, 2);
-    assert.notEqual(messages[1]?.deliveryId, deliveryId);
+    assert.equal(messages[1]?.deliveryId, deliveryId, "it is the same end");
     const other = await ask(`${id}/events`, { headers: { "last-event-id": before.body.id } });
     assert.equal(other.status, 400);
   });

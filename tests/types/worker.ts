@@ -10,7 +10,7 @@ interface Env {
 
 export class Watcher extends VideoWatcher<Env> {
   override settings(): WatcherSettings {
-    return { apiKey: this.env.KEY, queue: this.env.ENDED, poll: { timeoutMs: Infinity }, callbackUrl: undefined };
+    return { apiKey: this.env.KEY, queue: this.env.ENDED, poll: { timeoutMs: Infinity }, callbackUrl: undefined, callbackSecret: undefined };
   }
   override async onDone(video: WatchedVideo, delivery: WatchDelivery) {
     const url: string = video.url;

@@ -378,6 +378,7 @@ fn common_js_modules() -> Result<Vec<String>> {
                 "types",
                 "wasm",
                 "cloudflare",
+                "watch-delivery",
                 "watch-routes",
                 "watcher",
                 "workflow",
