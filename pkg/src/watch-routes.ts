@@ -50,7 +50,8 @@ const LONGEST_BACKLOG = 4 * 1_048_576;
  * rejects:
  *
  * - `GET` and `HEAD` on `/api/video-editor/generate/video/{id}` and `.../video/auto/{id}`: the API's last answer, for
- *   any `VideoClient`. It begins to watch.
+ *   any `VideoClient`. `GET` begins to watch, unless a browser says that a page of another site sends it; whoever does
+ *   not begin to watch gets 404 for a video that is not watched.
  * - `POST .../{id}/watch` begins to watch, and nothing else begins a watch that is over anew: ask it for a video that
  *   is generated again. `watching` is false in its answer where the end of the last watch is still to be told; then
  *   it begins after that. `GET .../{id}/update` tells the latest change.
@@ -79,14 +80,16 @@ export function createVideoWatch<Env = unknown>(
     const upgrades = request.headers.has("upgrade");
     const isSocket = request.headers.get("upgrade")?.toLowerCase() === "websocket";
     if (upgrades && !(isSocket && action === "events")) return refusal(426, "only the events speak WebSocket", { upgrade: "websocket" });
+    const foreign = isForeign(request, url, origins);
     // Browsers ask no leave for these, and send cookies along.
-    if ((isSocket || action === "watch") && !isOurs(request, url, origins)) return refusal(403, "not from this origin");
+    if ((isSocket || action === "watch") && foreign) return refusal(403, "not from this origin");
     const refusedTo = await refused(authorize, request, video, "the watch");
     if (refusedTo) return refusedTo;
 
     const ask = (query: string, headers: Record<string, string> = {}) =>
       stubOf(watcher(env), video).fetch(`${INSIDE}/${action}?${new URLSearchParams({ ...video })}${query}`, { headers });
-    if (action !== "events") return relayed(await ask(""));
+    // A link or an image on any site brings about a GET, cookies and all, and must not spend requests of the account's.
+    if (action !== "events") return relayed(await ask(action === "status" && request.method === "GET" && !foreign ? "&begin" : ""));
     const after = request.headers.get("last-event-id") ?? url.searchParams.get("lastEventId");
     const query = (after === null ? "" : `&after=${encodeURIComponent(after)}`) + (isSocket ? "" : "&stream");
     const response = await ask(query, { upgrade: "websocket" });
@@ -158,10 +161,15 @@ async function relayed(response: Response): Promise<Answer> {
   return { status: response.status, headers, body };
 }
 
-/** Whether a page that sends this is one of ours; what is no browser says nothing. */
-function isOurs(request: Request, url: URL, origins: ReadonlySet<string>): boolean {
+/**
+ * Whether a page that is none of ours sends this. What is no browser says nothing of it. Of pages of the same site,
+ * which may be anybody's where a domain is shared, those count whose origin is allowed: their scripts' requests name it.
+ */
+function isForeign(request: Request, url: URL, origins: ReadonlySet<string>): boolean {
   const origin = request.headers.get("origin");
-  return origin === null || origin === url.origin || origins.has(origin);
+  if (origin !== null) return origin !== url.origin && !origins.has(origin);
+  const site = request.headers.get("sec-fetch-site");
+  return site !== null && site !== "same-origin" && site !== "none";
 }
 
 /** Server-sent events, for as long as the socket and the reader are there. */

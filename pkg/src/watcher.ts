@@ -161,6 +161,7 @@ const LONGEST_BACKOFF_MS = HOUR_MS;
 const HOOK_MS = 870_000;
 /** How long anybody waits for the settings. */
 const SETTINGS_MS = 10_000;
+const UNWATCHED = "this video is not watched; a GET of its status by a page of yours, or POST .../watch, begins to watch it";
 const EVENT_ID = /^([0-9a-z]{1,11})-(\d{1,12})$/;
 
 /** The host's class, as users' compilers are to see it: Cloudflare's types know an object by this mark. */
@@ -183,6 +184,8 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   #lane: Promise<void> = Promise.resolve();
   /** The user's hook while it runs, and until it was heard that it went through. */
   #hook: Promise<void> | undefined;
+  /** Until it is known whether the latest who wanted to begin to watch could. */
+  #beginning: Promise<void> | undefined;
   /** Those who wait for the first answer. */
   readonly #waiting = new Set<() => void>();
 
@@ -234,11 +237,11 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
           await this.#begin(video, true);
           return json(202, { id, watching: !this.#watch?.end });
         case "/status":
-          return await this.#status(video);
+          return await this.#status(video, searchParams.has("begin"));
         case "/update":
           return await this.#update();
         case "/events":
-          return await this.#events(video, searchParams.get("after"), searchParams.get("stream") !== null);
+          return await this.#events(searchParams.get("after"), searchParams.has("stream"));
         case "/hint":
           await this.#hint();
           return json(202, {});
@@ -273,7 +276,13 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   webSocketError(): void {}
 
   /** Begins to watch, unless that was done before; `again` also where the watch is over, once its end was told. */
-  async #begin({ id, kind }: Video, again = false): Promise<void> {
+  #begin(video: Video, again = false): Promise<void> {
+    const beginning = this.#beginOnce(video, again);
+    this.#beginning = beginning.catch(() => {});
+    return beginning;
+  }
+
+  async #beginOnce({ id, kind }: Video, again: boolean): Promise<void> {
     const isDone = () => this.#watch && !(again && this.#watch.end);
     if (isDone()) return;
     const settings = await this.#settings();
@@ -498,8 +507,9 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   }
 
   /** The last body, as the API would say it. */
-  async #status(video: Video): Promise<Response> {
-    await this.#begin(video);
+  async #status(video: Video, mayBegin: boolean): Promise<Response> {
+    if (mayBegin) await this.#begin(video);
+    else if (!this.#watch) return json(404, { error: UNWATCHED });
     await this.#firstAnswer();
     const watch = this.#watch;
     if (!watch || !hasAnswer(watch)) return json(503, { error: "the video API has not answered yet" }, { "retry-after": "1" });
@@ -526,7 +536,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   /** The latest change. */
   async #update(): Promise<Response> {
     const watch = this.#watch;
-    if (!watch) return json(404, { error: "this video is not watched" });
+    if (!watch) return json(404, { error: UNWATCHED });
     const id = eventId(watch, watch.seq);
     if (watch.seq === 0) return json(200, { id });
     const { type, ...rest } = JSON.parse((await this.#stored(eventKey(watch.seq))) ?? "{}") as Change;
@@ -537,13 +547,15 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     return json(200, { ...rest, ...(type === "done" ? { ended: { type } } : {}) });
   }
 
-  /** A WebSocket with the latest change, or with all that came after one, and with all that follow. */
-  async #events(video: Video, after: string | null, isStream: boolean): Promise<Response> {
+  /** A WebSocket with the latest change, or with all that came after one and are kept, and with those that follow. */
+  async #events(after: string | null, isStream: boolean): Promise<Response> {
     const named = after === null ? undefined : EVENT_ID.exec(after);
     if (named === null) return json(400, { error: "the last event id is none" });
-    if (!named) await this.#begin(video);
+    // A client asks for the status and for its events at once.
+    if (!this.#watch) await this.#beginning;
     const watch = this.#watch;
-    if (!watch) return json(404, { error: "this video is not watched" });
+    // Not 404, by which a client knows a server without streams: somebody may begin to watch in a moment.
+    if (!watch) return json(503, { error: UNWATCHED }, { "retry-after": "1" });
     let sent = Math.max(watch.seq - 1, 0);
     if (named) {
       sent = Number(named[2]);

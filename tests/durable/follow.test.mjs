@@ -89,7 +89,7 @@ describe("a client before a watcher", { timeout: 280_000, concurrency: true }, a
     const credits = followed.told.map(({ creditsTotal }) => creditsTotal);
     assert.deepEqual(credits.slice(0, LAST), Array.from({ length: LAST }, (_, at) => at + 1), "it misses nothing");
     assert.ok(followed.way.seen.status <= followed.told.length + 4, "it sends a request when there is news");
-    assert.equal(followed.way.seen.events, 1);
+    assert.ok(followed.way.seen.events <= 2, "the first may be there before the request that begins the watch");
     const { elapsedMs: _a, requests: _b, remainingMs: _c, ...one } = followed.video;
     const { elapsedMs: _d, requests: _e, remainingMs: _f, ...other } = polled.video;
     assert.deepEqual(one, other);

@@ -54,7 +54,15 @@ for (const date of ["2023-03-01", NEWEST_DATE]) {
       ["GET", `${BASE}/${known}/other`, 404],
       ["GET", `${BASE}/${known}/update/`, 404],
       ["GET", `${BASE}/unwatched/update`, 404],
-      ["GET", `${BASE}/unwatched/events`, 404, { "last-event-id": "abc-1" }],
+      ["HEAD", `${BASE}/unwatched`, 404],
+      ["GET", `${BASE}/unwatched/events`, 503],
+      ["GET", `${BASE}/unwatched/events`, 503, UPGRADE],
+      ["GET", `${BASE}/unwatched/events`, 503, { "last-event-id": "abc-1" }],
+      ["GET", `${BASE}/unwatched`, 404, { origin: EVIL }],
+      ["GET", `${BASE}/unwatched`, 404, { origin: "null" }],
+      ["GET", `${BASE}/unwatched`, 404, { "sec-fetch-site": "cross-site" }],
+      ["GET", `${BASE}/unwatched`, 404, { "sec-fetch-site": "same-site" }],
+      ["POST", `${BASE}/unwatched/watch`, 403, { "sec-fetch-site": "cross-site" }],
       ["GET", `${BASE}/${known}/watch`, 405],
       ["POST", `${BASE}/${known}`, 405],
       ["DELETE", `${BASE}/${known}`, 405],
@@ -84,7 +92,7 @@ for (const date of ["2023-03-01", NEWEST_DATE]) {
     ];
     for (const [method, path, status, headers = {}] of refused) {
       const shown = path.length > 100 ? `${path.slice(0, 100)}…` : path;
-      it(`answer ${method} ${shown} ${JSON.stringify(headers["last-event-id"] ?? headers.origin ?? headers.upgrade ?? headers["x-tenant"] ?? "")} with ${status}`, async () => {
+      it(`answer ${method} ${shown} ${JSON.stringify(headers["last-event-id"] ?? headers["sec-fetch-site"] ?? headers.origin ?? headers.upgrade ?? headers["x-tenant"] ?? "")} with ${status}`, async () => {
         const answer = await send(host.origin, path, { method, headers });
         assert.equal(answer.status, status, answer.body);
         if (method !== "HEAD") assert.ok(JSON.parse(answer.body).error.length < 200);
@@ -99,6 +107,44 @@ for (const date of ["2023-03-01", NEWEST_DATE]) {
         const answer = await send(host.origin, `${path}/update`, { headers: { "x-tenant": "b" } });
         assert.equal(answer.status, 404, path);
       }
+    });
+
+    /** @type {[who: string, headers: (origin: string) => Record<string, string>, begins: boolean][]} */
+    const visitors = [
+      ["what is no browser", () => ({}), true],
+      ["a page of this origin", () => ({ "sec-fetch-site": "same-origin" }), true],
+      ["a page of this origin, by a browser that names it", (origin) => ({ origin, "sec-fetch-site": "same-origin" }), true],
+      ["the address bar", () => ({ "sec-fetch-site": "none" }), true],
+      ["a page of an allowed origin", () => ({ origin: ALLOWED, "sec-fetch-site": "cross-site" }), true],
+      ["a page of another origin", () => ({ origin: EVIL, "sec-fetch-site": "cross-site" }), false],
+      ["an image on another site", () => ({ "sec-fetch-site": "cross-site" }), false],
+      ["an image on a page of the same site", () => ({ "sec-fetch-site": "same-site" }), false],
+    ];
+    for (const [who, headers, begins] of visitors) {
+      it(`${begins ? "begin" : "do not begin"} to watch for a GET of ${who}`, async () => {
+        const id = await createVideo({ speed: 20 });
+        const answer = await send(host.origin, `${BASE}/${id}`, { headers: headers(host.origin) });
+        assert.equal(answer.status, begins ? 200 : 404);
+        assert.equal((await logOf(id)).requests.length > 0, begins);
+        // What is watched anyway may be read.
+        assert.equal((await send(host.origin, `${BASE}/${id}/watch`, { method: "POST" })).status, 202);
+        const { status, headers: given } = await send(host.origin, `${BASE}/${id}`, { headers: headers(host.origin) });
+        assert.deepEqual([status, given.get("access-control-allow-origin")], [200, who.includes("allowed") ? ALLOWED : undefined]);
+      });
+    }
+
+    it("do not begin to watch for HEAD, an update, events or a notification, and request nothing", async () => {
+      const id = await createVideo({});
+      const asks = /** @type {const} */ ([["HEAD", "", 404], ["GET", "/update", 404], ["GET", "/events", 503], ["GET", "/events?brief", 503]]);
+      for (const [method, action, status] of asks) {
+        const answer = await send(host.origin, `${BASE}/${id}${action}`, { method });
+        assert.equal(answer.status, status);
+        assert.equal(answer.headers.get("retry-after"), status === 503 ? "1" : undefined);
+        if (method === "GET") assert.match(JSON.parse(answer.body).error, /^this video is not watched; .*POST/);
+      }
+      await send(host.origin, "/api/video-editor/webhook", { method: "POST", body: JSON.stringify({ id }) });
+      assert.equal((await send(host.origin, `${BASE}/${id}/update`)).status, 404);
+      assert.deepEqual((await logOf(id)).requests, []);
     });
 
     it("give a hook's own Response as it is, and each tenant its own videos", async () => {

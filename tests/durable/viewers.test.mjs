@@ -20,8 +20,8 @@ const changing = (number) => (number < LAST ? { ...generating(2), creditsTotal: 
 
 let videos = 0;
 
-/** A video that answers nothing before `go` says up to which number. @param {(number: number) => unknown} script */
-function heldVideo(script) {
+/** A video that is watched, and answers nothing before `go` says up to which number. @param {Host} host @param {(number: number) => unknown} script */
+async function heldVideo(host, script) {
   const id = `watched-${(videos += 1)}`;
   let [allowed, underWay, most] = [0, 0, 0];
   scripts.set(id, async (number) => {
@@ -31,10 +31,11 @@ function heldVideo(script) {
     underWay -= 1;
     return script(number);
   });
+  assert.equal((await fetch(`${host.origin}${BASE}/${id}/watch`, { method: "POST" })).status, 202);
   return { id, go: (/** @type {number} */ to = Infinity) => void (allowed = to), most: () => most };
 }
 
-for (const [date, viewers] of /** @type {const} */ ([["2023-03-01", 40], [NEWEST_DATE, 200]])) {
+for (const [date, viewers] of /** @type {const} */ ([["2023-03-01", 40], [NEWEST_DATE, 60]])) {
   describe(`those who watch one video, on workerd of ${date}`, { timeout: 280_000 }, async () => {
     // No answer that a test holds back is late.
     const patience = { REQUEST_TIMEOUT_MS: "280000" };
@@ -43,7 +44,7 @@ for (const [date, viewers] of /** @type {const} */ ([["2023-03-01", 40], [NEWEST
     const eventsOf = (/** @type {string} */ id) => `${host.origin}${BASE}/${id}/events`;
 
     it("are told of each change once and in order, for one request at a time", async () => {
-      const { id, go, most } = heldVideo(changing);
+      const { id, go, most } = await heldVideo(host, changing);
       const open = (/** @type {number} */ at, /** @type {string} */ last = "") =>
         (at % 2 ? socket : stream)(eventsOf(id), last === "" ? undefined : last);
       // All of these are there before anything is known; half of them leave again and again, and come back.
@@ -77,7 +78,7 @@ for (const [date, viewers] of /** @type {const} */ ([["2023-03-01", 40], [NEWEST
     });
 
     it("have no update with the raw body in it, and finally the video", async () => {
-      const { id, go } = heldVideo(inOrder(generating(1), generating(2), done));
+      const { id, go } = await heldVideo(host, inOrder(generating(1), generating(2), done));
       const viewing = await stream(eventsOf(id));
       go();
       await viewing.over;
@@ -87,7 +88,7 @@ for (const [date, viewers] of /** @type {const} */ ([["2023-03-01", 40], [NEWEST
     });
 
     it("learn of each change its id and type, and nothing of the video, who ask in brief", async () => {
-      const { id, go } = heldVideo(changing);
+      const { id, go } = await heldVideo(host, changing);
       const events = eventsOf(id);
       const early = await stream(`${events}?brief`);
       go();
@@ -104,7 +105,7 @@ for (const [date, viewers] of /** @type {const} */ ([["2023-03-01", 40], [NEWEST
     });
 
     it("are not kept after the end: a stream hears 204, a WebSocket is closed with 1000", async () => {
-      const { id, go } = heldVideo(changing);
+      const { id, go } = await heldVideo(host, changing);
       const events = eventsOf(id);
       const over = await socket(events);
       go();
