@@ -28,6 +28,12 @@ export interface VideoWatchOptions<Env> {
     request: Request,
     video: { id: string; kind: "video" | "auto" },
   ) => boolean | Response | Promise<boolean | Response>;
+  /**
+   * What a notification must have in its address, as `?token=`: `(env) => env.WEBHOOK_TOKEN`, at least 16 characters,
+   * which are part of the `webhookUrl` that a video is created with. Who does not know it is refused before anything
+   * is read, and wakes no object. Without it anybody's notification is a hint.
+   */
+  webhookToken?: (env: Env) => string | undefined;
   /** Exact origins whose pages may use the routes, cookies and all; none by default (same origin needs none). */
   allowedOrigins?: readonly string[];
 }
@@ -44,6 +50,8 @@ const INSIDE = "https://watcher";
 const HEARTBEAT_MS = 20_000;
 /** A reader that is so far behind comes back later, for what it missed. */
 const LONGEST_BACKLOG = 4 * 1_048_576;
+/** A shorter one could be guessed. */
+const SHORTEST_TOKEN = 16;
 
 /**
  * A handler for the routes of watched videos, under any mount path; it answers 404 or 405 to all else, and never
@@ -66,11 +74,13 @@ const LONGEST_BACKLOG = 4 * 1_048_576;
 export function createVideoWatch<Env = unknown>(
   options: VideoWatchOptions<Env>,
 ): (request: Request, env: Env, ctx?: WatchContext) => Promise<Response> {
-  const { watcher, authorize, origins } = readable(() => checked(options));
+  const { watcher, authorize, webhookToken, origins } = readable(() => checked(options));
 
   const handle = async (request: Request, env: Env, ctx: WatchContext | undefined): Promise<Reply | Response> => {
     const url = new URL(request.url);
-    if (WEBHOOK.test(url.pathname)) return notified(request, watcher(env), ctx);
+    if (WEBHOOK.test(url.pathname)) {
+      return unknownSender(url.searchParams.get("token") ?? "", webhookToken?.(env)) ?? notified(request, watcher(env), ctx);
+    }
     const route = routeOf(url.pathname);
     if (!route) return refusal(404, "there is nothing at this path");
     const { video, action } = route;
@@ -124,6 +134,19 @@ function routeOf(pathname: string): { readonly video: Video; readonly action: Ac
   const suffix = SUFFIX.exec(pathname);
   const video = suffix && videoAt(pathname.slice(0, suffix.index));
   return video ? { video, action: suffix[1] as Action } : undefined;
+}
+
+/** Why a notification with this token is not looked at. */
+function unknownSender(given: string, token: string | undefined): Answer | undefined {
+  if (token === undefined) return undefined;
+  if (typeof token !== "string" || token.length < SHORTEST_TOKEN) {
+    log("no notification is taken", new Error(`webhookToken must give a string of at least ${SHORTEST_TOKEN} characters`));
+    return refusal(500, "the token of notifications cannot work");
+  }
+  // How long this takes says nothing of where the first difference is.
+  let difference = given.length ^ token.length;
+  for (let at = 0; at < token.length; at += 1) difference |= given.charCodeAt(at) ^ token.charCodeAt(at);
+  return difference === 0 ? undefined : refusal(403, "the address lacks the right token: create videos with a webhookUrl that has it");
 }
 
 /** A notification: a hint to the watcher of that id, of whichever kind. Who sent it learns nothing. */
@@ -218,8 +241,9 @@ function streamOf(socket: WorkerSocket, isBrief: boolean): ReadableStream<Uint8A
 
 function checked<Env>(options: VideoWatchOptions<Env>) {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
-  const { watcher, authorize = () => true, allowedOrigins } = options;
+  const { watcher, authorize = () => true, webhookToken, allowedOrigins } = options;
   if (typeof watcher !== "function") throw invalidArgument("watcher must be a function that gives the binding of the Durable Object");
   if (typeof authorize !== "function") throw invalidArgument("authorize must be a function");
-  return { watcher, authorize, origins: checkedOrigins(allowedOrigins) };
+  if (webhookToken !== undefined && typeof webhookToken !== "function") throw invalidArgument("webhookToken must be a function that gives a string");
+  return { watcher, authorize, webhookToken, origins: checkedOrigins(allowedOrigins) };
 }

@@ -111,6 +111,7 @@ interface Watch extends Video {
   readonly heard: boolean;
   /** What it said last was a failure that is being tried again. */
   readonly retrying: boolean;
+  /** When a hint last hastened a request, or will. */
   readonly hintedAtMs?: number;
   readonly end?: { readonly type: "done" } | { readonly type: "failed"; readonly error: PlainError; readonly resumeToken?: string };
   readonly delivery?: {
@@ -180,6 +181,8 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   #madeMs = 0;
   /** A step is being taken, request and all. */
   #polling = false;
+  /** Meanwhile a hint came. Should the object die, the request is sent again, and serves the hint too. */
+  #isHinted = false;
   /** Steps are taken one after the other; the request is part of the step. */
   #lane: Promise<void> = Promise.resolve();
   /** The user's hook while it runs, and until it was heard that it went through. */
@@ -322,6 +325,10 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
       await this.#host.storage.setAlarm(Date.now() + TROUBLE_MS);
     } finally {
       this.#polling = false;
+    }
+    if (this.#isHinted) {
+      this.#isHinted = false;
+      await this.#hint();
     }
   }
 
@@ -498,12 +505,17 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
 
   /** Somebody says that there is news. Anybody may say so, so it counts once in a while only. */
   async #hint(): Promise<void> {
+    const alarmMs = this.#watch && (await this.#host.storage.getAlarm());
     const watch = this.#watch;
-    const nowMs = Date.now();
-    if (!watch || watch.end || this.#polling || nowMs - (watch.hintedAtMs ?? 0) < HINT_EVERY_MS) return;
-    // Before the first question there is nothing to hasten.
-    if (!watch.snapshot) return;
-    await this.#keep({ ...watch, hintedAtMs: nowMs }, nowMs);
+    // Before the first request there is nothing to hasten.
+    if (!watch?.snapshot || watch.end) return;
+    if (this.#polling) {
+      this.#isHinted = true;
+      return;
+    }
+    const dueMs = Math.max(Date.now(), (watch.hintedAtMs ?? 0) + HINT_EVERY_MS);
+    // The request that comes anyway will do, or that of an earlier hint.
+    if ((alarmMs ?? Infinity) > dueMs) await this.#keep({ ...watch, hintedAtMs: dueMs }, dueMs);
   }
 
   /** The last body, as the API would say it. */
