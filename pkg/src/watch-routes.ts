@@ -48,10 +48,12 @@ const LONGEST_NOTIFICATION = 1_048_576;
 /** The parts of a path in the object are known to it alone. */
 const INSIDE = "https://watcher";
 const HEARTBEAT_MS = 20_000;
-/** A reader that is so far behind comes back later, for what it missed. */
-const LONGEST_BACKLOG = 4 * 1_048_576;
 /** A shorter one could be guessed. */
 const SHORTEST_TOKEN = 16;
+/** How long a viewer may take to read what it was sent before its stream was ended. How much that is the object bounds. */
+const DRAIN_MS = 30_000;
+/** So long the permission counts that a viewer came with. */
+const LONGEST_MS = 600_000;
 
 /**
  * A handler for the routes of watched videos, under any mount path; it answers 404 or 405 to all else, and never
@@ -63,11 +65,13 @@ const SHORTEST_TOKEN = 16;
  * - `POST .../{id}/watch` begins to watch, and nothing else begins a watch that is over anew: ask it for a video that
  *   is generated again. `watching` is false in its answer where the end of the last watch is still to be told; then
  *   it begins after that. `GET .../{id}/update` tells the latest change.
- * - `GET .../{id}/events` tells each change once and in order, as server-sent events or over a WebSocket. It begins
- *   to watch, unless it goes on after a `Last-Event-ID`, with what was missed of the last 1,000 changes. With `?brief`
- *   the data of a server-sent event is `{"id","type"}` and nothing of the video, for who asks the first route upon
- *   news; a WebSocket tells all the same.
- * - `POST /api/video-editor/webhook` takes the API's notifications as hints.
+ * - `GET .../{id}/events` tells each change once and in order, as server-sent events or over a WebSocket: the latest,
+ *   or all after a `Last-Event-ID` that are kept, of the last 1,000 and of 1 MiB; the number at the end of an event's
+ *   id counts them, so that a gap shows. It does not begin to watch: 503 until somebody does. Each connection is
+ *   closed after ten minutes, or 256 KiB (a WebSocket with 1013), so that its viewer comes back and is authorized anew;
+ *   a WebSocket also by the first message but "ping". With `?brief` the data of a server-sent event is `{"id","type"}`
+ *   and nothing of the video, for who asks the first route upon news; a WebSocket tells all the same.
+ * - `POST /api/video-editor/webhook` takes the API's notifications as hints, or with `webhookToken` those that know it.
  *
  * Throws a `VideoError` "invalid_argument" for options that cannot work.
  */
@@ -195,9 +199,11 @@ function isForeign(request: Request, url: URL, origins: ReadonlySet<string>): bo
   return site !== null && site !== "same-origin" && site !== "none";
 }
 
-/** Server-sent events, for as long as the socket and the reader are there. */
+/** Server-sent events, for as long as the socket and the reader are there, and the permission counts. */
 function streamOf(socket: WorkerSocket, isBrief: boolean): ReadableStream<Uint8Array> {
+  const untilMs = Date.now() + LONGEST_MS;
   let heartbeat: ReturnType<typeof setInterval> | undefined;
+  let drain: ReturnType<typeof setTimeout> | undefined;
   let isOpen = true;
   const leave = () => {
     isOpen = false;
@@ -215,12 +221,12 @@ function streamOf(socket: WorkerSocket, isBrief: boolean): ReadableStream<Uint8A
         const end = () => {
           if (!isOpen) return;
           leave();
-          controller.close();
+          if ((controller.desiredSize ?? 0) > 0) return controller.close();
+          // Much still waits for the reader. An error frees it, but not any more once a stream is closed.
+          drain = setTimeout(() => controller.error(new Error("the viewer does not read")), DRAIN_MS);
         };
         const say = (text: string) => {
-          if (!isOpen) return;
-          controller.enqueue(encoder.encode(text));
-          if ((controller.desiredSize ?? 0) < -LONGEST_BACKLOG) end();
+          if (isOpen) controller.enqueue(encoder.encode(text));
         };
         socket.addEventListener("message", ({ data }) => {
           const { id, type } = JSON.parse(String(data)) as { id: string; type: string };
@@ -229,9 +235,17 @@ function streamOf(socket: WorkerSocket, isBrief: boolean): ReadableStream<Uint8A
         socket.addEventListener("close", end);
         socket.addEventListener("error", end);
         socket.accept();
-        // The headers go out with the first byte.
-        say(":\n\n");
-        heartbeat = setInterval(() => say(":\n\n"), HEARTBEAT_MS);
+        // The headers go out with the first byte. Browsers would take some seconds to come back.
+        say(":\nretry: 1000\n\n");
+        heartbeat = setInterval(() => {
+          if (Date.now() >= untilMs) end();
+          else say(":\n\n");
+        }, HEARTBEAT_MS);
+      },
+      pull(controller) {
+        if (drain === undefined) return;
+        clearTimeout(drain);
+        controller.close();
       },
       cancel: leave,
     },

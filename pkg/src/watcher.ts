@@ -14,6 +14,7 @@ import type { DoneUpdate, MachineOptions, PollCommand, PollEvent, Step, VideoUpd
 import { exchange, SIZE_LIMIT, TIME_LIMIT_MS } from "./upstream.js";
 import { isVideoId } from "./video-id.js";
 import { deliveryIdOf, post, signingKeyFrom } from "./watch-delivery.js";
+import { MOST_BYTES, Viewers, type ViewersHost } from "./watch-viewers.js";
 
 type WithoutRaw<T> = T extends unknown ? Omit<T, "raw"> : never;
 
@@ -82,7 +83,7 @@ interface Storage {
   get(keys: readonly string[]): Promise<Map<string, unknown>>;
   list(range: { readonly start: string; readonly end: string; readonly limit: number }): Promise<Map<string, Uint8Array>>;
   put(entries: Readonly<Record<string, unknown>>): Promise<void>;
-  delete(key: string): Promise<boolean>;
+  delete(keys: readonly string[]): Promise<number>;
   getAlarm(): Promise<number | null>;
   setAlarm(atMs: number): Promise<void>;
   deleteAlarm(): Promise<void>;
@@ -90,11 +91,9 @@ interface Storage {
   sync(): Promise<void>;
 }
 
-interface Context {
+interface Context extends ViewersHost {
   readonly storage: Storage;
   blockConcurrencyWhile(act: () => Promise<void>): Promise<void>;
-  acceptWebSocket(socket: WorkerSocket): void;
-  getWebSockets(): WorkerSocket[];
   setWebSocketAutoResponse(pair: object): void;
 }
 
@@ -107,6 +106,8 @@ interface Watch extends Video {
   readonly isShortPause: boolean;
   /** Of the latest change; 0 before the first. */
   readonly seq: number;
+  /** The number of the oldest change that is kept, and the bytes of all that are. */
+  readonly kept?: { readonly from: number; readonly bytes: number };
   /** The API said something, so there is a last body. */
   readonly heard: boolean;
   /** What it said last was a failure that is being tried again. */
@@ -136,6 +137,8 @@ interface Entry {
   /** What is new beside it, by key. */
   readonly values: Readonly<Record<string, Uint8Array>>;
   readonly change: string | undefined;
+  /** The changes that are kept no longer, by key. */
+  readonly dropped: readonly string[];
   readonly alarmMs: number;
 }
 
@@ -154,6 +157,10 @@ const TROUBLE_MS = 30_000;
 const HINT_EVERY_MS = 60_000;
 const FIRST_ANSWER_MS = 10_000;
 const KEPT_CHANGES = 1_000;
+/** Of all kept changes together; the latest is kept in any case. */
+const KEPT_BYTES = 1_048_576;
+/** The host deletes so many at once. */
+const DELETED_AT_ONCE = 128;
 /** Cloudflare stores at most 2 MB in one value. */
 const LONGEST_VALUE = 1_900_000;
 const DELIVERY_MS = 3 * DAY_MS;
@@ -176,6 +183,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   protected declare readonly ctx: WatcherContext;
   protected declare readonly env: Env;
   readonly #host: Context;
+  readonly #viewers: Viewers;
   #watch: Watch | undefined;
   /** Of what was done before, this object knows what is on the disk. */
   #madeMs = 0;
@@ -196,6 +204,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     super(ctx, env);
     const host = ctx as unknown as Context;
     this.#host = host;
+    this.#viewers = new Viewers(host);
     host.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     void host.blockConcurrencyWhile(async () => {
       const kept = (await host.storage.get([WATCH])).get(WATCH);
@@ -266,13 +275,14 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     return turn;
   }
 
-  /** For the host alone. Viewers have nothing to say. */
-  webSocketMessage(): void {}
+  /** For the host alone, which answers "ping" by itself. */
+  webSocketMessage(socket: object): void {
+    this.#viewers.refuse(socket as WorkerSocket);
+  }
 
   /** For the host alone. */
   webSocketClose(socket: object, code: number): void {
-    // Older hosts leave it to us to answer; codes of their own cannot be sent back.
-    attempt(() => (socket as WorkerSocket).close(code === 1_000 || code >= 3_000 ? code : 1_000, ""));
+    this.#viewers.confirm(socket as WorkerSocket, code);
   }
 
   /** For the host alone. */
@@ -299,7 +309,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   /** Begins to watch; after another watch no sooner than the next question of that would be allowed. */
   async #anew(video: Video, { minIntervalMs }: Settings): Promise<void> {
     const pauseMs = this.#watch ? minIntervalMs : 0;
-    this.#dismiss();
+    this.#viewers.dismiss();
     await this.#keep(newWatch(video), Date.now() + pauseMs);
   }
 
@@ -403,11 +413,33 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     }
 
     const text = change && JSON.stringify({ id: eventId(watch, watch.seq), ...change });
+    let dropped: readonly string[] = [];
     const isStatus = command.type === "failed" ? command.error.code === "video_failed" : watch.heard && !watch.retrying;
     const values: Record<string, Uint8Array> = {};
     if (event?.type === "response" && isStatus && event.body !== (await this.#stored(BODY))) values[BODY] = encoded(event.body);
-    if (text !== undefined) values[eventKey(watch.seq)] = encoded(text);
-    return { watch, values, change: text, alarmMs };
+    if (text !== undefined) {
+      const bytes = encoded(text);
+      values[eventKey(watch.seq)] = bytes;
+      const room = await this.#room(watch, bytes.length);
+      ({ dropped } = room);
+      watch = { ...watch, kept: room.kept };
+    }
+    return { watch, values, change: text, dropped, alarmMs };
+  }
+
+  /** What is kept with one more change of so many bytes, the latest of the watch, and which of the oldest make room for it. */
+  async #room({ seq, kept }: Watch, bytes: number): Promise<{ kept: NonNullable<Watch["kept"]>; dropped: readonly string[] }> {
+    // An earlier version kept a thousand of any length, and did not count.
+    let { from, bytes: sum } = kept ?? { from: Math.max(seq - KEPT_CHANGES, 1), bytes: 0 };
+    sum += bytes;
+    const dropped: string[] = [];
+    while (from < seq && (sum > KEPT_BYTES || seq - from >= KEPT_CHANGES)) {
+      const key = eventKey(from);
+      sum -= ((await this.#host.storage.get([key])).get(key) as Uint8Array | undefined)?.length ?? 0;
+      dropped.push(key);
+      from += 1;
+    }
+    return { kept: { from, bytes: Math.max(sum, bytes) }, dropped };
   }
 
   /** A text that is stored, if it is. */
@@ -424,24 +456,18 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   }
 
   /** Writes a step down and tells of it, in this order: the host holds back what is sent until the rest is safe. */
-  async #write({ watch, values, change, alarmMs }: Entry): Promise<void> {
+  async #write({ watch, values, change, dropped, alarmMs }: Entry): Promise<void> {
     const writes: Promise<unknown>[] = [this.#keep(watch, alarmMs, values)];
+    for (let at = 0; at < dropped.length; at += DELETED_AT_ONCE) {
+      writes.push(this.#host.storage.delete(dropped.slice(at, at + DELETED_AT_ONCE)));
+    }
+    this.#viewers.expire();
     if (change !== undefined) {
-      if (watch.seq > KEPT_CHANGES) writes.push(this.#host.storage.delete(eventKey(watch.seq - KEPT_CHANGES)));
-      for (const socket of this.#host.getWebSockets()) {
-        // Who is further behind is being told of what comes before, and will get here.
-        if (sentTo(socket) === watch.seq - 1) attempt(() => this.#send(socket, change, watch.seq));
-      }
+      const bytes = values[eventKey(watch.seq)]?.length ?? 0;
+      this.#viewers.publish({ seq: watch.seq, text: change, bytes, isLast: watch.end !== undefined });
     }
     if (hasAnswer(watch)) for (const go of this.#waiting) go();
     await Promise.all(writes);
-  }
-
-  /** One change for one viewer; after the last there is nothing more to say. */
-  #send(socket: WorkerSocket, change: string, seq: number): void {
-    socket.send(change);
-    socket.serializeAttachment({ sent: seq });
-    if (this.#watch?.end && this.#watch.seq === seq) socket.close(1_000, "the watch is over");
   }
 
   /** One try to tell of the end. */
@@ -494,16 +520,14 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   async #forget(): Promise<void> {
     const { storage } = this.#host;
     this.#watch = undefined;
-    this.#dismiss();
+    this.#viewers.dismiss();
     await Promise.all([storage.deleteAlarm(), storage.deleteAll()]);
   }
 
-  /** Whoever still hangs on is told no more. */
-  #dismiss(): void {
-    for (const socket of this.#host.getWebSockets()) attempt(() => socket.close(1_000, "the watch is over"));
-  }
-
-  /** Somebody says that there is news. Anybody may say so, so it counts once in a while only. */
+  /**
+   * Somebody says that there is news. Anybody may say so, so it hastens one request in a minute; but one of those who
+   * say so may be right, so that what comes too soon, or while the answer to an earlier request is awaited, is put off.
+   */
   async #hint(): Promise<void> {
     const alarmMs = this.#watch && (await this.#host.storage.getAlarm());
     const watch = this.#watch;
@@ -579,29 +603,29 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     // What a stream understands as: do not come again.
     if (isOver && isStream) return new Response(null, { status: 204 });
     const { 0: far, 1: near } = new WebSocketPair();
-    try {
-      this.#host.acceptWebSocket(near);
-    } catch {
-      return json(503, { error: "too many watch this video" }, { "retry-after": "10" });
+    if (!this.#viewers.accept(near, sent)) {
+      return json(503, { error: "too many look on at this video; request its status, and come again" }, { "retry-after": "10" });
     }
-    near.serializeAttachment({ sent });
-    if (isOver) near.close(1_000, "the watch is over");
+    if (isOver) this.#viewers.dismiss([near]);
     else await this.#catchUp(near, sent);
     return new Response(null, { status: 101, webSocket: far } as ResponseInit);
   }
 
-  /** Tells a viewer of all that is kept after `sent`; then it is told of the rest as it happens. */
+  /** Tells a viewer of all that is kept after `sent`, as far as one connection may carry it; then it is told of the rest as it happens. */
   async #catchUp(socket: WorkerSocket, sent: number): Promise<void> {
     let at = sent;
     for (;;) {
-      const seq = this.#watch?.seq ?? 0;
+      const { seq = 0, kept = { from: 1, bytes: 0 } } = this.#watch ?? {};
       if (at >= seq) return;
-      const changes = await this.#host.storage.list({ start: eventKey(at + 1), end: eventKey(seq + 1), limit: 50 });
+      // About as many as the connection may carry, or a hundred viewers would hold all that is kept a hundred times.
+      const mean = kept.bytes / (seq - kept.from + 1);
+      const limit = Math.min(Math.ceil(MOST_BYTES / Math.max(mean, 1)), 50);
+      const changes = await this.#host.storage.list({ start: eventKey(at + 1), end: eventKey(seq + 1), limit });
       if (changes.size === 0) return;
       for (const [key, change] of changes) {
         at = Number(key.slice(EVENT.length));
-        const seqNow = at;
-        if (!attempt(() => this.#send(socket, decoded(change), seqNow))) return;
+        const isLast = this.#watch?.end !== undefined && this.#watch.seq === at;
+        if (!this.#viewers.send(socket, { seq: at, text: decoded(change), bytes: change.length, isLast })) return;
       }
     }
   }
@@ -723,15 +747,19 @@ function isVideo(video: Partial<Video> | null): video is Video {
   return typeof video?.id === "string" && isVideoId(video.id) && (video.kind === "video" || video.kind === "auto");
 }
 
-/** Whether this was kept by this version, with all that the steps rely on. */
+/** Whether this was kept by this version, or one like it, with all that the steps rely on. */
 function isWatch(kept: unknown): kept is Watch {
   const watch = kept as Watch | null;
   if (!isVideo(watch)) return false;
-  const { startedMs, snapshot, seq, end, delivery } = watch;
+  const { startedMs, snapshot, seq, kept: changes = { from: 1, bytes: 0 }, hintedAtMs = 0, end, delivery } = watch;
+  const { attempts = 0, untilMs = 0, took = [] } = delivery ?? {};
   return (
-    [startedMs, seq, delivery?.attempts ?? 0, delivery?.untilMs ?? 0].every(Number.isSafeInteger) &&
+    [startedMs, seq, changes.from, changes.bytes, hintedAtMs, attempts, untilMs].every((number) => Number.isSafeInteger(number) && number >= 0) &&
+    // Or it would take for ever to drop the oldest.
+    (!watch.kept || (changes.from > 0 && seq - changes.from <= KEPT_CHANGES)) &&
     (!snapshot || snapshot instanceof Uint8Array) &&
-    (!end || end.type === "done" || typeof end.error?.code === "string")
+    (!end || end.type === "done" || typeof end.error?.code === "string") &&
+    Array.isArray(took)
   );
 }
 
@@ -780,10 +808,6 @@ function eventId({ startedMs }: Watch, seq: number): string {
   return `${startedMs.toString(36)}-${seq}`;
 }
 
-function sentTo(socket: WorkerSocket): unknown {
-  return (socket.deserializeAttachment() as { readonly sent: number } | null)?.sent;
-}
-
 function isTooLong({ watch, values }: Entry): boolean {
   return [watch.snapshot, ...Object.values(values)].some((value) => value !== undefined && value.length > LONGEST_VALUE);
 }
@@ -801,15 +825,6 @@ function json(status: number, value: unknown, headers: Readonly<Record<string, s
   return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json", ...headers } });
 }
 
-/** Whether `act` went through; a socket may be gone at any time. */
-function attempt(act: () => void): boolean {
-  try {
-    act();
-    return true;
-  } catch {
-    return false;
-  }
-}
 class TookTooLong extends Error {}
 
 /** What `work` comes to, unless it takes too long. */

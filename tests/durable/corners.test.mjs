@@ -10,7 +10,7 @@ import { describe, it } from "node:test";
 import { BASE } from "../edge/upstream.mjs";
 import { done, generating } from "../node/scripted-server.mjs";
 import { startCallback } from "./callback.mjs";
-import { numberOf, socket, stream } from "./viewer.mjs";
+import { numberOf, socket, stream, toTheEnd } from "./viewer.mjs";
 import { BEGIN_MS, DAY_MS, HOUR_MS, inOrder, laboratory, MINUTE_MS, requests, scripts, until } from "./visit.mjs";
 
 /** A reader that does not read yet. @param {string} url */
@@ -24,6 +24,8 @@ async function unread(url) {
 
 /** Every answer of these is a change. @param {number} number */
 const changing = (number) => ({ ...generating(1), creditsTotal: number });
+/** A change of about so many bytes. @param {number} number @param {number} bytes */
+const sized = (number, bytes) => ({ ...generating(1), generatedContent: [{ id: `clip-${number}`, status: "success", text: "x".repeat(bytes) }] });
 const upTo = (/** @type {number} */ last, from = 1) => Array.from({ length: last - from + 1 }, (_, at) => from + at);
 
 describe("a watch", { timeout: 280_000 }, () => {
@@ -49,9 +51,27 @@ describe("a watch", { timeout: 280_000 }, () => {
     await first.over;
     assert.equal(numberOf(first.told.at(-1) ?? assert.fail()), LAST);
     assert.equal((await look("long")).changes, 1_000);
-    const late = await stream(`${host.origin}${BASE}/long/events`, `${first.told[0]?.id.split("-")[0]}-0`);
-    await late.over;
+    const late = await toTheEnd(stream, `${host.origin}${BASE}/long/events`, `${first.told[0]?.id.split("-")[0]}-0`);
     assert.deepEqual(late.told.map(numberOf), upTo(LAST, LAST - 999));
+  });
+
+  it("keeps of its changes no more than 1 MiB, and in any case the latest, which who missed others is told of", async (test) => {
+    const { watch, look, update, pass } = await laboratory(test);
+    const sizes = [1_000, 1_000, 300_000, 300_000, 300_000, 600_000];
+    const events = await watch("heavy", (number) => ({ ...sized(number, sizes[number - 1] ?? 0), ...(number > sizes.length ? { status: "DONE", url: done.url } : {}) }));
+    await pass("heavy");
+    const { id } = await update("heavy");
+    const kept = [];
+    for (let number = 1; number <= sizes.length; number += 1) {
+      const { changes, bytes } = await look("heavy");
+      assert.ok(bytes <= 1_048_576, `${bytes} bytes`);
+      kept.push(changes);
+      await pass("heavy", 10);
+    }
+    assert.deepEqual(kept, [1, 2, 3, 4, 5, 2]);
+    await pass("heavy", MINUTE_MS);
+    const { told } = await toTheEnd(stream, events, `${id.split("-")[0]}-1`);
+    assert.deepEqual(told.map(numberOf), [5, 6, 7]);
   });
 
   it("tells of an end that is not taken for three days, and no longer", async (test) => {
@@ -86,7 +106,7 @@ describe("a watch", { timeout: 280_000 }, () => {
         const [first, second] = told.filter(({ id }) => id === name);
         assert.deepEqual(second, first);
         assert.equal(first.kind, "video");
-        assert.match(first.deliveryId, new RegExp(`^video/${name}/[0-9a-z]+-[12]$`));
+        assert.match(first.deliveryId, /^[0-9a-f]{64}$/);
         return first;
       });
       const video = good.video ?? good.done;
@@ -151,7 +171,7 @@ describe("a watch", { timeout: 280_000 }, () => {
     let text = "";
     response.on("data", (/** @type {string} */ chunk) => (text += chunk));
     /** What has come, in order: a heartbeat, or the number of a change. */
-    const come = () => text.split("\n\n").slice(0, -1).map((block) => (block === ":" ? "beat" : Number(/^id: .*-(\d+)$/m.exec(block)?.[1])));
+    const come = () => text.split("\n\n").slice(0, -1).map((block) => (block.startsWith(":") ? "beat" : Number(/^id: .*-(\d+)$/m.exec(block)?.[1])));
     /** @type {unknown[]} */
     const expected = ["beat", 1];
     await until(() => come().length === 2);
@@ -170,35 +190,112 @@ describe("a watch", { timeout: 280_000 }, () => {
     });
   });
 
-  it("leaves a reader that is 4 MB behind, which comes back for what it missed", async (test) => {
-    const LAST = 24;
-    const { watch, look, pass } = await laboratory(test, { poll: { minIntervalMs: 1, maxIntervalMs: 1 } });
-    const huge = (/** @type {number} */ number) => ({ id: `clip-${number}`, status: "success", text: "x".repeat(900_000) });
-    const events = await watch("huge", (number) => (number > LAST ? done : { status: "GENERATING_VIDEO", generatedContent: [huge(number)] }));
-    await pass("huge");
-    const swift = await stream(events);
-    const slow = await unread(events);
-    await until(async () => (await look("huge")).sockets === 2);
-    for (let number = 2; number <= LAST; number += 1) {
-      await pass("huge", 1);
-      await until(() => swift.told.length === number);
+  it("closes a connection that has carried 256 KiB, and whoever comes back misses nothing", async (test) => {
+    const [LAST, PASSES] = [7, 3];
+    const { watch, look, pass } = await laboratory(test);
+    const events = await watch("carried", (number) => (number < LAST ? sized(number, 100_000) : done));
+    await pass("carried");
+    const viewings = await Promise.all([socket(events), stream(events)]);
+    const seen = () => viewings.every(({ told }) => told.length === PASSES);
+    await pass("carried", 10 * (PASSES - 1));
+    await until(seen);
+    assert.deepEqual(await Promise.all(viewings.map(({ over }) => over)), [1_013, undefined]);
+    await until(async () => (await look("carried")).sockets === 0);
+    await pass("carried", MINUTE_MS);
+    assert.ok(seen(), "the change that passed the limit was the last");
+    for (const [at, open] of [socket, stream].entries()) {
+      const { told } = viewings[at] ?? assert.fail();
+      const back = await toTheEnd(open, events, told.at(-1)?.id);
+      assert.deepEqual([...told, ...back.told].map(numberOf), upTo(LAST));
+      assert.equal(back.connections, 2);
     }
-    await until(async () => (await look("huge")).sockets === 1);
-    await pass("huge", 1);
-    await swift.over;
-    assert.deepEqual(swift.told.map(numberOf), upTo(LAST + 1), "who reads is told of all");
+  });
 
-    let text = "";
-    for await (const chunk of slow.response) text += chunk;
-    const got = [...text.matchAll(/^id: (.*)$/gm)].map(([, id = ""]) => id);
-    assert.ok(got.length > 0 && got.length < LAST, `${got.length} changes`);
-    while (got.length <= LAST) {
-      const back = await stream(events, got.at(-1));
-      await back.over;
-      assert.ok(back.told.length > 0, "each time it gets on");
-      got.push(...back.told.map(({ id }) => id));
+  it("frees what waits for a reader who has not read it for half a minute after the end of the stream", async (test) => {
+    const { unread } = await laboratory(test);
+    const bytes = 900_000;
+    assert.ok(Number((await unread(bytes, 29_999)).read) > bytes);
+    assert.deepEqual(await unread(bytes, 30_000), { error: "Error: the viewer does not read" });
+  });
+
+  it("has a hundred viewers at most, and tells another when to come", async (test) => {
+    const { watch, look, pass } = await laboratory(test);
+    const events = await watch("crowded", () => generating(1));
+    await pass("crowded");
+    const viewings = await Promise.all(Array.from({ length: 100 }, () => socket(events)));
+    const more = await fetch(events);
+    assert.deepEqual([more.status, more.headers.get("retry-after")], [503, "10"]);
+    viewings[0]?.leave();
+    await until(async () => (await look("crowded")).sockets < 100);
+    const next = await socket(events);
+    for (const { leave } of [...viewings, next]) leave();
+  });
+
+  it("closes a viewer that sends a message, and answers one that pings", async (test) => {
+    const { watch, look, pass } = await laboratory(test);
+    const events = await watch("talkative", () => generating(1));
+    await pass("talkative");
+    const viewing = await socket(events);
+    viewing.say("ping");
+    await until(() => viewing.pongs() === 1);
+    assert.equal((await look("talkative")).sockets, 1);
+    viewing.say("pang");
+    assert.equal(await viewing.over, 1_008);
+    await until(async () => (await look("talkative")).sockets === 0);
+  });
+
+  it("has viewers for ten minutes, who are authorized anew when they come back for what they missed", async (test) => {
+    const INTERVAL_MS = MINUTE_MS;
+    const { watch, look, world, pass } = await laboratory(test, { poll: { minIntervalMs: INTERVAL_MS, maxIntervalMs: INTERVAL_MS } });
+    const events = await watch("hours", changing);
+    await pass("hours");
+    const viewings = await Promise.all([socket(events), stream(events)]);
+    await pass("hours", 9 * INTERVAL_MS);
+    await until(() => viewings.every(({ told }) => told.length === 10));
+    await pass("hours", INTERVAL_MS);
+    assert.deepEqual(await Promise.all(viewings.map(({ over }) => over)), [1_013, undefined]);
+    await until(async () => (await look("hours")).sockets === 0 && (await world()).ticking === 0);
+    for (const [at, open] of [socket, stream].entries()) {
+      const { told } = viewings[at] ?? assert.fail();
+      assert.deepEqual(told.map(numberOf), upTo(10), "nothing is sent any more to who has been there for so long");
+      const back = await open(events, told.at(-1)?.id);
+      await until(() => back.told.length === 1);
+      assert.deepEqual(back.told.map(numberOf), [11]);
+      back.leave();
     }
-    assert.deepEqual(got, swift.told.map(({ id }) => id));
+  });
+
+  it("ends a stream after ten minutes also where nothing happens meanwhile", async (test) => {
+    const { watch, world, pass, ahead } = await laboratory(test, { poll: { minIntervalMs: HOUR_MS, maxIntervalMs: HOUR_MS } });
+    const events = await watch("asleep", changing);
+    await pass("asleep");
+    const { over, told } = await stream(events);
+    await ahead(10 * MINUTE_MS);
+    await over;
+    assert.deepEqual([told.map(numberOf), (await world()).ticking], [[1], 0]);
+  });
+
+  it("is not held up by settings that do not come: a request is refused after 10 s, an alarm comes again", async (test) => {
+    const { host, watch, update, world, pass, ahead, sentAt } = await laboratory(test, { poll: { minIntervalMs: 1_000, maxIntervalMs: 1_000 } });
+    await watch("unset", () => generating(1));
+    await pass("unset");
+    await world({ settings: "shut" });
+    const waiting = (/** @type {number} */ count) => until(async () => (await world()).waiting.settings === count);
+
+    const refused = fetch(`${host.origin}${BASE}/other/watch`, { method: "POST" });
+    await waiting(1);
+    // The alarm comes meanwhile, and hangs likewise.
+    const passing = pass("unset", 1_000);
+    await waiting(2);
+    assert.equal((await update("unset")).update.status, "GENERATING_VIDEO", "whoever needs none is not held up");
+    await ahead(10_000);
+    const { status, headers } = await refused;
+    assert.deepEqual([status, headers.get("retry-after")], [503, "10"]);
+    await passing;
+    assert.match(host.log, /the watch of video\/unset is held up/);
+    await world({ settings: "open" });
+    await pass("unset", 30_000);
+    assert.deepEqual(await sentAt("unset"), [0, 41_000]);
   });
 
   it("tells each viewer of each change once and in order, where one comes while others are fetched from a slow disk", async (test) => {
@@ -225,7 +322,7 @@ describe("a watch", { timeout: 280_000 }, () => {
     }
   });
 
-  for (const spoil of /** @type {const} */ (["spoil-snapshot", "spoil-watch"])) {
+  for (const spoil of /** @type {const} */ (["spoil-snapshot", "spoil-watch", "spoil-kept"])) {
     it(`begins anew by itself on a damaged disk: ${spoil}`, async (test) => {
       const { watch, update, act, world, pass, restart } = await laboratory(test);
       await watch(spoil, () => generating(1));
@@ -257,7 +354,7 @@ describe("a watch", { timeout: 280_000 }, () => {
     await pass("nameless");
     await act("nameless", "spoil-all");
     await restart();
-    assert.deepEqual(await update("nameless"), { error: "this video is not watched" });
+    assert.match((await update("nameless")).error, /^this video is not watched/);
     await until(() => /what is stored is no watch/.test(host.log));
     scripts.set("nameless", () => done);
     assert.deepEqual(await status("nameless"), done);

@@ -334,6 +334,25 @@ describe("a client that follows", () => {
     poll.cancel();
   });
 
+  it("opens its stream again, and asks twice at most for that, where the server closes each after ten minutes", async (test) => {
+    const server = watchingServer(test, (stream) => {
+      const heart = setInterval(() => stream.body.write(":\n\n"), 20_000);
+      setTimeout(() => {
+        clearInterval(heart);
+        stream.body.end();
+      }, 10 * MINUTE);
+      stream.body.write(NEWS);
+      return new Response(stream.body.stream, { headers: TYPE });
+    });
+    const poll = new VideoClient({ baseUrl: server.baseUrl, follow: "events" }).poll("v", { ...CALM, timeoutMs: Infinity });
+    await server.streamed(4);
+    const pauses = server.streams.slice(1).map(({ atMs }, at) => atMs - (server.streams[at]?.atMs ?? NaN));
+    assert.deepEqual(pauses, [1, 2, 3].map(() => 10 * MINUTE + PAUSE_MS));
+    const looks = Math.ceil((clock.now - Number(server.streams[0]?.atMs)) / (0.98 * LOOK_MS));
+    assert.ok(server.asked.length <= looks + 2 * 4, `${server.asked.length} requests`);
+    poll.cancel();
+  });
+
   it("takes a stream that has gone silent for broken", async (test) => {
     const server = watchingServer(test, beginSilent);
     const poll = new VideoClient({ baseUrl: server.baseUrl, follow: "events" }).poll("v", PACE);

@@ -380,6 +380,7 @@ fn common_js_modules() -> Result<Vec<String>> {
                 "cloudflare",
                 "watch-delivery",
                 "watch-routes",
+                "watch-viewers",
                 "watcher",
                 "workflow",
             ]
