@@ -7,7 +7,8 @@ import { createVideoWatch, VideoWatcher } from "iacrea-video/cloudflare";
 export class Watcher extends VideoWatcher {
   settings() {
     // Whoever is named here hears of the end, at least once; see README.md.
-    return { ...super.settings(), queue: this.env.FINISHED, callbackUrl: this.env.CALLBACK_URL };
+    const { FINISHED, CALLBACK_URL, CALLBACK_SECRET } = this.env;
+    return { ...super.settings(), queue: FINISHED, callbackUrl: CALLBACK_URL, callbackSecret: CALLBACK_SECRET };
   }
 }
 
@@ -15,6 +16,7 @@ const watch = createVideoWatch({
   watcher: (env) => env.WATCHER,
   // Say here who may see which video; as it stands, whoever knows its id.
   authorize: () => true,
+  webhookToken: (env) => env.WEBHOOK_TOKEN,
 });
 
 /** Tells the page that this Worker watches, and real videos unless a server behind it says otherwise. */
