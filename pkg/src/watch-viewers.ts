@@ -33,6 +33,8 @@ interface Place {
 const MOST_VIEWERS = 100;
 /** The change that passes this is still sent, so that each connection gets on by one at least. */
 export const MOST_BYTES = 262_144;
+/** The same of all connections together, which a few long changes for many viewers would pass. An isolate has 128 MB. */
+const MOST_BYTES_IN_ALL = 33_554_432;
 /** So long the permission counts that a viewer came with. */
 const LONGEST_MS = 600_000;
 const OVER = [1_000, "the watch is over"] as const;
@@ -51,7 +53,7 @@ export class Viewers {
   /** Takes a viewer in that has seen the change `sent`; false where there are too many. */
   accept(socket: WorkerSocket, sent: number): boolean {
     this.expire();
-    if (this.#host.getWebSockets().length >= MOST_VIEWERS) return false;
+    if (this.#host.getWebSockets().length >= MOST_VIEWERS || this.#sum() > MOST_BYTES_IN_ALL) return false;
     try {
       this.#host.acceptWebSocket(socket);
     } catch {
@@ -63,8 +65,12 @@ export class Viewers {
 
   /** Sends a change to all who have seen the one before it. Who is further behind is being caught up, and will get here. */
   publish(change: SentChange): void {
+    let sum = this.#sum();
     for (const socket of this.#host.getWebSockets()) {
-      if (placeOf(socket)?.sent === change.seq - 1) this.send(socket, change);
+      if (placeOf(socket)?.sent !== change.seq - 1) continue;
+      sum += change.bytes;
+      if (sum > MOST_BYTES_IN_ALL) close(socket, COME_AGAIN);
+      else this.send(socket, change);
     }
   }
 
@@ -82,6 +88,11 @@ export class Viewers {
     if (isLast) close(socket, OVER);
     else if (sum > MOST_BYTES) close(socket, COME_AGAIN);
     return !isLast && sum <= MOST_BYTES;
+  }
+
+  /** How much was sent over all connections. */
+  #sum(): number {
+    return this.#host.getWebSockets().reduce((sum, socket) => sum + (placeOf(socket)?.bytes ?? 0), 0);
   }
 
   /** Sends those away whose permission is too old. They are looked for whenever the object is awake, and before anything is sent. */

@@ -231,6 +231,23 @@ describe("a watch", { timeout: 280_000 }, () => {
     for (const { leave } of [...viewings, next]) leave();
   });
 
+  it("sends all connections of a video together no more than 32 MiB, and the others what they missed when they come again", async (test) => {
+    const [VIEWERS, BYTES, SERVED] = [40, 900_000, 37];
+    const { watch, look, pass } = await laboratory(test);
+    const events = await watch("heavy", (number) => (number === 1 ? generating(1) : sized(number, BYTES)));
+    await pass("heavy");
+    const viewings = await Promise.all(Array.from({ length: VIEWERS }, () => socket(events)));
+    await until(() => viewings.every(({ told }) => told.length === 1));
+    await pass("heavy", 10);
+    for (const { over } of viewings) assert.equal(await over, 1_013);
+    const missed = viewings.filter(({ told }) => told.length === 1);
+    assert.equal(missed.length, VIEWERS - SERVED);
+    await until(async () => (await look("heavy")).sockets === 0);
+    const back = await socket(events, missed[0]?.told[0]?.id);
+    assert.equal(await back.over, 1_013);
+    assert.deepEqual(back.told.map(numberOf), [2]);
+  });
+
   it("closes a viewer that sends a message, and answers one that pings", async (test) => {
     const { watch, look, pass } = await laboratory(test);
     const events = await watch("talkative", () => generating(1));
