@@ -47,10 +47,10 @@ export class ModuleClient {
     this.#loader = loader;
     const { config, follow, acrossTabs } = readable(() => checked(options));
     if (acrossTabs) {
-      const { endpoint, headers, credentials } = config;
+      const { endpoint, headers, credentials, maxResponseBytes } = config;
       // All that tells one user's requests from another's.
       const identity = [endpoint, [...headers], credentials ?? null, acrossTabs];
-      this.#tabs = new Tabs(identity, (...told) => this.#connected?.client.told(...told));
+      this.#tabs = new Tabs(identity, maxResponseBytes, (...told) => this.#connected?.client.told(...told));
     }
     this.#config = { ...config, tabs: this.#tabs };
     if (follow) this.#streams = new Streams((id, signal) => openStream(config, id, signal));

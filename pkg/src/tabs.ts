@@ -5,14 +5,18 @@
  * page asks for itself.
  */
 
-/** What pages tell each other. The name of the channel is known only to those who send the same requests. */
+/**
+ * What pages tell each other. The names of channels and locks tell nothing of who uses them, and a page that sends other
+ * requests has others. But scripts of one origin are one party: one that means to can listen and talk here, and what is
+ * heard is checked as a response of the API is.
+ */
 type Message =
   /** Somebody is asking, and still there. */
   | { readonly type: "asking"; readonly id: string; readonly by: number }
   /** Does anybody know? */
   | { readonly type: "who"; readonly id: string; readonly by: number }
   /** What the API said; an answer to one who wanted to know has its number. */
-  | ({ readonly type: "answer"; readonly id: string; readonly to?: number; readonly order: number } & Answer);
+  | ({ readonly type: "answer"; readonly id: string; readonly to?: number | undefined; readonly order: number } & Answer);
 
 /** One answer of the API, without the key. */
 interface Answer {
@@ -45,6 +49,10 @@ const FRESH_MS = 2_000;
 const UNAWARE_MS = 10_000;
 /** So long the others have to say what they know, or to be heard of before it is one's own turn. */
 const LISTEN_MS = 50;
+/** Longer ids are polled by each page for itself, in characters. */
+const LONGEST_ID = 2_048;
+/** A longer `Retry-After` is none of the forms that there are. */
+const LONGEST_RETRY_AFTER = 100;
 
 /** The lock manager, as far as it is used; TypeScript's own types of it are a browser's alone. */
 interface Locks {
@@ -56,10 +64,12 @@ type Hold = (lock: unknown) => Promise<void> | undefined;
 export class Tabs {
   readonly #identity: readonly unknown[];
   readonly #tell: Tell;
+  /** Of a body, in characters. */
+  readonly #longest: number;
   /** A number of this page's own among the others. */
   readonly #by = Math.random();
-  #name: Promise<string> | undefined;
-  #channel: { readonly name: string; readonly port: BroadcastChannel } | undefined;
+  #names: Promise<Names> | undefined;
+  #channel: (Names & { readonly port: BroadcastChannel }) | undefined;
   /** What is polled here, by how many, and when it was last heard of; by the id. */
   readonly #polled = new Map<string, { polls: number; heardAt: number }>();
   /** The newest response, by the id; of videos that are not polled here, for a while. */
@@ -70,9 +80,10 @@ export class Tabs {
   readonly #silences = new Map<string, () => void>();
   readonly #held = new Set<() => void>();
 
-  /** `identity` is all that makes a request what it is; only its digest leaves this object. */
-  constructor(identity: readonly unknown[], tell: Tell) {
+  /** `identity` is all that makes a request what it is; only its digests leave this object. Nobody hears of a body over `longest`. */
+  constructor(identity: readonly unknown[], longest: number, tell: Tell) {
     this.#identity = identity;
+    this.#longest = longest;
     this.#tell = tell;
   }
 
@@ -82,8 +93,8 @@ export class Tabs {
     polled.polls += 1;
     this.#polled.set(id, polled);
     try {
-      const name = await (this.#name ??= nameOf(this.#identity));
-      if (this.#polled.size > 0 && !this.#channel && locks()) this.#open(name);
+      const names = await (this.#names ??= namesOf(this.#identity));
+      if (this.#polled.size > 0 && !this.#channel && locks()) this.#open(names);
     } catch {
       // A host without a digest, or one that allows no channel here.
     }
@@ -105,12 +116,12 @@ export class Tabs {
   /** Resolves when this page may ask, with how to hand that on. It never rejects. */
   async turn(id: string, signal: AbortSignal): Promise<() => void> {
     const channel = this.#channel;
-    if (!channel) return () => {};
+    if (!channel || id.length > LONGEST_ID) return () => {};
     if (performance.now() - (this.#polled.get(id)?.heardAt ?? 0) > UNAWARE_MS) {
       await new Promise<void>((resolve) => this.#afterEcho({ type: "who", id, by: this.#by }, resolve));
       await pause(LISTEN_MS, signal);
     }
-    const name = `${channel.name}:${id}`;
+    const name = `${channel.lock}:${id}`;
     let release: (() => void) | undefined;
     let isInTurn = true;
     const hold = (lock: unknown) => {
@@ -152,10 +163,13 @@ export class Tabs {
     return undefined;
   }
 
-  #open(name: string): void {
-    const port = new BroadcastChannel(name);
-    port.onmessage = ({ data }: MessageEvent) => this.#hear(data as Message);
-    this.#channel = { name, port };
+  #open(names: Names): void {
+    const port = new BroadcastChannel(names.channel);
+    port.onmessage = ({ data }: MessageEvent) => {
+      const message = messageOf(data, this.#longest);
+      if (message) this.#hear(message);
+    };
+    this.#channel = { ...names, port };
   }
 
   #hear(message: Message): void {
@@ -231,10 +245,10 @@ export class Tabs {
     };
     const timer = setTimeout(end, LONGEST_SILENCE_MS);
     try {
-      echo = new BroadcastChannel(this.#channel.name);
+      echo = new BroadcastChannel(this.#channel.channel);
       echo.onmessage = ({ data }: MessageEvent) => {
-        const { type, id, by } = data as typeof message;
-        if (type === message.type && id === message.id && by === message.by) end();
+        const heard = messageOf(data, this.#longest);
+        if (heard?.type === message.type && heard.id === message.id && heard.by === message.by) end();
       };
     } catch {
       // No more of them are to be had: then it takes its time.
@@ -292,11 +306,43 @@ function locks(): Locks | undefined {
   return typeof BroadcastChannel === "function" ? navigator?.locks : undefined;
 }
 
-/** A name that only those have who know all of `identity`. */
-async function nameOf(identity: readonly unknown[]): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(identity));
+/** What the browser knows of those who send the same requests. */
+interface Names {
+  readonly channel: string;
+  /** All scripts of the origin can list locks, so this tells nothing of the channel. */
+  readonly lock: string;
+}
+
+async function namesOf(identity: readonly unknown[]): Promise<Names> {
+  const [channel, lock] = await Promise.all([nameOf(["channel", ...identity]), nameOf(["lock", ...identity])]);
+  return { channel, lock };
+}
+
+/** With the version of what pages say to each other: those of another do not understand it. */
+async function nameOf(what: readonly unknown[]): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(what));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return `iacrea-video:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return `iacrea-video/2:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** What came over the channel, if a page of ours could have sent it: any script of the origin may send anything. */
+function messageOf(data: unknown, longest: number): Message | undefined {
+  if (typeof data !== "object" || data === null) return undefined;
+  const { type, id, by, to, order, httpStatus, retryAfter, body } = data as Record<string, unknown>;
+  if (!isText(id, LONGEST_ID)) return undefined;
+  if (type === "asking" || type === "who") return isNumber(by) ? { type, id, by } : undefined;
+  if (type !== "answer" || (to !== undefined && !isNumber(to))) return undefined;
+  if (!isNumber(order, 0, Number.MAX_SAFE_INTEGER) || !isNumber(httpStatus, 200, 599) || order % 1 || httpStatus % 1) return undefined;
+  if ((retryAfter !== undefined && !isText(retryAfter, LONGEST_RETRY_AFTER)) || !isText(body, longest)) return undefined;
+  return { type, id, to, order, httpStatus, retryAfter, body };
+}
+
+function isText(value: unknown, longest: number): value is string {
+  return typeof value === "string" && value.length <= longest;
+}
+
+function isNumber(value: unknown, least = -Number.MAX_VALUE, most = Number.MAX_VALUE): value is number {
+  return typeof value === "number" && value >= least && value <= most;
 }
 
 /** Waits, but not beyond the signal. */

@@ -11,7 +11,7 @@ use crate::core::error::{ErrorCode, Failure};
 use crate::core::lessons::Lessons;
 use crate::core::machine::{Event, check_id};
 use crate::core::secret::Secret;
-use js_sys::{Function, Promise};
+use js_sys::{Function, JsString, Promise};
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -139,16 +139,30 @@ impl Client {
             .map_err(|failure| failure_to_js(&failure))
     }
 
-    /// What another page of this origin was answered about a video. Whether it is polled here too.
+    /// What another page of this origin was answered about a video. Whether it is polled here too. What cannot be an
+    /// answer is none, for other scripts of the origin may have sent it.
     pub fn told(
         &self,
-        id: String,
-        http_status: u16,
-        retry_after: Option<String>,
-        body: String,
+        id: &JsValue,
+        http_status: &JsValue,
+        retry_after: &JsValue,
+        body: &JsValue,
     ) -> bool {
+        let longest = self.inner.transport.max_bytes;
+        // Its length is looked at before it is copied.
+        let body = body
+            .dyn_ref::<JsString>()
+            .filter(|text| text.length() as usize <= longest)
+            .and_then(|text| text.as_string());
+        let http_status = http_status
+            .as_f64()
+            .filter(|status| (200.0..=599.0).contains(status));
+        let (Some(id), Some(http_status), Some(body)) = (id.as_string(), http_status, body) else {
+            return false;
+        };
+        let retry_after = retry_after.as_string();
         let response = Response {
-            http_status,
+            http_status: http_status as u16,
             retry_after: retry_after.as_deref(),
             body: &body,
             oversized: false,

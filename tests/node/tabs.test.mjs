@@ -258,12 +258,29 @@ describe("tabs of one origin", () => {
     assert.deepEqual(others.map((tab) => tab.requests().length), [1, 1, 1, 1, 1]);
     assert.ok(browser.messages.length > 0);
     for (const { name, text } of browser.messages) {
-      assert.match(name, /^iacrea-video:[0-9a-f]{64}$/);
+      assert.match(name, /^iacrea-video\/2:[0-9a-f]{64}$/);
       assert.ok(!text.includes("key-of") && !text.includes("somebody"), text);
     }
     // One for each identity but that of the last tab, which shares with none.
     assert.equal(new Set(browser.messages.map(({ name }) => name)).size, 5);
     for (const tab of [...own, ...others]) tab.close();
+  });
+
+  it("give locks names that tell nothing of the channel's", async () => {
+    const browser = openBrowser();
+    const tabs = await openTabs(browser, 3);
+    for (const tab of tabs) tab.poll("v", PACE);
+    const first = await browser.requestAfter(HOUR);
+    // Also those for the turn of a tab that is silent.
+    first?.tab.freeze();
+    await sleep(5_000);
+    const channels = new Set(browser.messages.map(({ name }) => name.split(":")[1] ?? ""));
+    assert.deepEqual([channels.size, browser.lockNames.size], [1, 2]);
+    for (const name of browser.lockNames) {
+      assert.match(name, /^iacrea-video\/2:[0-9a-f]{64}:v(:steal)?$/);
+      for (const digest of channels) assert.ok(digest.length === 64 && !name.includes(digest), name);
+    }
+    for (const tab of tabs) tab.close();
   });
 
   it("share nothing about different videos", async () => {
@@ -299,4 +316,94 @@ describe("tabs of one origin", () => {
     assert.equal(tab.run(() => tab.wanted[0]?.({})) instanceof Promise, false);
     tab.close();
   });
+});
+
+describe("what another script says over the channel", () => {
+  const DONE = JSON.stringify({ status: "DONE", url: "https://elsewhere.example/v.webm" });
+  const forged = { type: "answer", id: "v", order: 1, httpStatus: 200, body: DONE };
+  /** @type {[what: string, message: unknown][]} */
+  const odd = [
+    ["null", null],
+    ["a number", 7],
+    ["a text", "answer"],
+    ["a list", ["answer", "v", 1, 200, DONE]],
+    ["an object", {}],
+    ["another type", { ...forged, type: "told" }],
+    ["a type that is a list", { ...forged, type: ["answer"] }],
+    ["an id that is a number", { ...forged, id: 7 }],
+    ["an id that is a list", { ...forged, id: ["v"] }],
+    ["an id that is too long", { ...forged, id: "v".repeat(2_049) }],
+    ["no id", { ...forged, id: undefined }],
+    ["an order that is a text", { ...forged, order: "1" }],
+    ["no order", { ...forged, order: undefined }],
+    ["an order below 0", { ...forged, order: -1 }],
+    ["half an order", { ...forged, order: 1.5 }],
+    ["an order that is not exact", { ...forged, order: 2 ** 53 }],
+    ["a receiver that is null", { ...forged, to: null }],
+    ["a receiver that is a text", { ...forged, to: "1" }],
+    ["a status that is a text", { ...forged, httpStatus: "200" }],
+    ["a status that is null", { ...forged, httpStatus: null }],
+    ["a status of 0", { ...forged, httpStatus: 0 }],
+    ["a status of 199", { ...forged, httpStatus: 199 }],
+    ["a status of 600", { ...forged, httpStatus: 600 }],
+    ["a status beyond 16 bits", { ...forged, httpStatus: 65_536 + 200 }],
+    ["half a status", { ...forged, httpStatus: 200.5 }],
+    ["a Retry-After that is a number", { ...forged, httpStatus: 404, retryAfter: 7 }],
+    ["a Retry-After that is an object", { ...forged, httpStatus: 404, retryAfter: { a: 1 } }],
+    ["a Retry-After that is null", { ...forged, httpStatus: 404, retryAfter: null }],
+    ["a long Retry-After", { ...forged, httpStatus: 404, retryAfter: "7".repeat(101) }],
+    ["a body that is a number", { ...forged, body: 7 }],
+    ["a body that is null", { ...forged, body: null }],
+    ["a body that is an object", { ...forged, body: { status: "DONE" } }],
+    ["no body", { ...forged, body: undefined }],
+    ["a body over the limit", { ...forged, body: DONE.padEnd(10_001) }],
+    ["a body of 8 MB", { ...forged, body: DONE.padEnd(8 << 20) }],
+    ["a sign of life without a number", { type: "asking", id: "v", by: null }],
+    ["a sign of life of a text", { type: "asking", id: "v", by: "7" }],
+    ["a request without a number", { type: "who", id: "v" }],
+  ];
+
+  it("is heard where a page of the package could have said it", async () => {
+    const { poll, say, tab } = await overheard();
+    await say({ ...forged, body: DONE.padEnd(10_000) });
+    assert.deepEqual(poll.updates.at(-1)?.update.status, "DONE");
+    tab.close();
+  });
+
+  for (const [what, message] of odd) {
+    it(`is dropped where it is ${what}`, async () => {
+      const { browser, poll, say, tab } = await overheard();
+      const { length } = browser.messages;
+      await say(message);
+      // Nobody responds to it.
+      assert.equal(browser.messages.length, length + 1);
+      assert.deepEqual(poll.updates.map(({ update }) => update.status), ["PENDING"]);
+      // The module is as it was: the next response is read, and the poll goes on with what it knew.
+      assert.ok(await browser.requestAfter(HOUR));
+      await sleep(HOPS_MS);
+      assert.equal(poll.updates.at(-1)?.update.requests, 2);
+      assert.equal(poll.updates.at(-1)?.update.status, "RENDERING_VIDEO");
+      tab.close();
+    });
+  }
+
+  /** A tab that has had its first response, and a script beside it that knows the name of its channel. */
+  async function overheard() {
+    const browser = openBrowser({ says: (ms) => (ms < 5_000 ? { status: "PENDING" } : { status: "RENDERING_VIDEO", progress: 0.5 }) });
+    const tab = await browser.open({ maxResponseBytes: 10_000 });
+    const poll = tab.poll("v", { minIntervalMs: 10_000, maxIntervalMs: 10_000 });
+    await browser.requestAfter(HOUR);
+    await sleep(1_000);
+    const port = tab.run(() => new BroadcastChannel(browser.messages[0]?.name ?? ""));
+    return {
+      browser,
+      tab,
+      poll,
+      /** @param {unknown} message */
+      async say(message) {
+        port.postMessage(message);
+        await sleep(HOPS_MS);
+      },
+    };
+  }
 });

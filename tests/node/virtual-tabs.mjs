@@ -166,9 +166,12 @@ class LockManager {
   #held = new Map();
   /** @type {Map<string, Request[]>} */
   #queues = new Map();
+  /** All that were ever asked for, as any script of the origin can list them. @type {Set<string>} */
+  names = new Set();
 
   /** @param {Tab} tab @param {string} name @param {{ ifAvailable?: boolean, steal?: boolean, signal?: AbortSignal }} options @param {Request["act"]} act */
   request(tab, name, { ifAvailable = false, steal = false, signal }, act) {
+    this.names.add(name);
     return new Promise((resolve, reject) => {
       if (signal && (ifAvailable || steal)) throw new DOMException("a signal goes with neither", "NotSupportedError");
       if (signal?.aborted) throw signal.reason;
@@ -265,7 +268,7 @@ export function openBrowser({ says = endless, latencyMs = 0, channelMs = () => 0
   /** Those who wait for the next. @type {Set<(arrival: Arrival) => void>} */
   const waiting = new Set();
   const traffic = { inFlight: 0, maxInFlight: 0 };
-  const browser = { requests, traffic, messages, latencyMs, open, requestAfter };
+  const browser = { requests, traffic, messages, lockNames: locks.names, latencyMs, open, requestAfter };
 
   /** @param {Tab} tab @param {string} url @param {RequestInit} init */
   function fetch(tab, url, { signal }) {
