@@ -1,6 +1,8 @@
 //! One request under way: what aborts it, and what it waits for. Not every promise settles, for a `fetch` may
 //! heed no signal and a stream may stall for ever; an aborted request waits for none of them.
 
+use super::value::get;
+use js_sys::JsString;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -21,7 +23,7 @@ extern "C" {
 }
 
 /// There is no answer: fetch rejected, what it gave is no response, or the request was aborted. Types and
-/// texts say nothing.
+/// texts say nothing, but for what [`Patience::names_redirect`] looks for.
 pub(super) struct NoAnswer;
 
 impl From<JsValue> for NoAnswer {
@@ -78,6 +80,8 @@ struct Heard {
     settled: Cell<Option<Result<JsValue, NoAnswer>>>,
     /// A promise has not settled yet.
     is_pending: Cell<bool>,
+    /// What one was rejected with is an error whose message speaks of a redirect.
+    names_redirect: Cell<bool>,
     waker: Cell<Option<Waker>>,
 }
 
@@ -106,7 +110,14 @@ impl Ears {
             let heard = Rc::clone(&heard);
             let hear = move |settled| {
                 heard.is_pending.set(false);
-                let settled = if is_value { Ok(settled) } else { Err(NoAnswer) };
+                let settled = if is_value {
+                    Ok(settled)
+                } else {
+                    let message = get(&settled, "message").dyn_into::<JsString>();
+                    let names_redirect = message.is_ok_and(|text| text.includes("redirect", 0));
+                    heard.names_redirect.set(names_redirect);
+                    Err(NoAnswer)
+                };
                 heard.settled.set(Some(settled));
                 heard.wake();
             };
@@ -159,7 +170,13 @@ pub(super) struct Patience<'a> {
 impl<'a> Patience<'a> {
     pub(super) fn new(attempt: &'a Attempt, ears: &'a Ears) -> Self {
         attempt.heard.set(Some(Rc::clone(&ears.heard)));
+        ears.heard.names_redirect.set(false);
         Self { attempt, ears }
+    }
+
+    /// Whether a promise was rejected with words about a redirect.
+    pub(super) fn names_redirect(&self) -> bool {
+        self.ears.heard.names_redirect.get()
     }
 
     /// What `promise`, or whatever else it is, comes to, unless the attempt is aborted first.

@@ -60,7 +60,7 @@ pub(super) struct Transport {
     pub(super) secret: Option<Secret>,
     pub(super) timeout: Millis,
     pub(super) max_bytes: usize,
-    /// Which optional words of a request this host takes; asked once.
+    /// Which of the optional words of a request this host takes; found out once.
     pub(super) words: Cell<Option<Words>>,
     /// The other pages of this origin, where the user wants them to ask once between them.
     pub(super) tabs: Option<Tabs>,
@@ -97,6 +97,7 @@ impl Drop for Turn {
     }
 }
 
+/// The words of a request that not every host takes.
 #[derive(Clone, Copy)]
 pub(super) struct Words {
     cache: bool,
@@ -104,25 +105,18 @@ pub(super) struct Words {
 }
 
 impl Words {
+    /// `redirect` is not asked for: where it is left out, the key goes wherever a redirect leads, and a host whose
+    /// `Request` cannot be made may well have a `fetch` that follows redirects.
     fn of_host(url: &str) -> Self {
-        let takes = |words: &Self| {
-            let init = RequestInit::new();
-            words.say(&init);
-            Request::new_with_str_and_init(url, &init).is_ok()
-        };
-        let word = |cache, redirect| Self { cache, redirect };
-        let both = word(true, true);
-        // One question does where the host takes both, as most do: the first request of a host costs it most.
-        if takes(&both) {
-            return both;
-        }
+        let init = RequestInit::new();
+        init.set_cache(RequestCache::NoStore);
         Self {
-            cache: takes(&word(true, false)),
-            redirect: takes(&word(false, true)),
+            cache: Request::new_with_str_and_init(url, &init).is_ok(),
+            redirect: true,
         }
     }
 
-    fn say(&self, init: &RequestInit) {
+    fn say(self, init: &RequestInit) {
         if self.cache {
             // Without it Next.js freezes the first answer.
             init.set_cache(RequestCache::NoStore);
@@ -202,12 +196,7 @@ impl Transport {
         let controller = &attempt.controller;
         let mut url = self.endpoint.clone();
         percent::encode(id, &mut url);
-        let init = self.request_init(&url, controller)?;
-        let called = match &self.fetch {
-            Some(fetch) => fetch.call2(&JsValue::UNDEFINED, &url.as_str().into(), &init),
-            None => global_fetch(&url, &init),
-        }?;
-        let response = patience.settled(&called).await?;
+        let response = self.response(&url, controller, patience).await?;
         let response = loose(response).ok_or(NoAnswer)?;
         let status = response.status()?.as_f64().filter(|status| *status >= 0.0);
         let status = status.ok_or(NoAnswer)? as u16;
@@ -295,16 +284,48 @@ impl Transport {
         }
     }
 
-    fn request_init(
+    /// What `fetch` gives. One that does not know `redirect` is called once more without it, if there is no key that
+    /// could be carried on; that is remembered once it has worked.
+    async fn response(
         &self,
         url: &str,
         controller: &AbortController,
-    ) -> Result<RequestInit, JsValue> {
-        let words = self.words.get().unwrap_or_else(|| {
+        patience: &Patience<'_>,
+    ) -> Result<JsValue, NoAnswer> {
+        let mut words = self.words.get().unwrap_or_else(|| {
             let words = Words::of_host(url);
             self.words.set(Some(words));
             words
         });
+        loop {
+            let init = self.request_init(words, controller)?;
+            let called = match &self.fetch {
+                Some(fetch) => fetch.call2(&JsValue::UNDEFINED, &url.into(), &init),
+                None => global_fetch(url, &init),
+            };
+            let is_refused = match called {
+                Ok(called) => match patience.settled(&called).await {
+                    Ok(response) => {
+                        self.words.set(Some(words));
+                        return Ok(response);
+                    }
+                    Err(NoAnswer) => patience.names_redirect(),
+                },
+                // Whatever it says: hosts check the words of a request before they have a promise.
+                Err(_) => true,
+            };
+            if !is_refused || !words.redirect || self.secret.is_some() {
+                return Err(NoAnswer);
+            }
+            words.redirect = false;
+        }
+    }
+
+    fn request_init(
+        &self,
+        words: Words,
+        controller: &AbortController,
+    ) -> Result<RequestInit, JsValue> {
         let init = RequestInit::new();
         if self.fetch.is_some() {
             // Whoever provides it may add to them.

@@ -12,10 +12,26 @@ import { deferred, failure, QUICK, rejection, staysPending, within } from "./set
 
 leap();
 
+/** @typedef {import("./package.mjs").ClientOptions} ClientOptions */
+
 /** A response of another make, whose body comes in these parts. @param {Iterable<unknown>} parts @returns {any} */
 function inParts(parts) {
   const all = parts[Symbol.iterator]();
   return { status: 200, body: { getReader: () => ({ read: async () => all.next() }) } };
+}
+
+/**
+ * A `Request` that can be made with none of these words; without any it cannot be made at all.
+ * @param {...string} words @returns {any}
+ */
+function refusing(...words) {
+  return class extends Request {
+    /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
+    constructor(input, init = {}) {
+      if (words.length === 0 || words.some((word) => word in init)) throw new TypeError("it is not implemented");
+      super(input, init);
+    }
+  };
 }
 
 describe("fetch", () => {
@@ -74,28 +90,109 @@ describe("fetch", () => {
     }
   });
 
-  for (const refused of [["cache"], ["redirect"], ["cache", "redirect"]]) {
-    it(`is not told of ${refused.join(" and ")} by a host whose requests have none`, async (test) => {
-      const original = globalThis.Request;
-      test.after(() => void (globalThis.Request = original));
-      globalThis.Request = class extends original {
-        /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
-        constructor(input, init) {
-          super(input, init);
-          for (const word of refused) if (init && word in init) throw new Error(`The '${word}' field is not implemented.`);
-        }
-      };
-      /** @type {any} */
-      let seen;
-      /** @type {any} */
-      const spy = async (/** @type {unknown} */ _, /** @type {RequestInit} */ init) => {
-        seen = init;
-        return Response.json(done);
-      };
-      await new VideoClient({ fetch: spy }).waitForVideo("v");
-      assert.deepEqual(["cache", "redirect"].filter((word) => !(word in seen)), refused);
-    });
+  /** Hosts by what their `Request` makes of it, and whether they are told of `cache`. @type {[what: string, request: any, cache: boolean][]} */
+  const hosts = [
+    ["takes all words", Request, true],
+    ["refuses cache", refusing("cache"), false],
+    ["refuses redirect", refusing("redirect"), true],
+    ["refuses both", refusing("cache", "redirect"), false],
+    ["can never be made", refusing(), false],
+    ["is not there", undefined, false],
+  ];
+  for (const [what, request, cache] of hosts) {
+    for (const apiKey of ["k-123456", undefined]) {
+      it(`is told to follow no redirect, ${apiKey ? "with" : "without"} a key, where the host's Request ${what}`, async (test) => {
+        const original = globalThis.Request;
+        test.after(() => void (globalThis.Request = original));
+        globalThis.Request = request;
+        /** @type {RequestInit[]} */
+        const inits = [];
+        /** @type {(string | null)[]} */
+        const carried = [];
+        // As a fetch of another make, which needs no Request of the host's.
+        const fetch = async (/** @type {any} */ _, /** @type {any} */ init) => {
+          inits.push(init);
+          if (init.redirect === "manual") return new Response("", { status: 302, headers: { location: "https://elsewhere.example/" } });
+          carried.push(new Headers(init.headers).get("x-api-key"));
+          return Response.json(done);
+        };
+        const own = new VideoClient({ ...(apiKey && { apiKey }), fetch });
+        await failure(own.getStatus("v"), "redirected");
+        await failure(own.waitForVideo("v", QUICK), "redirected");
+        assert.deepEqual(inits.map((init) => [init.redirect, init.cache]), Array(2).fill(["manual", cache ? "no-store" : undefined]));
+        assert.deepEqual(carried, []);
+      });
+    }
   }
+
+  /** What a fetch may do that does not know the word. @type {Record<string, () => any>} */
+  const refusals = {
+    "throws for it": () => {
+      throw new TypeError("not implemented");
+    },
+    "rejects for it": () => Promise.reject(new TypeError("The 'redirect' field is not implemented.")),
+  };
+  for (const [what, refuse] of Object.entries(refusals)) {
+    /** @param {ClientOptions} options */
+    const client = (options) => {
+      /** @type {(string | undefined)[]} */
+      const words = [];
+      const fetch = (/** @type {any} */ _, /** @type {any} */ init) => {
+        words.push(init.redirect);
+        return init.redirect ? refuse() : Promise.resolve(Response.json(words.length < 3 ? pending : done));
+      };
+      return { words, own: new VideoClient({ ...options, fetch }) };
+    };
+
+    it(`that ${what} to follow no redirect is called without, where there is no key, and from then on`, async () => {
+      const { words, own } = client({});
+      await own.waitForVideo("v", QUICK);
+      assert.deepEqual(words, ["manual", undefined, undefined]);
+      await own.getStatus("v");
+      assert.deepEqual(words.slice(3), [undefined]);
+    });
+
+    for (const options of [{ apiKey: "k-123456" }, { headers: { "X-Api-Key": "k-123456" } }]) {
+      it(`that ${what} to follow no redirect never gets a key without (${Object.keys(options)})`, async () => {
+        const { words, own } = client(options);
+        await failure(own.getStatus("v"), "network");
+        await failure(own.waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 2 }), "network");
+        assert.deepEqual(words, ["manual", "manual", "manual"]);
+      });
+    }
+  }
+
+  it("that fails for another reason is not called again at once, and goes on being told", async () => {
+    /** @type {(string | undefined)[]} */
+    const words = [];
+    const failing = async (/** @type {any} */ _, /** @type {any} */ init) => {
+      words.push(init.redirect);
+      if (words.length === 1) throw new TypeError("fetch failed");
+      // What is thrown may be anything.
+      if (words.length === 2) throw undefined;
+      return Response.json(done);
+    };
+    const own = new VideoClient({ fetch: failing });
+    await failure(own.getStatus("v"), "network");
+    await failure(own.getStatus("v"), "network");
+    await own.getStatus("v");
+    assert.deepEqual(words, ["manual", "manual", "manual"]);
+  });
+
+  it("that throws whatever it is told goes on being told to follow no redirect", async () => {
+    /** @type {(string | undefined)[]} */
+    const words = [];
+    const own = new VideoClient({
+      fetch: (/** @type {any} */ _, /** @type {any} */ init) => {
+        words.push(init.redirect);
+        if (words.length < 3) throw new TypeError("no network");
+        return Promise.resolve(Response.json(done));
+      },
+    });
+    await failure(own.getStatus("v"), "network");
+    await own.getStatus("v");
+    assert.deepEqual(words, ["manual", undefined, "manual"]);
+  });
 
   it("gets no credentials where none are given", async () => {
     /** @type {any} */
