@@ -2,8 +2,10 @@
 
 /** What no id holds: separators, controls, and what stands for a broken character. */
 const REFUSED = /[/\\\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufffd]/u;
+/** Whoever decodes an id once more than they should would read something else in it: of `%2e%2e%2f` a way up. */
+const ESCAPE = /%[0-9a-f]{2}/i;
 
 /** Whether this can be an id. `u` in the pattern makes it see surrogates only where they stand alone. */
 export function isVideoId(text: string): boolean {
-  return text !== "" && text !== "." && text !== ".." && text.length <= 512 && !REFUSED.test(text);
+  return text !== "" && text !== "." && text !== ".." && text.length <= 512 && !REFUSED.test(text) && !ESCAPE.test(text);
 }
