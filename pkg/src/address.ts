@@ -1,6 +1,6 @@
 /**
  * Where the API is: the check of a base URL, and the path under it. A key never leaves over plain
- * http, except to a loopback address.
+ * http, except to this machine.
  */
 
 import { invalidArgument } from "./error.js";
@@ -20,7 +20,7 @@ export function checkedBase(
   if (base.username || base.password) throw invalidArgument("baseUrl must not hold a user name or password");
   if (base.search || base.hash) throw invalidArgument("baseUrl must have no query and no fragment");
   if (withKey && base.protocol === "http:" && !isLoopback(base.hostname)) {
-    throw invalidArgument("a key is not sent over plain http, except to a loopback address: use https");
+    throw invalidArgument("a key is sent over plain http to localhost, 127.0.0.0/8 and [::1] only; use https for baseUrl");
   }
   return base;
 }
@@ -31,6 +31,7 @@ export function endpointOf(base: URL, kind: "video" | "auto"): string {
   return `${base.origin}${base.pathname.replace(/\/+$/, "")}/api/video-editor/generate/${folder}/`;
 }
 
+/** Names under `.localhost` are not among them: where the system does not know them, it asks a name server on the network. */
 function isLoopback(host: string): boolean {
-  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127(\.\d+){3}$/.test(host);
+  return host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host);
 }

@@ -147,7 +147,7 @@ export interface ClientOptions {
   apiKey?: string;
   /**
    * Where the API is; default `https://iacrea.com`. In a browser it may be relative (`"/"`, `"/video-proxy"`).
-   * With a key it must be https, or a loopback address.
+   * With a key it must be https, or plain http to `localhost`, 127.0.0.0/8 or `[::1]`.
    */
   baseUrl?: string | URL;
   /** Which of the two documented calls to make: `.../generate/video/{id}` or `.../generate/video/auto/{id}`. Default `"video"`. */

@@ -45,8 +45,8 @@ pub struct Endpoint {
 impl Endpoint {
     /// `base_url` is absolute, http or https, in ASCII (an internationalised name in its `xn--`
     /// form), with no user name, query or fragment; a path is kept. `api_key` is the key that is
-    /// going to be sent there, if any: it must fit into a header, and it goes over https or to a
-    /// loopback address only.
+    /// going to be sent there, if any: it must fit into a header, and it goes over https, or over
+    /// plain http to `localhost`, 127.0.0.0/8 and `[::1]` only.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`](super::error::ErrorCode::InvalidArgument), saying which of
@@ -87,7 +87,7 @@ impl Endpoint {
             }
             if is_plain && !is_loopback(&host.to_ascii_lowercase()) {
                 return refuse(
-                    "a key is not sent over plain http, except to a loopback address: use https",
+                    "a key is sent over plain http to localhost, 127.0.0.0/8 and [::1] only; use https for baseUrl",
                 );
             }
         }
@@ -141,10 +141,11 @@ fn host(authority: &str) -> Option<&str> {
     (name && port_is_sound).then_some(host)
 }
 
+/// Names under `.localhost` are not among them: where the system does not know them, it asks a name
+/// server on the network.
 #[inline]
 fn is_loopback(host: &str) -> bool {
     host == "localhost"
-        || host.ends_with(".localhost")
         || host == "[::1]"
         || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
 }
@@ -232,7 +233,6 @@ mod tests {
             "HTTPS://anywhere.test",
             "http://localhost:1",
             "http://LOCALHOST",
-            "http://a.localhost",
             "http://127.0.0.1:8080",
             "HTTP://127.9.9.9",
             "http://[::1]:1",
@@ -242,6 +242,8 @@ mod tests {
         for base in [
             "http://iacrea.com",
             "http://localhost.evil.test",
+            "http://a.localhost",
+            "http://localhost.",
             "http://evillocalhost",
             "http://127.0.0.1.evil.test",
             "http://127.1",

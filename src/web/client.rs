@@ -120,7 +120,7 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorCode::InvalidArgument`]: a base URL that is none, or holds a user name, a query or a
     /// fragment; a key or a header that HTTP cannot carry; a key for a place that is reached over
-    /// plain http and is no loopback address; a limit of 0; lessons that are damaged.
+    /// plain http and is not `localhost`, 127.0.0.0/8 or `[::1]`; a limit of 0; lessons that are damaged.
     #[inline]
     pub fn build(self) -> Result<Client, Failure> {
         if self.request_timeout.is_zero() {

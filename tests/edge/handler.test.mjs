@@ -44,6 +44,7 @@ describe("options that cannot work are refused at once", () => {
     ["another protocol", { baseUrl: "ftp://iacrea.example" }],
     ["plain http", { baseUrl: "http://iacrea.example" }],
     ["plain http behind a loopback name", { baseUrl: "http://localhost.iacrea.example" }],
+    ["plain http to a name that a name server may know", { baseUrl: "http://api.localhost" }],
     ["a user name", { baseUrl: "https://user@iacrea.example" }],
     ["a password", { baseUrl: "https://:word@iacrea.example" }],
     ["a query", { baseUrl: "https://iacrea.example/?a=1" }],

@@ -135,6 +135,8 @@ describe("the constructor", () => {
     "http://[fe80::1]",
     "http://0.0.0.0",
     "http://notlocalhost",
+    "http://app.localhost",
+    "http://localhost.",
     "HTTP://EXAMPLE.COM",
   ]) {
     for (const [how, key] of Object.entries({
@@ -156,7 +158,6 @@ describe("the constructor", () => {
     "http://127.0.0.1",
     "http://127.9.8.7:1",
     "http://[::1]:8080",
-    "http://app.localhost",
     "https://example.com",
     new URL("https://example.com/prefix/"),
   ]) {

@@ -50,7 +50,7 @@ function watchingServer(test, onStream, onStatus) {
   const streams = [];
   /** @type {Set<() => void>} */
   const waiting = new Set();
-  const baseUrl = `http://watching-${(servers += 1)}.localhost`;
+  const baseUrl = `https://watching-${(servers += 1)}.example`;
   const stop = listen(baseUrl, async (request) => {
     const { pathname, search } = new URL(request.url);
     const path = /^\/api\/video-editor\/generate\/video\/([^/?]+)(\/events\?brief)?$/.exec(pathname + search);
@@ -252,7 +252,7 @@ describe("a client that follows", () => {
   for (const [what, serve] of Object.entries(answers)) {
     it(`polls where the stream is ${what}`, async (test) => {
       let reached = 0;
-      const elsewhere = `http://elsewhere-${(servers += 1)}.localhost`;
+      const elsewhere = `https://elsewhere-${(servers += 1)}.example`;
       test.after(
         listen(elsewhere, () => {
           reached += 1;

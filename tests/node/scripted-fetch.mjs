@@ -23,7 +23,7 @@ let servers = 0;
 export async function scriptedServer(test, script) {
   const { arrivals, arrive, arrived } = arrivalList();
   const traffic = { inFlight: 0, maxInFlight: 0 };
-  const url = `http://server-${(servers += 1)}.localhost`;
+  const url = `https://server-${(servers += 1)}.example`;
   const stop = listen(url, async (request) => {
     traffic.inFlight += 1;
     traffic.maxInFlight = Math.max(traffic.maxInFlight, traffic.inFlight);

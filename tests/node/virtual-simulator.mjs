@@ -18,7 +18,7 @@ const { createSimulator, scenarioCatalogue } = await import(new URL("simulator.j
 /** The key that opens it. */
 export const KEY = "demo-key";
 /** Where it listens. */
-export const url = "http://simulator.localhost";
+export const url = "https://simulator.example";
 /** Where some redirects point to. */
 const ELSEWHERE = "https://other-origin.invalid";
 /** Of the faults, those with a body that is not there at once. */
