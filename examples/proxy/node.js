@@ -9,9 +9,12 @@ const proxy = createVideoProxy({
 });
 
 const server = createServer(async (incoming, outgoing) => {
+  // A caller who leaves need not be waited for.
+  const leaving = new AbortController();
+  outgoing.once("close", () => leaving.abort());
   try {
     const { method, headers, url } = incoming;
-    const response = await proxy(new Request(`http://localhost${url}`, { method, headers }));
+    const response = await proxy(new Request(`http://localhost${url}`, { method, headers, signal: leaving.signal }));
     outgoing.setHeaders(response.headers);
     outgoing.writeHead(response.status).end(Buffer.from(await response.arrayBuffer()));
   } catch {

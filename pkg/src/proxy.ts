@@ -5,24 +5,27 @@
 
 import { checkedBase, endpointOf } from "./address.js";
 import { invalidArgument, readable } from "./error.js";
-import { call, checkedOrigins, isResponse, log, refused, responseOf, videoAt } from "./route.js";
+import { checkedOrigins, isResponse, log, refused, responseOf, resultOf, videoAt } from "./route.js";
 import { keyFrom } from "./secret.js";
 import { Sharing, type KeepAlive } from "./sharing.js";
 import { ask, refusal, type Answer } from "./upstream.js";
 
 export interface ProxyOptions {
-  /** Sent upstream as x-api-key; a function chooses it for each request. Never logged, never in an answer. */
+  /** Sent upstream as x-api-key; a function chooses it for each request, within 10 s. Never logged, never in an answer. */
   apiKey: string | ((request: Request) => string | Promise<string>);
-  /** Default "https://iacrea.com". Plain http to a loopback address only. */
+  /** Default "https://iacrea.com". Plain http to localhost, 127.0.0.0/8 or [::1] only. */
   baseUrl?: string | URL;
   /** Exact origins that may read the answers from a browser, cookies and all; none by default (same origin needs none). */
   allowedOrigins?: readonly string[];
-  /** Who may see which video. A Response is returned as it is; false is 403. */
+  /** Who may see which video. A Response is returned as it is; false is 403. Without a result after 10 s it is 503. */
   authorize?: (
     request: Request,
     video: { id: string; kind: "video" | "auto" },
   ) => boolean | Response | Promise<boolean | Response>;
-  /** Answers to the same video within this time are shared between callers. Default 1_500; 0 shares nothing. */
+  /**
+   * Answers to the same video within this time are shared between callers. Default 1_500; 0 shares nothing. Either way a
+   * request to the API is aborted when the last caller who waits for it has left, as the signal of their Request says.
+   */
   shareMs?: number;
   /** Used instead of the global fetch. */
   fetch?: typeof globalThis.fetch;
@@ -48,14 +51,12 @@ export function videoProxy(options: ProxyOptions, keepAlive: KeepAlive = () => {
     }
     const refusedTo = await refused(authorize, request, video, "the proxy");
     if (refusedTo) return refusedTo;
-    const key = await call("apiKey hook of the proxy", async () => keyFrom(typeof apiKey === "string" ? apiKey : await apiKey(request)));
-    if (!key) return refusal(500, "the apiKey hook failed");
-    if (key.result === undefined) return refusal(500, "the apiKey hook gave no key that a header can hold");
-    const { result: secret } = key;
+    const secret = typeof apiKey === "string" ? apiKey : await keyOf(apiKey, request);
+    if (typeof secret !== "string") return secret;
     // What one caller may see is not what another may, but whoever came so far asks the API the same.
     const name = JSON.stringify([secret, video.kind, video.id]);
     const url = endpoints[video.kind] + encodeURIComponent(video.id);
-    return sharing.get(name, () => ask(url, secret, fetch));
+    return sharing.get(name, (reading) => ask(url, secret, fetch, reading), request.signal);
   };
 
   return async (request) => {
@@ -70,6 +71,13 @@ export function videoProxy(options: ProxyOptions, keepAlive: KeepAlive = () => {
       return new Response('{"error":"the proxy failed"}', { status: 500, headers: { "content-type": "application/json" } });
     }
   };
+}
+
+/** The key that the hook gives for this request, or why there is none. */
+async function keyOf(apiKey: Exclude<ProxyOptions["apiKey"], string>, request: Request): Promise<string | Answer> {
+  const given = await resultOf("apiKey", "the proxy", () => apiKey(request));
+  if ("refusal" in given) return given.refusal;
+  return keyFrom(given.result) ?? refusal(500, "the apiKey hook gave no key that a header can hold");
 }
 
 function checked(options: ProxyOptions) {

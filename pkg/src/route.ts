@@ -4,7 +4,7 @@
  */
 
 import { invalidArgument } from "./error.js";
-import { refusal, type Answer } from "./upstream.js";
+import { inTime, refusal, type Answer } from "./upstream.js";
 import { isVideoId } from "./video-id.js";
 
 /** A video as requests name it. */
@@ -18,12 +18,14 @@ export interface Reply extends Omit<Answer, "body"> {
   readonly body: Answer["body"] | ReadableStream<Uint8Array>;
 }
 
-/** Who may see which video. A Response is returned as it is; false is 403. @internal */
+/** Who may see which video. A Response is returned as it is; false is 403. Without a result after 10 s it is 503. @internal */
 export type Authorize = (
   request: Request,
   video: { id: string; kind: "video" | "auto" },
 ) => boolean | Response | Promise<boolean | Response>;
 
+/** A caller waits for a hook no longer: one that hangs must not hold all who come meanwhile. */
+const HOOK_LIMIT_MS = 10_000;
 const ROUTE = /\/api\/video-editor\/generate\/video\/(auto\/)?([^/]*)$/;
 /** The names of headers, as a browser lists them before it sends them. */
 const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:, ?[\w!#$%&'*+.^`|~-]+)*$/;
@@ -42,13 +44,20 @@ export function videoAt(pathname: string): Video | undefined {
   return isVideoId(id) ? { id, kind: auto ? "auto" : "video" } : undefined;
 }
 
-/** What a hook of the user's gives; undefined if it threw, which is for the server's log alone. */
-export async function call<T>(name: string, hook: () => T | Promise<T>): Promise<{ readonly result: T } | undefined> {
+/** What a hook of the user's gives, or how its caller is refused where it throws, which is for the server's log alone, or takes too long. */
+export async function resultOf<T>(
+  hook: string,
+  whose: string,
+  act: () => T | Promise<T>,
+): Promise<{ readonly result: T } | { readonly refusal: Answer }> {
   try {
-    return { result: await hook() };
+    const given = await inTime(HOOK_LIMIT_MS, undefined, async () => ({ result: await act() }));
+    if (given) return given;
+    log(`the ${hook} hook of ${whose} gave nothing within ${HOOK_LIMIT_MS / 1_000} s`);
+    return { refusal: refusal(503, `the ${hook} hook took too long; try again in a second`, { "retry-after": "1" }) };
   } catch (error) {
-    log(`the ${name} threw`, error);
-    return undefined;
+    log(`the ${hook} hook of ${whose} threw`, error);
+    return { refusal: refusal(500, `the ${hook} hook failed`) };
   }
 }
 
@@ -59,16 +68,16 @@ export async function refused(
   video: Video,
   whose: string,
 ): Promise<Answer | Response | undefined> {
-  const permission = await call(`authorize hook of ${whose}`, () => authorize(request, { ...video }));
-  if (!permission) return refusal(500, "the authorize hook failed");
+  const permission = await resultOf("authorize", whose, () => authorize(request, { ...video }));
+  if ("refusal" in permission) return permission.refusal;
   if (isResponse(permission.result)) return permission.result;
   return permission.result === true ? undefined : refusal(403, "this video is not for you");
 }
 
 /** On the server's own console. */
-export function log(what: string, error: unknown): void {
+export function log(what: string, ...error: readonly unknown[]): void {
   try {
-    console.error(`iacrea-video: ${what}`, error);
+    console.error(`iacrea-video: ${what}`, ...error);
   } catch {
     // What was thrown throws when it is looked at.
   }
@@ -79,6 +88,8 @@ export function responseOf(answer: Reply, request: Request, origins: ReadonlySet
   const headers = new Headers(answer.headers);
   headers.set("cache-control", "no-store");
   headers.set("x-content-type-options", "nosniff");
+  // No page of another site can load it into itself, as an image say. A request with CORS does not look at this.
+  headers.set("cross-origin-resource-policy", "same-origin");
   if (origins.size > 0) headers.set("vary", "origin");
   const origin = request.headers.get("origin");
   if (origin !== null && origins.has(origin)) {

@@ -1,6 +1,7 @@
 /**
- * Answers shared between callers who ask for the same within a short time. What is kept is bounded, and there
- * is no timer but those of callers who wait. Who may have an answer is not decided here.
+ * Answers shared between callers who ask for the same within a short time, and the requests that are underway for them.
+ * What is kept and what is underway is bounded, a request ends with the last caller who waits for it, and there is no
+ * timer but those of callers who wait. Who may have an answer is not decided here.
  *
  * On Cloudflare, requests share an isolate's memory but no I/O: a promise is settled by the request that made it.
  * Once that request is gone it rejects or, before the compatibility date of October 2024, stays pending for ever.
@@ -9,7 +10,7 @@
  * is underway, does nothing on workers.dev, and would keep in a whole data centre what one caller was allowed to see.
  */
 
-import { refusal, TIME_LIMIT_MS, type Answer, type Outcome } from "./upstream.js";
+import { refusal, TIME_LIMIT_MS, type Answer, type Outcome, type Reading } from "./upstream.js";
 
 /** Tells the host that others wait for this work, so that it goes on when the caller who began it leaves. */
 export type KeepAlive = (work: Promise<unknown>) => void;
@@ -19,10 +20,21 @@ const PATIENCE_MS = TIME_LIMIT_MS + 1_000;
 /** All bodies that are kept, and their names, roughly. */
 const KEPT_BYTES = 8 * 1_048_576;
 const KEPT_ANSWERS = 1_000;
+/** Requests that are underway at once; each may take as long as the API lets it. */
+const MOST_UNDERWAY = 256;
+/** The buffers of all bodies that are underway. */
+const UNDERWAY_BYTES = 32 * 1_048_576;
 
+/** A request to the API that is underway. */
 interface Flight {
-  readonly answer: Promise<Answer>;
+  readonly name: string;
   readonly sinceMs: number;
+  readonly controller: AbortController;
+  readonly answer: Promise<Answer>;
+  /** How many callers wait for it. */
+  waiting: number;
+  /** The buffer of its body. */
+  bytes: number;
 }
 
 interface Kept {
@@ -34,7 +46,10 @@ interface Kept {
 export class Sharing {
   readonly #shareMs: number;
   readonly #keepAlive: KeepAlive;
-  readonly #underway = new Map<string, Flight>();
+  /** All that is underway, the oldest first. */
+  readonly #underway = new Set<Flight>();
+  /** Those of them that a caller may join. */
+  readonly #shared = new Map<string, Flight>();
   /** The oldest first. */
   readonly #kept = new Map<string, Kept>();
   #keptBytes = 0;
@@ -44,39 +59,101 @@ export class Sharing {
     this.#keepAlive = keepAlive;
   }
 
-  /** What `ask` gives, or gave another caller by the same name. */
-  async get(name: string, ask: () => Promise<Outcome>): Promise<Answer> {
-    if (this.#shareMs === 0) return (await ask()).answer;
+  /**
+   * What `ask` gives, or gave another caller by the same name; `ask` is told when to stop reading. A caller whose
+   * signal is aborted has left, and what it is told nobody hears.
+   */
+  async get(name: string, ask: (reading: Reading) => Promise<Outcome>, signal?: AbortSignal | null): Promise<Answer> {
     for (;;) {
+      if (signal?.aborted) return gone();
       const nowMs = performance.now();
       this.#sweep(nowMs);
       const kept = this.#kept.get(name);
       if (kept) return kept.answer;
-      const underway = this.#underway.get(name);
-      const flight = underway ?? this.#begin(name, nowMs, ask);
+      const joined = this.#shared.get(name);
+      if (!joined && (this.#underway.size >= MOST_UNDERWAY || this.#bytes() >= UNDERWAY_BYTES)) return busy();
+      const flight = joined ?? this.#begin(name, nowMs, ask);
       try {
-        return await within(flight.answer, flight.sinceMs + PATIENCE_MS - nowMs);
+        return await this.#wait(flight, flight.sinceMs + PATIENCE_MS - nowMs, signal);
       } catch (lost) {
         // Asking never rejects, so whoever asked is gone.
-        if (!underway) throw lost;
-        if (this.#underway.get(name) === underway) this.#underway.delete(name);
+        if (!joined) throw lost;
+        this.#end(joined);
       }
     }
   }
 
-  #begin(name: string, nowMs: number, ask: () => Promise<Outcome>): Flight {
-    const answer = ask().then((outcome) => {
-      if (this.#underway.get(name) === flight) this.#underway.delete(name);
+  #begin(name: string, nowMs: number, ask: (reading: Reading) => Promise<Outcome>): Flight {
+    const controller = new AbortController();
+    let hasRoom = true;
+    const reserve = (bytes: number) => {
+      // What nobody waits for takes no more memory, also where it could not be aborted.
+      hasRoom = flight.waiting > 0 && this.#bytes() - flight.bytes + bytes <= UNDERWAY_BYTES;
+      if (hasRoom) flight.bytes = bytes;
+      return hasRoom;
+    };
+    const answer = ask({ signal: controller.signal, reserve }).then((outcome) => {
+      this.#end(flight);
+      if (!hasRoom) return busy();
       if (outcome.heard) this.#keep(name, outcome.answer);
       return outcome.answer;
     });
-    const flight: Flight = { answer, sinceMs: nowMs };
-    this.#underway.set(name, flight);
+    const flight: Flight = { name, sinceMs: nowMs, controller, answer, waiting: 0, bytes: 0 };
+    this.#underway.add(flight);
+    if (this.#shareMs > 0) this.#shared.set(name, flight);
     this.#keepAlive(answer);
     return flight;
   }
 
+  /** The answer, or that there is none in time, or that this caller has left. */
+  async #wait(flight: Flight, ms: number, signal?: AbortSignal | null): Promise<Answer> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let leave = () => {};
+    const none = new Promise<Answer>((resolve) => {
+      timer = setTimeout(() => resolve(refusal(504, "the video API did not answer in time")), ms);
+      leave = () => resolve(gone());
+    });
+    signal?.addEventListener("abort", leave);
+    flight.waiting += 1;
+    try {
+      return await Promise.race([flight.answer, none]);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", leave);
+      flight.waiting -= 1;
+      if (flight.waiting === 0 && this.#underway.has(flight)) this.#abandon(flight);
+    }
+  }
+
+  /** Nobody waits for it any more. Where it cannot be aborted, it counts until it has ended. */
+  #abandon(flight: Flight): void {
+    this.#unshare(flight);
+    try {
+      flight.controller.abort();
+    } catch {
+      // On Cloudflare only the request that began it may; then it ends at its limits.
+    }
+  }
+
+  #end(flight: Flight): void {
+    this.#unshare(flight);
+    this.#underway.delete(flight);
+  }
+
+  /** Nobody joins it any more. */
+  #unshare(flight: Flight): void {
+    if (this.#shared.get(flight.name) === flight) this.#shared.delete(flight.name);
+  }
+
+  /** Of all that is underway; counted anew, since on Cloudflare a request may vanish without a word. */
+  #bytes(): number {
+    let bytes = 0;
+    for (const flight of this.#underway) bytes += flight.bytes;
+    return bytes;
+  }
+
   #keep(name: string, answer: Answer): void {
+    if (this.#shareMs === 0) return;
     this.#forget(name);
     const atMs = performance.now();
     this.#kept.set(name, { answer, atMs });
@@ -90,9 +167,9 @@ export class Sharing {
       if (isWithin(nowMs - atMs, this.#shareMs) && this.#keptBytes <= KEPT_BYTES && this.#kept.size <= KEPT_ANSWERS) break;
       this.#forget(name);
     }
-    for (const [name, { sinceMs }] of this.#underway) {
-      if (isWithin(nowMs - sinceMs, PATIENCE_MS)) break;
-      this.#underway.delete(name);
+    for (const flight of this.#underway) {
+      if (isWithin(nowMs - flight.sinceMs, PATIENCE_MS)) break;
+      this.#end(flight);
     }
   }
 
@@ -113,15 +190,13 @@ function sizeOf(name: string, answer: Answer): number {
   return 2 * name.length + (answer.body?.length ?? 0);
 }
 
-/** The answer, or that there is none. */
-async function within(answer: Promise<Answer>, ms: number): Promise<Answer> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<Answer>((resolve) => {
-    timer = setTimeout(() => resolve(refusal(504, "the video API did not answer in time")), ms);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** Too much is underway for one more. */
+function busy(): Answer {
+  const error = "the proxy has too many requests to the video API in flight, which is probably slow to respond; try again in a second";
+  return refusal(503, error, { "retry-after": "1" });
+}
+
+/** For a caller who is not there any more; proxies write this status into their logs. */
+function gone(): Answer {
+  return refusal(499, "the caller has left");
 }

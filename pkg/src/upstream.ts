@@ -25,8 +25,12 @@ export const TIME_LIMIT_MS = 30_000;
 /** A longer body is not read on. */
 export const SIZE_LIMIT = 1_048_576;
 
-/** A media type with at most a charset: what else a server may write there is not for browsers of other sites. */
-const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*charset="?([\w:.-]+)"?)?$/i;
+/** Wherever among the parameters it stands. */
+const CHARSET = /;\s*charset\s*=\s*"?([\w:.-]+)/i;
+/** The types that are sent on as such. Browsers run none of them, and a page of the same origin shows them as text. */
+const DATA_TYPE = /^(?:application\/(?:[\w!#$&^.+-]+\+)?json|text\/plain)$/i;
+/** The charsets that are sent on: in these every byte of ASCII stands for itself, so that no reader finds another text. */
+const PLAIN_CHARSET = /^(?:utf-?8|us-ascii|iso-8859-\d{1,2}|windows-125\d)$/i;
 /** Seconds, or a date in one of the three ways that HTTP knows. */
 const RETRY_AFTER =
   /^(?:\d{1,20}|[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})$/;
@@ -37,8 +41,16 @@ export function refusal(status: number, error: string, headers?: Readonly<Record
   return { status, headers: { "content-type": "application/json", ...headers }, body };
 }
 
+/** How a body is read, beside its length. */
+export interface Reading {
+  /** Once it is aborted, nothing more is read. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called before a buffer of so many bytes takes the place of the last one; false where that is too much, which ends the reading. */
+  readonly reserve?: ((bytes: number) => boolean) | undefined;
+}
+
 /** Limits of one request. */
-export interface Limits {
+export interface Limits extends Reading {
   /** Headers and body together. */
   readonly timeMs: number;
   /** A longer body is not read on. */
@@ -56,9 +68,9 @@ export interface Said {
 }
 
 /** Asks once. */
-export async function ask(url: string, key: string, given: typeof globalThis.fetch | undefined): Promise<Outcome> {
+export async function ask(url: string, key: string, given: typeof globalThis.fetch | undefined, reading: Reading = {}): Promise<Outcome> {
   const lost: Outcome = { answer: refusal(502, "the video API could not be reached"), heard: false };
-  const said = await exchange(url, key, given, { timeMs: TIME_LIMIT_MS, bytes: SIZE_LIMIT });
+  const said = await exchange(url, key, given, { timeMs: TIME_LIMIT_MS, bytes: SIZE_LIMIT, ...reading });
   if (said === "late") return { answer: refusal(504, "the video API did not answer in time"), heard: false };
   if (said === "lost") return lost;
   try {
@@ -79,11 +91,15 @@ function answerOf({ status, redirects, headers: said, bytes }: Said, key: string
   const keep = (name: string, value: string | null | undefined, form: RegExp) => {
     const match = value == null || holdsKey(value, key) ? null : form.exec(value.trim());
     if (match) headers[name] = match[0];
-    return match;
   };
   keep("retry-after", said.get("retry-after"), RETRY_AFTER);
-  const charset = keep("content-type", said.get("content-type"), MEDIA_TYPE)?.[1];
   if (status === 204 || status === 205 || status === 304) return { status, headers, body: null };
+  const declared = said.get("content-type") ?? "";
+  keep("content-type", declared.split(";", 1)[0], DATA_TYPE);
+  // Anything else could be run by a page of this origin, as a script say.
+  headers["content-type"] ??= "text/plain";
+  const charset = CHARSET.exec(declared)?.[1];
+  if (charset !== undefined && PLAIN_CHARSET.test(charset)) headers["content-type"] += `; charset=${charset}`;
   const text = decoded(bytes, charset);
   const clean = withoutKey(text, key);
   if (clean === text) return { status, headers, body: bytes };
@@ -98,20 +114,37 @@ export async function exchange(
   given: typeof globalThis.fetch | undefined,
   limits: Limits,
 ): Promise<Said | "late" | "lost"> {
-  const controller = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  // A fetch of the user's own may not listen to the signal.
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => {
-      resolve("late");
-      controller.abort();
-    }, limits.timeMs);
-  });
   try {
-    return await Promise.race([send(url, key, given, limits, controller), late]);
+    return await inTime<Said | "lost", "late">(limits.timeMs, "late", (controller) => {
+      // A fetch of the user's own may not listen to the signal.
+      const abandoned = new Promise<"lost">((resolve) => {
+        const abandon = () => {
+          resolve("lost");
+          controller.abort();
+        };
+        limits.signal?.addEventListener("abort", abandon, { once: true });
+        if (limits.signal?.aborted) abandon();
+      });
+      return Promise.race([send(url, key, given, limits, controller), abandoned]);
+    });
   } catch {
     // Whatever it says, it may quote the request.
     return "lost";
+  }
+}
+
+/** What `act` comes to, or `late` after `ms`; then its controller aborts, and what becomes of it is nobody's concern. */
+export async function inTime<T, Late>(ms: number, late: Late, act: (controller: AbortController) => Promise<T>): Promise<T | Late> {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = new Promise<Late>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(late);
+      controller.abort();
+    }, ms);
+  });
+  try {
+    return await Promise.race([act(controller), end]);
   } finally {
     clearTimeout(timer);
   }
@@ -140,7 +173,7 @@ async function send(
     controller.abort();
     return { status, redirects, headers, bytes: new Uint8Array() };
   }
-  const bytes = await read(response, limits.bytes);
+  const bytes = await read(response, limits.bytes, { ...limits, signal: controller.signal });
   if (!bytes) controller.abort();
   return { status, redirects, headers, bytes };
 }
@@ -160,38 +193,61 @@ function takesCache(url: string): boolean {
 }
 
 /** The body, up to the limit and no further; undefined if it is longer. */
-async function read(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+async function read(response: Response, limit: number, reading: Reading): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (typeof response.body?.getReader !== "function") {
     // A response of some other make, or one without a body.
     const whole = new Uint8Array(await response.arrayBuffer());
     return whole.length > limit ? undefined : whole;
   }
-  return readStream(response.body, limit);
+  return readStream(response.body, limit, reading);
 }
 
-/** A stream's bytes, up to the limit and no further; undefined if there are more. */
-export async function readStream(stream: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+/**
+ * A stream's bytes, up to the limit and no further; undefined if there are more. They are copied into one buffer as they
+ * come: a chunk that is kept costs some 4 KB however short it is, and whoever sends decides how short.
+ */
+export async function readStream(
+  stream: ReadableStream<Uint8Array>,
+  limit: number,
+  { signal, reserve }: Reading = {},
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const reader = stream.getReader();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    if (!ArrayBuffer.isView(value)) throw new TypeError("a body is made of bytes");
-    length += value.length;
-    if (length > limit) {
-      reader.cancel().catch(() => {});
-      return undefined;
+  // Whatever comes of it is nobody's unhandled rejection, also where a stream of some other make throws.
+  const cancel = () => {
+    new Promise((resolve) => resolve(reader.cancel())).catch(() => {});
+  };
+  signal?.addEventListener("abort", cancel);
+  let isWhole = false;
+  try {
+    let buffer = new Uint8Array();
+    let length = 0;
+    for (let chunks = 1; ; chunks += 1) {
+      const { done, value } = await reader.read();
+      // A stream that is cancelled ends as if that were all of it.
+      if (signal?.aborted) throw new Error("aborted");
+      if (done) {
+        isWhole = true;
+        return length < buffer.length ? buffer.slice(0, length) : buffer;
+      }
+      if (!ArrayBuffer.isView(value)) throw new TypeError("a body is made of bytes");
+      const chunk = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+      const needed = length + chunk.length;
+      // An empty chunk counts too, for a body of these would never end.
+      if (Math.max(needed, chunks) > limit) return undefined;
+      if (needed > buffer.length) {
+        const size = Math.min(Math.max(needed, 2 * buffer.length), limit);
+        if (reserve?.(size) === false) throw new Error("there is no room for the body");
+        const grown = new Uint8Array(size);
+        grown.set(buffer);
+        buffer = grown;
+      }
+      buffer.set(chunk, length);
+      length = needed;
     }
-    chunks.push(value);
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+    if (!isWhole) cancel();
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 /** What a body's first bytes say of its charset; to browsers that counts for more than what the header says. */

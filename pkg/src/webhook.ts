@@ -3,7 +3,7 @@
  * likely shape and nothing else: it is a hint to ask now, never the truth. It never throws.
  */
 
-import { readStream } from "./upstream.js";
+import { inTime, readStream, TIME_LIMIT_MS } from "./upstream.js";
 import { isVideoId } from "./video-id.js";
 
 const SIZE_LIMIT = 1_048_576;
@@ -13,7 +13,8 @@ const ENVELOPES = ["data", "payload", "body", "result", "object", "event"];
 
 /**
  * The video that a notification of any documented or likely shape is about: JSON or a form in the body, else the
- * query; null when it names no video. Only a hint: confirm with `getStatus`. It uses the request's body up.
+ * query; null when it names no video. Only a hint: confirm with `getStatus`. It uses the request's body up, of which it
+ * reads at most 1 MiB, for at most 30 s.
  */
 export async function readWebhook(request: Request): Promise<{ videoId: string } | null> {
   try {
@@ -24,12 +25,12 @@ export async function readWebhook(request: Request): Promise<{ videoId: string }
   }
 }
 
-/** The body as a value; undefined if it is neither JSON nor a form, or too long. */
-async function bodyOf(request: Request): Promise<unknown> {
-  if (!request.body) return undefined;
+/** The body as a value; undefined if it is neither JSON nor a form, or too long, or not there in time. */
+async function bodyOf({ body, headers }: Request): Promise<unknown> {
+  if (!body) return undefined;
   let text: string;
   try {
-    const bytes = await readStream(request.body, SIZE_LIMIT);
+    const bytes = await inTime(TIME_LIMIT_MS, undefined, ({ signal }) => readStream(body, SIZE_LIMIT, { signal }));
     if (!bytes) return undefined;
     text = new TextDecoder().decode(bytes);
   } catch {
@@ -37,7 +38,7 @@ async function bodyOf(request: Request): Promise<unknown> {
   }
   const json = parsed(text);
   if (json !== undefined) return json;
-  const type = request.headers.get("content-type") ?? "";
+  const type = headers.get("content-type") ?? "";
   return /^\s*application\/x-www-form-urlencoded\b/i.test(type) ? fields(text) : undefined;
 }
 

@@ -85,6 +85,24 @@ for (const host of all) {
       });
     }
 
+    if (host.signals) {
+      it("end the request when the last of them leaves", async () => {
+        const path = `/lasting${BASE}/${upstream.video(held().script)}`;
+        const leaves = await Promise.all([1, 2, 3].map((number) => come(path, `${number} ${path}`)));
+        await arrive(path, 3);
+        assert.equal(asked(path), 1);
+        for (const leave of leaves) await leave();
+        await upstream.askedFor(path.slice(path.lastIndexOf("/") + 1))[0]?.left;
+      });
+    }
+
+    /** A caller of this name; how they leave. @param {string} path @param {string} name */
+    async function come(path, name) {
+      if (!visitor) return open(host.origin, path).leave;
+      void send(visitor, path, { headers: { visitor: name } });
+      return () => send(visitor, "/", { headers: { leaves: name } });
+    }
+
     it("share an answer for a while, and then no more", async () => {
       const path = `/brief${BASE}/${upstream.video()}`;
       await send(host.origin, path);

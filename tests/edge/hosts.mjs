@@ -19,6 +19,7 @@ import { closure, NEWEST_DATE, startWorkerd } from "./workerd.mjs";
  * @property {() => string} log
  * @property {string} [visitor] where visitors leave in the way that Cloudflare notices
  * @property {boolean} keepsAlive a request that others wait for outlives the visitor who caused it
+ * @property {boolean} signals a Request tells when its visitor has left
  */
 
 /**
@@ -42,8 +43,11 @@ async function inNode(environment) {
     const { method = "GET", headers, url = "" } = incoming;
     const target = url.startsWith("/") ? `http://${headers.host}${url}` : url;
     const hasBody = method !== "GET" && method !== "HEAD";
+    const leaving = new AbortController();
+    outgoing.once("close", () => leaving.abort());
     const request = new Request(target, {
       method,
+      signal: leaving.signal,
       headers: Object.entries(headers).map(([name, value]) => [name, String(value)]),
       ...(hasBody ? { body: await new Response(/** @type {any} */ (incoming)).arrayBuffer() } : {}),
     });
@@ -55,7 +59,7 @@ async function inNode(environment) {
   await once(server, "listening");
   server.unref();
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  return { name: "Node", origin: `http://127.0.0.1:${port}`, log: consoleLog(), keepsAlive: true };
+  return { name: "Node", origin: `http://127.0.0.1:${port}`, log: consoleLog(), keepsAlive: true, signals: true };
 }
 
 /** What this process writes to its console from now on. */
@@ -91,5 +95,5 @@ export default { fetch: (request, env) => (site ??= createSite(edge, env))(reque
   };
   const { origin, visitor, log } = await startWorkerd({ modules, compatibilityDate, environment: { ...environment } });
   rmSync(folder, { recursive: true });
-  return { name, origin, visitor, log, keepsAlive: entry === "edge.workerd.js" };
+  return { name, origin, visitor, log, keepsAlive: entry === "edge.workerd.js", signals: compatibilityDate === NEWEST_DATE };
 }

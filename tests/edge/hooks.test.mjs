@@ -1,0 +1,130 @@
+// @ts-check
+/** Hooks that hang or come late, in virtual time, in the proxy and in the routes of a watch; and what a proxy keeps alive on Cloudflare. */
+
+import { clock } from "../node/virtual.mjs";
+
+import assert from "node:assert/strict";
+import { register } from "node:module";
+import { describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
+import { createVideoProxy, dist } from "./package.mjs";
+import { BASE, done, KEY } from "./upstream.mjs";
+
+// What only a Worker can import is a stand-in here: no object is made, no module is run, and what is to be kept alive is listed.
+/** @type {Promise<unknown>[]} */
+const keptAlive = [];
+Object.assign(globalThis, { keptAlive });
+const STAND_IN = `
+const source = "export class DurableObject {} export class WorkflowEntrypoint {} export const waitUntil = (work) => globalThis.keptAlive.push(work); export default undefined;";
+export const resolve = (name, context, next) =>
+  name === "cloudflare:workers" || name.endsWith(".wasm") ? { url: "data:text/javascript," + encodeURIComponent(source), shortCircuit: true } : next(name, context);`;
+register(`data:text/javascript,${encodeURIComponent(STAND_IN)}`);
+
+const at = (/** @type {string} */ file) => pathToFileURL(`${dist}/${file}`).href;
+/** @type {typeof import("../../pkg/dist/cloudflare.js")} */
+const { createVideoWatch } = await import(at("cloudflare.js"));
+/** @type {typeof import("../../pkg/dist/edge.js")} */
+const workerd = await import(at("edge.workerd.js"));
+
+const SECOND = 1_000;
+const request = () => new Request(`https://site.example${BASE}/v`);
+
+/** @type {string[]} */
+const strays = [];
+process.on("unhandledRejection", (reason) => void strays.push(String(reason)));
+
+/** Lets promises settle; no time passes. */
+async function turns() {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * Each calls a hook for a request; whether it went on after it is counted.
+ * @type {Record<string, (hook: () => any, goOn: () => void) => Promise<Response>>}
+ */
+const CALLS = {
+  "the authorize hook of a proxy": (authorize, goOn) => {
+    const fetch = async () => (goOn(), Response.json(done));
+    return createVideoProxy({ apiKey: KEY, authorize, fetch })(request());
+  },
+  "the apiKey hook of a proxy": (apiKey, goOn) => {
+    const fetch = async () => (goOn(), Response.json(done));
+    return createVideoProxy({ apiKey, fetch })(request());
+  },
+  "the authorize hook of a watch": (authorize, goOn) => {
+    const watcher = () => ({ idFromName: () => undefined, get: () => ({ fetch: async () => (goOn(), Response.json(done)) }) });
+    return createVideoWatch({ watcher, authorize })(request(), undefined);
+  },
+};
+
+for (const [what, call] of Object.entries(CALLS)) {
+  /** What the hook gives where all is well. */
+  const good = what.includes("apiKey") ? "another-key" : true;
+
+  describe(what, () => {
+    for (const [how, end] of /** @type {[string, (resolve: (value: unknown) => void, reject: (reason: Error) => void) => void][]} */ ([
+      ["hangs", () => {}],
+      ["comes too late", (resolve) => resolve(good)],
+      ["fails too late", (_, reject) => reject(new Error("too late"))],
+      ["gives a Response too late", (resolve) => resolve(new Response("late"))],
+    ])) {
+      it(`that ${how} is waited for 10 s, and then its caller is told to come again`, async (test) => {
+        const { mock } = test.mock.method(console, "error", () => {});
+        let wentOn = 0;
+        /** @type {Response | undefined} */
+        let response;
+        /** @type {() => void} */
+        let finish = () => {};
+        const hook = () => new Promise((resolve, reject) => void (finish = () => end(resolve, reject)));
+        const called = call(hook, () => void (wentOn += 1)).then((came) => (response = came));
+        await clock.tickAsync(10 * SECOND - 1);
+        assert.deepEqual([response, mock.callCount()], [undefined, 0]);
+        await clock.tickAsync(1);
+        const { status, headers } = await called;
+        assert.deepEqual([status, headers.get("retry-after"), headers.get("content-type")], [503, "1", "application/json"]);
+        assert.match((await called.then((came) => came.json())).error, new RegExp(`the ${what.split(" ")[1]} hook`));
+        // The server's owner hears of it too, and nothing that it said.
+        assert.match(String(mock.calls[0]?.arguments), /hook of the (proxy|watch) gave nothing within 10 s/);
+        finish();
+        await turns();
+        assert.deepEqual([wentOn, mock.callCount(), strays], [0, 1, []]);
+      });
+    }
+
+    it("has the whole of its time", async () => {
+      let wentOn = 0;
+      const hook = () => new Promise((resolve) => setTimeout(resolve, 10 * SECOND - 1, good));
+      const called = call(hook, () => void (wentOn += 1));
+      await clock.tickAsync(10 * SECOND - 1);
+      assert.deepEqual([(await called).status, wentOn], [200, 1]);
+    });
+
+    it("leaves no timer behind", async () => {
+      const before = clock.countTimers();
+      assert.equal((await call(() => good, () => {})).status, 200);
+      assert.equal(clock.countTimers(), before);
+    });
+  });
+}
+
+describe("what a proxy keeps alive on Cloudflare", () => {
+  for (const heeds of [true, false]) {
+    it(`is over when the last caller has left, where fetch heeds ${heeds ? "the" : "no"} signal`, async () => {
+      const fetch = (/** @type {any} */ _, /** @type {any} */ { signal }) =>
+        /** @type {Promise<never>} */ (new Promise((_resolve, reject) => heeds && signal.addEventListener("abort", () => reject(signal.reason))));
+      const proxy = workerd.createVideoProxy({ apiKey: KEY, fetch });
+      const leaving = new AbortController();
+      const called = proxy(new Request(`https://site.example${BASE}/v`, { signal: leaving.signal }));
+      await turns();
+      const work = keptAlive.at(-1);
+      let isOver = false;
+      void work?.then(() => (isOver = true));
+      await turns();
+      assert.deepEqual([work instanceof Promise, isOver], [true, false]);
+      leaving.abort();
+      await called;
+      await turns();
+      assert.equal(isOver, true);
+    });
+  }
+});
