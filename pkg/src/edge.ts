@@ -13,8 +13,9 @@ export { readWebhook } from "./webhook.js";
 /**
  * A handler for GET, HEAD and OPTIONS on `/api/video-editor/generate/video/{id}` and `.../auto/{id}` under any
  * mount path; it answers 404 or 405 to all else, and never rejects. Nothing the caller sends but the id goes
- * upstream; only status, content-type, retry-after and body come back. Throws a `VideoError` "invalid_argument"
- * for options that cannot work.
+ * upstream; only status, content-type, retry-after and body come back, and what is neither JSON nor plain text comes as
+ * `text/plain`. With 256 requests or 32 MiB of their bodies in flight others are answered 503 at once. Throws a
+ * `VideoError` "invalid_argument" for options that cannot work.
  */
 export function createVideoProxy(options: ProxyOptions): (request: Request) => Promise<Response> {
   return videoProxy(options);

@@ -65,13 +65,13 @@ export class Sharing {
    */
   async get(name: string, ask: (reading: Reading) => Promise<Outcome>, signal?: AbortSignal | null): Promise<Answer> {
     for (;;) {
-      if (signal?.aborted) return gone();
+      if (signal?.aborted) return goneAnswer();
       const nowMs = performance.now();
       this.#sweep(nowMs);
       const kept = this.#kept.get(name);
       if (kept) return kept.answer;
       const joined = this.#shared.get(name);
-      if (!joined && (this.#underway.size >= MOST_UNDERWAY || this.#bytes() >= UNDERWAY_BYTES)) return busy();
+      if (!joined && (this.#underway.size >= MOST_UNDERWAY || this.#bytes() >= UNDERWAY_BYTES)) return busyAnswer();
       const flight = joined ?? this.#begin(name, nowMs, ask);
       try {
         return await this.#wait(flight, flight.sinceMs + PATIENCE_MS - nowMs, signal);
@@ -94,7 +94,7 @@ export class Sharing {
     };
     const answer = ask({ signal: controller.signal, reserve }).then((outcome) => {
       this.#end(flight);
-      if (!hasRoom) return busy();
+      if (!hasRoom) return busyAnswer();
       if (outcome.heard) this.#keep(name, outcome.answer);
       return outcome.answer;
     });
@@ -111,7 +111,7 @@ export class Sharing {
     let leave = () => {};
     const none = new Promise<Answer>((resolve) => {
       timer = setTimeout(() => resolve(refusal(504, "the video API did not answer in time")), ms);
-      leave = () => resolve(gone());
+      leave = () => resolve(goneAnswer());
     });
     signal?.addEventListener("abort", leave);
     flight.waiting += 1;
@@ -191,12 +191,12 @@ function sizeOf(name: string, answer: Answer): number {
 }
 
 /** Too much is underway for one more. */
-function busy(): Answer {
+function busyAnswer(): Answer {
   const error = "the proxy has too many requests to the video API in flight, which is probably slow to respond; try again in a second";
   return refusal(503, error, { "retry-after": "1" });
 }
 
 /** For a caller who is not there any more; proxies write this status into their logs. */
-function gone(): Answer {
+function goneAnswer(): Answer {
   return refusal(499, "the caller has left");
 }
