@@ -371,10 +371,12 @@ describe("what another script says over the channel", () => {
   });
 
   for (const [what, message] of odd) {
-    it(`is dropped where it is ${what}`, async () => {
+    it(`is dropped where it is ${what}`, async (test) => {
+      const errors = uncaught(test);
       const { browser, poll, say, tab } = await overheard();
       const { length } = browser.messages;
       await say(message);
+      assert.deepEqual(errors, []);
       // Nobody responds to it.
       assert.equal(browser.messages.length, length + 1);
       assert.deepEqual(poll.updates.map(({ update }) => update.status), ["PENDING"]);
@@ -385,6 +387,27 @@ describe("what another script says over the channel", () => {
       assert.equal(poll.updates.at(-1)?.update.status, "RENDERING_VIDEO");
       tab.close();
     });
+  }
+
+  it("does no harm to a tab that waits until its own message is on its way", async (test) => {
+    const errors = uncaught(test);
+    const { browser, tab, say } = await overheard();
+    const { length } = browser.requests;
+    tab.poll("w", PACE);
+    for (let count = 0; count < 50; count += 1) await say(null);
+    assert.deepEqual(errors, []);
+    assert.equal(browser.requests[length]?.id, "w");
+    tab.close();
+  });
+
+  /** What a page's console would show. @param {import("node:test").TestContext} test */
+  function uncaught(test) {
+    /** @type {unknown[]} */
+    const errors = [];
+    const listen = (/** @type {unknown} */ error) => void errors.push(error);
+    process.on("uncaughtException", listen);
+    test.after(() => process.off("uncaughtException", listen));
+    return errors;
   }
 
   /** A tab that has had its first response, and a script beside it that knows the name of its channel. */
