@@ -169,7 +169,8 @@ export interface ClientOptions {
    * BroadcastChannel; where a browser lacks either, each asks for itself). They must send the same requests: the
    * address, the headers, the key and the credentials are part of who they are, as a digest that tells nothing of
    * them. Where only a cookie, or a `fetch` of your own, tells one user from another, give a text that does (the
-   * user's id) instead of `true`. Default `false`.
+   * user's id) instead of `true`. What pages hear of each other is checked like a response, but scripts of one origin are
+   * one party: one that means to can listen and talk along. Default `false`.
    */
   acrossTabs?: boolean | string;
   /** For headers and body of one request together, in milliseconds. Default 30,000. */

@@ -27,7 +27,7 @@ const { createVideoWatch } = await import(at("cloudflare.js"));
 const workerd = await import(at("edge.workerd.js"));
 
 const SECOND = 1_000;
-const request = () => new Request(`https://site.example${BASE}/v`);
+const request = (id = "v") => new Request(`https://site.example${BASE}/${id}`);
 
 /** @type {string[]} */
 const strays = [];
@@ -39,21 +39,21 @@ async function turns() {
 }
 
 /**
- * Each calls a hook for a request; whether it went on after it is counted.
- * @type {Record<string, (hook: () => any, goOn: () => void) => Promise<Response>>}
+ * Each calls a hook for a request for `id`; whether it went on after it is counted.
+ * @type {Record<string, (hook: () => any, goOn: () => void, id?: string) => Promise<Response>>}
  */
 const CALLS = {
-  "the authorize hook of a proxy": (authorize, goOn) => {
+  "the authorize hook of a proxy": (authorize, goOn, id) => {
     const fetch = async () => (goOn(), Response.json(done));
-    return createVideoProxy({ apiKey: KEY, authorize, fetch })(request());
+    return createVideoProxy({ apiKey: KEY, authorize, fetch })(request(id));
   },
-  "the apiKey hook of a proxy": (apiKey, goOn) => {
+  "the apiKey hook of a proxy": (apiKey, goOn, id) => {
     const fetch = async () => (goOn(), Response.json(done));
-    return createVideoProxy({ apiKey, fetch })(request());
+    return createVideoProxy({ apiKey, fetch })(request(id));
   },
-  "the authorize hook of a watch": (authorize, goOn) => {
+  "the authorize hook of a watch": (authorize, goOn, id) => {
     const watcher = () => ({ idFromName: () => undefined, get: () => ({ fetch: async () => (goOn(), Response.json(done)) }) });
-    return createVideoWatch({ watcher, authorize })(request(), undefined);
+    return createVideoWatch({ watcher, authorize })(request(id), undefined);
   },
 };
 
@@ -96,7 +96,18 @@ for (const [what, call] of Object.entries(CALLS)) {
       const hook = () => new Promise((resolve) => setTimeout(resolve, 10 * SECOND - 1, good));
       const called = call(hook, () => void (wentOn += 1));
       await clock.tickAsync(10 * SECOND - 1);
-      assert.deepEqual([(await called).status, wentOn], [200, 1]);
+      const { status, headers } = await called;
+      assert.deepEqual([status, wentOn], [200, 1]);
+      // Whichever routes they are, no page of another site can load what comes of them into itself.
+      assert.deepEqual([headers.get("cross-origin-resource-policy"), headers.get("x-content-type-options")], ["same-origin", "nosniff"]);
+    });
+
+    it("is not asked about an id in which one more decoding would read something else", async () => {
+      let calls = 0;
+      const hook = () => ((calls += 1), good);
+      for (const id of ["%252e%252e%252f", "a%2562", "auto/%252E"]) assert.equal((await call(hook, () => {}, id)).status, 404);
+      assert.equal(calls, 0);
+      assert.equal((await call(hook, () => {}, "100%25")).status, 200);
     });
 
     it("leaves no timer behind", async () => {
