@@ -16,7 +16,7 @@ type Message =
   /** Does anybody know? */
   | { readonly type: "who"; readonly id: string; readonly by: number }
   /** What the API said; an answer to one who wanted to know has its number. */
-  | ({ readonly type: "answer"; readonly id: string; readonly to?: number | undefined; readonly order: number } & Answer);
+  | ({ readonly type: "answer"; readonly id: string; readonly to?: number; readonly order: number } & Answer);
 
 /** One answer of the API, without the key. */
 interface Answer {
@@ -166,8 +166,7 @@ export class Tabs {
   #open(names: Names): void {
     const port = new BroadcastChannel(names.channel);
     port.onmessage = ({ data }: MessageEvent) => {
-      const message = messageOf(data, this.#longest);
-      if (message) this.#hear(message);
+      if (isMessage(data, this.#longest)) this.#hear(data);
     };
     this.#channel = { ...names, port };
   }
@@ -247,8 +246,8 @@ export class Tabs {
     try {
       echo = new BroadcastChannel(this.#channel.channel);
       echo.onmessage = ({ data }: MessageEvent) => {
-        const heard = messageOf(data, this.#longest);
-        if (heard?.type === message.type && heard.id === message.id && heard.by === message.by) end();
+        const isEcho = isMessage(data, this.#longest) && data.type === message.type && data.id === message.id && data.by === message.by;
+        if (isEcho) end();
       };
     } catch {
       // No more of them are to be had: then it takes its time.
@@ -314,8 +313,7 @@ interface Names {
 }
 
 async function namesOf(identity: readonly unknown[]): Promise<Names> {
-  const [channel, lock] = await Promise.all([nameOf(["channel", ...identity]), nameOf(["lock", ...identity])]);
-  return { channel, lock };
+  return { channel: await nameOf(identity), lock: await nameOf(["lock", ...identity]) };
 }
 
 /** With the version of what pages say to each other: those of another do not understand it. */
@@ -325,24 +323,21 @@ async function nameOf(what: readonly unknown[]): Promise<string> {
   return `iacrea-video/2:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** What came over the channel, if a page of ours could have sent it: any script of the origin may send anything. */
-function messageOf(data: unknown, longest: number): Message | undefined {
-  if (typeof data !== "object" || data === null) return undefined;
-  const { type, id, by, to, order, httpStatus, retryAfter, body } = data as Record<string, unknown>;
-  if (!isText(id, LONGEST_ID)) return undefined;
-  if (type === "asking" || type === "who") return isNumber(by) ? { type, id, by } : undefined;
-  if (type !== "answer" || (to !== undefined && !isNumber(to))) return undefined;
-  if (!isNumber(order, 0, Number.MAX_SAFE_INTEGER) || !isNumber(httpStatus, 200, 599) || order % 1 || httpStatus % 1) return undefined;
-  if ((retryAfter !== undefined && !isText(retryAfter, LONGEST_RETRY_AFTER)) || !isText(body, longest)) return undefined;
-  return { type, id, to, order, httpStatus, retryAfter, body };
+/** Whether a page of ours could have sent this over the channel: any script of the origin may send anything. */
+function isMessage(data: unknown, longest: number): data is Message {
+  const { type, id, by, to = 0, order, httpStatus, retryAfter = "", body } = (data ?? {}) as Record<string, unknown>;
+  if (!isText(id, LONGEST_ID)) return false;
+  if (type !== "answer") return (type === "asking" || type === "who") && Number.isFinite(by);
+  const areWhole = isWhole(order, 0, Infinity) && isWhole(httpStatus, 200, 599);
+  return areWhole && Number.isFinite(to) && isText(retryAfter, LONGEST_RETRY_AFTER) && isText(body, longest);
 }
 
-function isText(value: unknown, longest: number): value is string {
+function isText(value: unknown, longest: number): boolean {
   return typeof value === "string" && value.length <= longest;
 }
 
-function isNumber(value: unknown, least = -Number.MAX_VALUE, most = Number.MAX_VALUE): value is number {
-  return typeof value === "number" && value >= least && value <= most;
+function isWhole(value: unknown, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
 }
 
 /** Waits, but not beyond the signal. */
