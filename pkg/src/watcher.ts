@@ -27,7 +27,7 @@ export type WatchedVideo = WithoutRaw<DoneUpdate>;
 export interface WatcherSettings {
   /** Sent upstream as x-api-key, of at least 8 characters. Never stored, logged or told. */
   apiKey: string;
-  /** Default "https://iacrea.com". Plain http to a loopback address only. */
+  /** Default "https://iacrea.com". Plain http to localhost, 127.0.0.0/8 or [::1] only. */
   baseUrl?: string | URL | undefined;
   /** Bounds of the poll, taken when a watch begins. Default: 6 hours, and no number of failures in a row ends it. */
   poll?: MachineOptions | undefined;

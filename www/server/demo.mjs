@@ -12,7 +12,7 @@ import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { sendFile } from "./files.mjs";
-import { listen, listener, portOf, requestOf, sendWhole } from "./http.mjs";
+import { leftBy, listen, listener, portOf, requestOf, sendWhole } from "./http.mjs";
 import { liveFrom } from "./live.mjs";
 import { createSimulatorHandler } from "./simulator.mjs";
 import { startWorker } from "./worker.mjs";
@@ -86,7 +86,7 @@ async function site(live, media) {
   const simulator = await createSimulatorHandler({ mount: "/sim", addsKey: true, seed, apiKey: SIMULATED_KEY });
   return listener(async (incoming, outgoing, path) => {
     if (path.startsWith("/sim/")) return simulator(incoming, outgoing, path.slice("/sim".length));
-    if (live && path.startsWith("/live/")) return sendWhole(await live.proxy(requestOf(incoming, path)), outgoing);
+    if (live && path.startsWith("/live/")) return sendWhole(await live.proxy(requestOf(incoming, path, { signal: leftBy(outgoing) })), outgoing);
     const isFront = incoming.method === "GET" && (path === "/" || path === "/index.html");
     if (isFront) return frontPage(outgoing, live ? "sim live" : "sim");
     return page(incoming, outgoing, path);

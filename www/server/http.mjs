@@ -82,6 +82,13 @@ export function requestOf({ method = "GET", url = "", headers }, path, more = {}
   return new Request(`http://${headers.host}${path}${query}`, { method, headers: pairs, ...more });
 }
 
+/** Aborts when the caller has left, or has its response. @param {ServerResponse} outgoing */
+export function leftBy(outgoing) {
+  const leaving = new AbortController();
+  outgoing.once("close", () => leaving.abort());
+  return leaving.signal;
+}
+
 /**
  * Sends a response whose body is short and is all there, with its length.
  * @param {Response} response
