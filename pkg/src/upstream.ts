@@ -4,7 +4,7 @@
  * It never rejects, and says nothing that holds the key.
  */
 
-import { holdsKey, withoutKey } from "./secret.js";
+import { containsKey, redact } from "./secret.js";
 
 /** What a caller is told. */
 export interface Answer {
@@ -89,7 +89,7 @@ function answerOf({ status, redirects, headers: said, bytes }: Said, key: string
   // A page that a failing server or its gateway shows must not run on this origin.
   const headers: Record<string, string> = { "content-security-policy": "default-src 'none'; sandbox" };
   const keep = (name: string, value: string | null | undefined, form: RegExp) => {
-    const match = value == null || holdsKey(value, key) ? null : form.exec(value.trim());
+    const match = value == null || containsKey(value, key) ? null : form.exec(value.trim());
     if (match) headers[name] = match[0];
   };
   keep("retry-after", said.get("retry-after"), RETRY_AFTER);
@@ -98,13 +98,14 @@ function answerOf({ status, redirects, headers: said, bytes }: Said, key: string
   keep("content-type", declared.split(";", 1)[0], DATA_TYPE);
   // Anything else could be run by a page of this origin, as a script say.
   headers["content-type"] ??= "text/plain";
+  // JSON is UTF-8, whatever a charset says (RFC 8259, section 8.1). Of texts in other charsets all bytes of ASCII come
+  // through this decoder, so the key is found.
+  const text = new TextDecoder().decode(bytes);
+  const clean = redact(text, key);
+  const isClean = clean === text;
   const charset = CHARSET.exec(declared)?.[1];
-  if (charset !== undefined && PLAIN_CHARSET.test(charset)) headers["content-type"] += `; charset=${charset}`;
-  const text = decoded(bytes, charset);
-  const clean = withoutKey(text, key);
-  if (clean === text) return { status, headers, body: bytes };
-  if (charset !== undefined) headers["content-type"] = headers["content-type"]?.replace(/\s*;.*/, "; charset=utf-8") ?? "";
-  return { status, headers, body: new TextEncoder().encode(clean) };
+  if (charset !== undefined && (!isClean || PLAIN_CHARSET.test(charset))) headers["content-type"] += `; charset=${isClean ? charset : "utf-8"}`;
+  return { status, headers, body: isClean ? bytes : new TextEncoder().encode(clean) };
 }
 
 /** One request within its limits: what came back, or that nothing did (in time). It never rejects. */
@@ -247,16 +248,5 @@ export async function readStream(
   } finally {
     signal?.removeEventListener("abort", cancel);
     if (!isWhole) cancel();
-  }
-}
-
-/** What a body's first bytes say of its charset; to browsers that counts for more than what the header says. */
-const MARKS: Readonly<Record<string, string>> = { "255,254": "utf-16le", "254,255": "utf-16be", "239,187": "utf-8" };
-
-function decoded(bytes: Uint8Array, charset: string | undefined): string {
-  try {
-    return new TextDecoder(MARKS[String(bytes.subarray(0, 2))] ?? charset).decode(bytes);
-  } catch {
-    return new TextDecoder().decode(bytes); // a charset that the host does not know
   }
 }

@@ -9,7 +9,7 @@ import { checkedBase, endpointOf } from "./address.js";
 import { invalidArgument, readable, VideoError, type PlainError } from "./error.js";
 import { start, step } from "./machine.workerd.js";
 import { log, type Video } from "./route.js";
-import { holdsKey, keyFrom, SHORTEST, withoutKey } from "./secret.js";
+import { containsKey, keyFrom, redact, SHORTEST } from "./secret.js";
 import type { DoneUpdate, MachineOptions, PollCommand, PollEvent, Step, VideoUpdate } from "./types.js";
 import { exchange, SIZE_LIMIT, TIME_LIMIT_MS } from "./upstream.js";
 import { isVideoId } from "./video-id.js";
@@ -709,8 +709,8 @@ export async function asked({ id, kind }: Video, settings: Settings, giveUpAtMs:
   return {
     type: "response",
     httpStatus: redirects && !(status >= 300 && status < 400) ? 0 : status,
-    retryAfter: retryAfter === null || holdsKey(retryAfter, apiKey) ? null : retryAfter,
-    body: withoutKey(new TextDecoder().decode(bytes ?? new Uint8Array()), apiKey),
+    retryAfter: retryAfter === null || containsKey(retryAfter, apiKey) ? null : retryAfter,
+    body: redact(new TextDecoder().decode(bytes ?? new Uint8Array()), apiKey),
   };
 }
 

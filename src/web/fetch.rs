@@ -227,7 +227,7 @@ impl Transport {
             controller.abort();
         }
         let text = match &self.secret {
-            Some(secret) => secret.blot_body(&text, !oversized),
+            Some(secret) => secret.redact_body(&text, !oversized),
             None => text.as_str().into(),
         };
         let mut reply = understood(
@@ -274,12 +274,12 @@ impl Transport {
 
     /// A failure to be shown: also a short key stays out of it.
     pub(super) fn shown(&self, failure: Failure) -> Failure {
-        let blot = |detail: String| match &self.secret {
-            Some(secret) => secret.blot(&detail).into_owned(),
+        let redact = |detail: String| match &self.secret {
+            Some(secret) => secret.redact(&detail).into_owned(),
             None => detail,
         };
         Failure {
-            detail: failure.detail.map(blot),
+            detail: failure.detail.map(redact),
             ..failure
         }
     }

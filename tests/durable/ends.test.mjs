@@ -289,13 +289,16 @@ describe("the key", { timeout: 280_000 }, async () => {
   const { host, ask, pass, watch } = await watcher({ CALLBACK: callback.url });
 
   it("is in nothing that is stored, logged or told, whatever the API repeats", async () => {
-    const echo = { text: `your key is ${KEY}`, [KEY]: encodeURIComponent(KEY) };
+    const html = KEY.replaceAll("/", "\\u0026#47;").replaceAll("+", "\\u0026#43;");
+    const echo = { text: `your key is ${KEY}`, beside: "what stands beside it", [KEY]: encodeURIComponent(KEY), shortened: `${KEY.slice(0, 20)}...` };
     const clip = { id: KEY, url: `https://media.example/?k=${encodeURIComponent(KEY)}`, status: "success", text: KEY };
     await watch("echo", inOrder({ ...generating(1), generatedContent: [clip], echo }, { status: 503, headers: { "retry-after": KEY }, body: KEY }, { ...done, message: KEY, echo }));
     await watch("echo-failed", () => ({ status: "ERROR", message: `no credits for ${KEY}` }));
     await watch("echo-401", () => ({ status: 401, body: { error: `unknown key ${JSON.stringify(KEY)} ${KEY.replaceAll("/", "\\/")}` } }));
+    await watch("echo-html", () => ({ status: 401, body: `{"error":"unknown key ${html}"}` }));
+    await watch("echo-utf-16", () => ({ status: 401, headers: { "content-type": "text/plain; charset=utf-16le" }, body: Buffer.from(KEY, "utf16le") }));
     const viewings = await Promise.all([stream(`${host.origin}${BASE}/echo/events`), socket(`${host.origin}${BASE}/echo-failed/events`)]);
-    for (const id of ["echo", "echo-failed", "echo-401"]) {
+    for (const id of ["echo", "echo-failed", "echo-401", "echo-html", "echo-utf-16"]) {
       await pass(id, HOUR_MS);
       await callback.about(id);
       await ask(id);
@@ -303,12 +306,12 @@ describe("the key", { timeout: 280_000 }, async () => {
     }
     await Promise.all(viewings.map(({ over }) => over));
     const stored = host.stored();
-    assert.ok(stored.includes("your key is ***"), "what is stored can be read here");
+    assert.ok(stored.includes("what stands beside it"), "what is stored can be read here");
     assert.ok(upstream.arrivals.some(({ headers }) => headers["x-api-key"] === KEY));
     const told = [...seen, ...callback.seen, ...viewings.map((viewing) => JSON.stringify(viewing.told))];
     assert.ok(told.some((text) => text.includes("***")));
     for (const text of [stored, host.log, ...told]) {
-      for (const form of [KEY, encodeURIComponent(KEY), KEY.replaceAll("/", "\\/"), Buffer.from(KEY, "utf16le").toString("latin1")]) {
+      for (const form of [KEY, encodeURIComponent(KEY), KEY.replaceAll("/", "\\/"), Buffer.from(KEY, "utf16le").toString("latin1"), html, html.replaceAll("\\u0026", "&"), KEY.slice(0, 12)]) {
         assert.ok(!text.includes(form), `the key is in ${text.slice(0, 500)}`);
       }
     }

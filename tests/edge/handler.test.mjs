@@ -4,8 +4,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { inspect } from "node:util";
+import { WRITINGS } from "../secrets/evidence.mjs";
 import { createVideoProxy, dist, VideoError } from "./package.mjs";
 import { BASE, done, KEY } from "./upstream.mjs";
 
@@ -346,24 +348,134 @@ describe("the handler", () => {
       assert.equal(mock.calls.at(-1)?.arguments.at(-1), thrown);
     }
   });
+});
 
-  it("blots out a key that JSON writes in another way, in JSON and in other texts", async () => {
-    const apiKey = 'k"e\\y\'<&>!{}';
-    for (const [sent, given] of [
-      [JSON.stringify({ echo: `a ${apiKey}.` }), '{"echo":"a ***."}'],
-      [`<p>${apiKey} ${JSON.stringify(apiKey)}</p>`, '<p>*** "***"</p>'],
-    ]) {
-      const handler = proxy({ apiKey, fetch: async () => new Response(sent) });
-      assert.equal(await (await handler(request())).text(), given);
+describe("a key in what the API says", () => {
+  /** The bytes that come through, and how they are declared. @param {string} apiKey @param {any} body @param {string} [type] */
+  async function through(apiKey, body, type = "text/plain") {
+    const fetch = async () => new Response(body, { headers: { "content-type": type } });
+    const response = await proxy({ apiKey, fetch, shareMs: 0 })(request());
+    return { body: Buffer.from(await response.arrayBuffer()), type: response.headers.get("content-type") };
+  }
+
+  /** A text in the bytes of a charset. @param {string} text @param {string} charset */
+  function encoded(text, charset) {
+    if (charset === "utf-16be") return Buffer.from(text, "utf16le").swap16();
+    if (charset === "utf-32le") return Buffer.concat([...text].map((letter) => Buffer.from([letter.charCodeAt(0), 0, 0, 0])));
+    return Buffer.from(text, /** @type {BufferEncoding} */ (charset));
+  }
+
+  /** @type {Record<string, { what: string, key: string, body: string, bytes?: string, type?: string, redacted?: string }[]>} */
+  const vectors = JSON.parse(readFileSync(new URL("../vectors/redaction.json", import.meta.url), "utf8"));
+  for (const [group, all] of Object.entries(vectors)) {
+    for (const { what, key, body, bytes = "utf-8", type, redacted } of all) {
+      it(`${redacted === undefined ? "does not hide" : "is redacted in"} ${group}: ${what}`, async () => {
+        const sent = encoded(body, bytes);
+        const given = await through(key, sent, type);
+        assert.deepEqual(given.body.toString(), Buffer.from(redacted ?? sent).toString());
+        if (redacted !== undefined) assert.match(given.type ?? "", /^(?:[^;]*|.*; charset=utf-8)$/);
+        else assert.deepEqual(given.body, sent);
+      });
+    }
+  }
+
+  /** Numbers from 0 to just under 1, the same in each run (mulberry32). @param {number} seed */
+  function random(seed) {
+    return () => {
+      seed = (seed + 0x6d2b79f5) | 0;
+      let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
+      mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+      return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    };
+  }
+
+  it("is redacted in any three layers, whole or shortened, and what is beside it stays", async () => {
+    const next = random(1);
+    const below = (/** @type {number} */ end) => Math.floor(next() * end);
+    const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/+=_.:~-\u00e9";
+    const layers = Object.entries(WRITINGS);
+    for (let round = 0; round < 1_000; round += 1) {
+      const key = Array.from({ length: 8 + below(40) }, () => letters[below(letters.length)]).join("");
+      const chosen = Array.from({ length: below(4) }, () => layers[below(layers.length)] ?? assert.fail());
+      const part = key.length > 24 && next() < 0.5 ? key.slice(0, 24 + below(key.length - 24)) : key;
+      const written = chosen.reduce((text, [, write]) => write(text), part);
+      const how = `${key} ${chosen.map(([name]) => name).join(", ")}`;
+      assert.equal((await through(key, `key <${written}>, it says`)).body.toString(), "***", how);
+      const json = { n: 12_345_678, [written]: [written, { beside: written }, "stays"] };
+      const clean = { n: 12_345_678, "***": ["***", { beside: "***" }, "stays"] };
+      assert.deepEqual(JSON.parse((await through(key, JSON.stringify(json))).body.toString()), clean, how);
     }
   });
 
-  it("blots out a key of eight characters, and leaves what holds a shorter one as it is", async () => {
-    const body = '{ "status":"DONE",  "url": "https://cdn.example/short12-longer12" }';
-    const fetch = async () => new Response(body);
-    assert.equal(await (await proxy({ apiKey: "short12", fetch })(request())).text(), body);
-    assert.equal(await (await proxy({ apiKey: "longer12", fetch })(request())).text(), body.replace("longer12", "***"));
-    assert.equal(await (await proxy({ apiKey: "another-key", fetch })(request())).text(), body);
+  it("is left alone where it only looks like one, in any three layers", async () => {
+    const next = random(2);
+    const below = (/** @type {number} */ end) => Math.floor(next() * end);
+    const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    const layers = Object.values(WRITINGS);
+    for (let round = 0; round < 1_000; round += 1) {
+      const key = Array.from({ length: 12 + below(36) }, () => letters[below(letters.length)]).join("");
+      const at = below(12);
+      for (const near of [`${key.slice(0, at)}${key[at] === "x" ? "y" : "x"}${key.slice(at + 1)}`, key.slice(0, 11), key.slice(1)]) {
+        const chosen = Array.from({ length: below(4) }, () => layers[below(layers.length)] ?? assert.fail());
+        const sent = JSON.stringify({ said: chosen.reduce((text, write) => write(text), near) });
+        assert.equal((await through(key, sent)).body.toString(), sent, key);
+      }
+    }
+  });
+
+  it("is looked for in so many steps for each letter, whatever the key and the text, by expressions that do not depend on it", async () => {
+    const SIZE = 5_000;
+    // Eight layers and the text as it came, twice for JSON, whose strings are looked at by themselves. In each, a letter is
+    // passed by at most five expressions, and by a search for no more than so many letters for each form of the key.
+    const MOST = 2 * 9 * 8;
+    const LONGEST = 256;
+    const used = new Set();
+    let steps = 0;
+    const { exec } = RegExp.prototype;
+    const { includes } = String.prototype;
+    /** @param {string} key @param {string} text */
+    const measured = async (key, text) => {
+      used.clear();
+      steps = 0;
+      const exchange = { handler: proxy({ apiKey: key, fetch: async () => new Response(text), shareMs: 0 }), request: request() };
+      /** @this {RegExp} */
+      RegExp.prototype.exec = function (given) {
+        used.add(this.source);
+        steps += 1;
+        return exec.call(this, given);
+      };
+      String.prototype.includes = function (part, from) {
+        steps += this.length;
+        assert.ok(part.length <= LONGEST);
+        return includes.call(this, part, from);
+      };
+      try {
+        await exchange.handler(exchange.request);
+      } finally {
+        RegExp.prototype.exec = exec;
+        String.prototype.includes = includes;
+      }
+      return { steps, used: new Set(used) };
+    };
+    const escaped = (/** @type {string} */ text) => WRITINGS["in a URL, all escaped"]?.(text) ?? assert.fail();
+    const expressions = new Set();
+    for (const text of [`["\\/${KEY}"]`, KEY, "a".repeat(SIZE)]) {
+      const { used } = await measured(KEY, text);
+      for (const source of used) expressions.add(source);
+    }
+    assert.ok(steps >= SIZE, `${steps} steps are not all that it takes to look through ${SIZE} letters`);
+    for (const key of ["0123456789ab", KEY, "0123456789abcdef0123456789abcdef", "%25%25%25%25%25%25x", `${"a".repeat(3_000)}b${"a".repeat(3_000)}`, "ab".repeat(3_000)]) {
+      const nearly = key.slice(0, -1);
+      for (const unit of [`${escaped(nearly)}!`, nearly, "\\", "%25", "%2525252561", "%61", "&#", "&#0097;", "&#0000000000000000", "&amp;amp;", "&aaaaaaaaaaaaaaaa", "\\u{", "\\u{0000000000000000", "\\\\\\\\u0061", "a", "https://a"]) {
+        const times = Math.ceil(SIZE / unit.length);
+        // Where the first string has the key, each of the others is looked at by itself.
+        for (const text of [unit, unit.repeat(times), `https://${unit.repeat(times)}`, JSON.stringify([key, unit.repeat(times)]), JSON.stringify([key, ...Array(times).fill(unit)])]) {
+          const { steps, used } = await measured(key, text);
+          assert.ok(steps <= MOST * (text.length + 100), `${steps} steps for ${text.length} letters: ${key.slice(0, 20)} in ${text.slice(0, 60)}`);
+          assert.deepEqual([...used].filter((source) => !expressions.has(source)), []);
+        }
+      }
+    }
   });
 });
 

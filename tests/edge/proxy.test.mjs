@@ -303,13 +303,13 @@ for (const host of all) {
       const each = (/** @type {(code: number) => string} */ write) => [...KEY].map((letter) => write(letter.charCodeAt(0))).join("");
       /** @type {[what: string, reply: Record<string, unknown>, body: RegExp][]} */
       const echoes = [
-        ["from a status", { body: { ...done, echo: { [KEY]: [`key ${KEY}.`] } } }, /"\*\*\*":\["key \*\*\*\."\]/],
-        ["from a 401", { status: 401, body: { error: `unknown key ${KEY}` } }, /unknown key \*\*\*/],
+        ["from a status", { body: { ...done, echo: { [KEY]: [`key ${KEY}.`] } } }, /"\*\*\*":\["\*\*\*"\]/],
+        ["from a 401", { status: 401, body: { error: `unknown key ${KEY}` } }, /^\{"error":"\*\*\*"\}$/],
         ["from JSON with escaped slashes", { body: JSON.stringify({ echo: KEY }).replaceAll("/", "\\/") }, /"echo":"\*\*\*"/],
         ["from JSON with all of it escaped", { body: `{"echo":"${escapes(KEY)}"}` }, /"echo":"\*\*\*"/],
-        ["from a page", { status: 500, headers: { "content-type": "text/html" }, body: `<pre>${KEY} ${json}</pre>` }, /<pre>\*\*\* \*\*\*</],
-        ["from a page that quotes JSON", { status: 500, body: `<pre>{"echo":"${escapes(KEY)}"}</pre>` }, /"echo":"\*\*\*"/],
-        ["from an address", { status: 401, body: `/?key=${encodeURIComponent(KEY)}&then=${encodeURIComponent(encodeURIComponent(KEY))}` }, /^\/\?key=\*\*\*&then=\*\*\*$/],
+        ["from a page", { status: 500, headers: { "content-type": "text/html" }, body: `<pre>${KEY} ${json}</pre>` }, /^\*\*\*$/],
+        ["from a page that quotes JSON", { status: 500, body: `<pre>{"echo":"${escapes(KEY)}"}</pre>` }, /^\*\*\*$/],
+        ["from an address", { status: 401, body: `/?key=${encodeURIComponent(KEY)}&then=${encodeURIComponent(encodeURIComponent(KEY))}` }, /^\*\*\*$/],
         ["from a page that escapes it", { status: 401, body: KEY.replaceAll("/", "&#x2F;").replaceAll("+", "&#43;") }, /^\*\*\*$/],
         ["from a page that does not end its escapes", { status: 401, body: each((code) => `&#${code}`) }, /^\*\*\*$/],
         ["from a page that fills them up", { status: 401, body: each((code) => `&#0000000${code};`) }, /^\*\*\*$/],
@@ -318,7 +318,7 @@ for (const host of all) {
         ["from a script", { body: `"${each((code) => `\\u{${code.toString(16)}}`)}"` }, /^"\*\*\*"$/],
         ["from a charset that the body alone names", { headers: { "content-type": "text/html; charset=utf-8" }, body: Buffer.from(`\ufeff${KEY}`, "utf16le") }, /^\*\*\*$/],
         ["from a charset that the header alone names", { headers: { "content-type": "text/html; charset=utf-16le" }, body: Buffer.from(`\ufeff${KEY}`) }, /^\*\*\*$/],
-        ["from another charset", { headers: { "content-type": "text/plain; charset=iso-8859-1" }, body: Buffer.from(`n\xe9 ${KEY}`, "latin1") }, /^né \*\*\*$/],
+        ["from another charset", { headers: { "content-type": "text/plain; charset=iso-8859-1" }, body: Buffer.from(`n\xe9 ${KEY}`, "latin1") }, /^\*\*\*$/],
         ["from a redirect", { status: 302, headers: { location: `/?${KEY}` }, body: KEY }, /redirects/],
         ["from the reason", { status: 418, body: KEY }, /^\*\*\*$/],
       ];

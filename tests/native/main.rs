@@ -19,6 +19,7 @@ mod pace;
 mod plan;
 mod poll;
 mod promises;
+mod redaction;
 mod shared;
 mod token;
 mod types;

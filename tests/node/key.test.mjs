@@ -4,6 +4,7 @@
 import "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { VideoClient } from "./package.mjs";
 import { done, generating, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
@@ -136,6 +137,37 @@ describe("a server that repeats the key", () => {
     const error = await rejection(own.waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 2 }));
     nowhere(apiKey, { error, once: await rejection(own.getStatus("v")) });
   });
+});
+
+describe("a server that writes the key in another way", () => {
+  /** @type {Record<string, { what: string, key: string, body: string, bytes?: string, redacted?: string }[]>} */
+  const vectors = JSON.parse(readFileSync(new URL("../vectors/redaction.json", import.meta.url), "utf8"));
+  for (const [group, all] of Object.entries(vectors)) {
+    for (const { what, key: apiKey, body, bytes = "utf-8", redacted } of all) {
+      if (redacted === undefined || bytes === "utf-16be" || bytes === "utf-32le") continue;
+      it(`does not carry it into an error: ${group}, ${what}`, async (test) => {
+        const sent = Buffer.from(body, /** @type {BufferEncoding} */ (bytes));
+        const server = await scriptedServer(test, () => ({ status: 402, body: sent }));
+        const error = await rejection(new VideoClient({ apiKey, baseUrl: server.url }).getStatus("v"));
+        assert.equal(error.code, "http");
+        assert.match(error.detail, /\*\*\*/);
+        if (redacted === "***") assert.equal(error.detail, redacted);
+        assert.ok(!everyView(error).includes(body), error.detail);
+      });
+
+      if (bytes !== "utf-8") continue;
+      it(`does not carry it into an update: ${group}, ${what}`, async (test) => {
+        const said = { ...pending, message: body, echo: { [body]: [body, "stays"] } };
+        const server = await scriptedServer(test, inOrder(said, { ...done, ...said, status: "DONE" }));
+        /** @type {any[]} */
+        const told = [];
+        const poll = new VideoClient({ apiKey, baseUrl: server.url }).poll("v", { ...QUICK, onUpdate: (update) => told.push(update) });
+        const video = await poll.done;
+        assert.equal(told[0].message, "***");
+        for (const { raw } of [told[0], video]) assert.deepEqual([raw.message, raw.echo], ["***", { "***": ["***", "stays"] }]);
+      });
+    }
+  }
 });
 
 describe("the key", () => {

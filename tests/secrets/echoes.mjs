@@ -26,10 +26,13 @@ const [first, second] = [KEY.slice(0, half), KEY.slice(half)];
 const json = (body, written) => JSON.stringify(body).replaceAll(JSON.stringify(KEY).slice(1, -1), written);
 const page = (/** @type {string} */ text) => ({ headers: { "content-type": "text/html" }, chunks: [`<!doctype html><pre>x-api-key: ${text}</pre>`] });
 
+/** What stands beside the key, and comes through. */
+export const BESIDE = "what stands beside it";
+
 /** What it says, one way for each writing. @type {Record<string, (written: string) => Echo>} */
 const WRITTEN = {
   "401": (written) => ({ status: 401, chunks: [json({ error: `no account for ${KEY}` }, written)] }),
-  "402-nested": (written) => ({ status: 402, chunks: [json({ error: { message: [KEY], sent: { [KEY]: KEY } } }, written)] }),
+  "402-nested": (written) => ({ status: 402, chunks: [json({ error: { message: [KEY], sent: { [KEY]: KEY } }, hint: BESIDE }, written)] }),
   "404-page": (written) => ({ status: 404, ...page(written) }),
   "500-words": (written) => ({ status: 500, headers: { "content-type": "text/plain" }, chunks: [`cannot serve ${written} today`] }),
   "200-page": (written) => page(`<script>state = {"key":"${written}"}</script>`),
@@ -62,6 +65,13 @@ const OTHERS = {
   "escaped-half-and-too-long": { chunks: [`{"key":"${WRITINGS["in JSON, all escaped"]?.(first)}`, " ".repeat(200_000)] },
   "half-and-cut": { status: 500, chunks: [`x-api-key: ${first}`], cut: true },
   "half-and-cut-200": { chunks: [`{"status":"${first}`], cut: true },
+  "cut-off-by-itself": { status: 401, chunks: [JSON.stringify({ error: [`no account for ${KEY.slice(0, 20)}...`], hint: BESIDE })] },
+  "cut-off-in-a-url": { status: 402, chunks: [`/?key=${encodeURIComponent(KEY.slice(0, -1))}`] },
+  "wrapped": { status: 402, headers: { "content-type": "text/plain" }, chunks: [KEY.replace(/.{10}/g, "$&\r\n")] },
+  "utf-16": { status: 402, headers: { "content-type": "text/plain; charset=utf-16le" }, chunks: [Buffer.from(KEY, "utf16le")] },
+  "utf-16-in-json": { status: 402, headers: { "content-type": "application/problem+json; v=1; charset=utf-16" }, chunks: [Buffer.from(`\ufeff${JSON.stringify({ error: KEY })}`, "utf16le")] },
+  "utf-16-by-word-alone": { status: 402, headers: { "content-type": "application/json; charset=utf-16" }, chunks: [JSON.stringify({ error: KEY, hint: BESIDE })] },
+  "all-but-a-letter": { status: 400, headers: { "content-type": "text/plain" }, chunks: [`${WRITINGS["in a URL, all escaped"]?.(KEY.slice(0, -1))}!`] },
   "at-the-limit-of-details": { status: 402, chunks: [`${"x".repeat(1_985)}${KEY}`] },
   "gzip": { status: 401, headers: { "content-encoding": "gzip" }, chunks: [gzipSync(JSON.stringify({ error: KEY }))] },
   "mark": { status: 402, chunks: [`\ufeff{"error":"${KEY}"}`] },

@@ -8,7 +8,7 @@ import { after, before, describe, it } from "node:test";
 import { createVideoProxy } from "../edge/package.mjs";
 import { VideoClient } from "../node/package.mjs";
 import { createVideo, logOf, scenarios, url as simulator } from "./simulator.mjs";
-import { echoes, startEchoes } from "./echoes.mjs";
+import { BESIDE, echoes, startEchoes } from "./echoes.mjs";
 import { Evidence, KEY, watchProcess, WRITINGS } from "./evidence.mjs";
 import { patienceFor } from "./patience.mjs";
 
@@ -76,21 +76,21 @@ describe("the proxy's key", { timeout: 280_000 }, () => {
     );
     assert.ok(server.arrivals.length === echoes.size && server.arrivals.every(({ key }) => key === KEY));
     assert.deepEqual(server.elsewhere, [], "nothing follows a redirect");
-    assert.ok(evidence.mentions("no account for ***"), "what is around the key comes through");
+    assert.ok(evidence.mentions(BESIDE), "what is around the key comes through");
     evidence.isClean();
   });
 
   it("may be as long as a header, and comes back in no writing of it", async (test) => {
-    // No letter like the one before, so that nothing shorter than all of it is found.
-    const long = Array.from({ length: 6_000 }, (_, at) => String.fromCharCode(48 + ((at * at + at * 7) % 74))).join("");
+    const long = Array.from({ length: 6_000 }, (_, at) => String.fromCharCode(48 + ((at * at + at * 7) % 74))).join("").replaceAll("\\", "-");
     for (const [name, write] of Object.entries(WRITINGS)) {
-      const server = createServer((request, response) => response.end(JSON.stringify({ status: "PENDING", had: request.headers["x-api-key"] === long, said: "SAID" }).replace("SAID", () => write(long))));
+      const body = (/** @type {boolean} */ had, /** @type {string} */ said) => `{"status":"PENDING","had":${had},"said":"${said}"}`;
+      const server = createServer((request, response) => response.end(body(request.headers["x-api-key"] === long, write(long))));
       await once(server.listen(0, "127.0.0.1"), "listening");
       test.after(() => server.close());
       const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
       const proxy = createVideoProxy({ apiKey: long, baseUrl: `http://127.0.0.1:${port}` });
       const answer = await proxy(new Request(`https://app.example${CALL}/v`));
-      assert.equal(await answer.text(), '{"status":"PENDING","had":true,"said":"***"}', name);
+      assert.equal(await answer.text(), name === "in quotes, octal" ? "***" : body(true, "***"), name);
     }
   });
 

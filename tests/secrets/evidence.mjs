@@ -19,6 +19,8 @@ const each = (text, write) => [...text].map((letter) => write(letter, letter.cha
 const hex = (code, digits) => code.toString(16).padStart(digits, "0");
 /** @type {Record<string, string>} */
 const NAMES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+/** @type {Record<string, string>} */
+const MORE_NAMES = { "/": "&sol;", "+": "&plus;", _: "&lowbar;", "=": "&equals;" };
 
 /**
  * Ways in which some layer between two programs writes a text, each of which another layer undoes unasked.
@@ -36,6 +38,11 @@ export const WRITINGS = {
   "in HTML, by name": (text) => text.replace(/[&<>"']/g, (letter) => NAMES[letter] ?? letter),
   "in HTML, punctuation by number": (text) => text.replace(/[^a-z0-9]/gi, (letter) => `&#x${hex(letter.charCodeAt(0), 2).toUpperCase()};`),
   "in HTML, all by number": (text) => each(text, (_, code) => `&#${code};`),
+  "in HTML, by more names": (text) => text.replace(/[/+_=]/g, (letter) => MORE_NAMES[letter] ?? letter),
+  "in HTML in JSON": (text) => text.replace(/[^a-z0-9]/gi, (letter) => `\\u0026#${letter.charCodeAt(0)};`),
+  "in JSON in a URL": (text) => encodeURIComponent(text.replaceAll("/", "\\/")),
+  "in a URL, as JavaScript once did": (text) => text.replace(/[^a-z0-9]/gi, (letter) => `%u${hex(letter.charCodeAt(0), 4)}`),
+  "in quotes, octal": (text) => text.replace(/[^a-z0-9]/gi, (letter) => `\\${letter.charCodeAt(0).toString(8).padStart(3, "0")}`),
 };
 
 /** What a text must not hold, in lower case: any part of the key, or all of it in some writing or code. */
@@ -53,7 +60,8 @@ const forms = (() => {
 
 /** Whether a text holds the key, or enough of it to matter. @param {string} text */
 export function holdsKey(text) {
-  const low = text.toLowerCase();
+  // As it is in UTF-16, too, also where that is shown with escapes.
+  const low = text.toLowerCase().replace(/\0|\\x00|\\u0000/g, "");
   return forms.some((form) => low.includes(form));
 }
 

@@ -141,7 +141,7 @@ describe("the way to the real service", { timeout: 60_000 }, () => {
     arrivals.length = 0;
     const { status, headers, body } = await get(demo.address, `${VIDEO}a%20b+%C3%A9`, { headers: { host: "localhost", "x-api-key": "of-the-caller", cookie: "c=d" } });
     assert.deepEqual([status, headers["retry-after"], headers["set-cookie"]], [429, "7", undefined]);
-    assert.deepEqual(JSON.parse(body), { error: "not *** again" });
+    assert.deepEqual(JSON.parse(body), { error: "***" });
     const [sent] = arrivals;
     assert.deepEqual([sent?.url, sent?.headers["x-api-key"], sent?.headers.cookie], ["/api-root/api/video-editor/generate/video/a%20b%2B%C3%A9", "secret-key", undefined]);
     await get(demo.address, `${VIDEO}auto/one`);

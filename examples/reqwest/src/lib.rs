@@ -110,7 +110,7 @@ impl Carrier {
         let body = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes));
         // A server that repeats the key must not carry it into an error or a log.
         let body = match &self.secret {
-            Some(secret) => secret.blot_body(&body, !oversized),
+            Some(secret) => secret.redact_body(&body, !oversized),
             None => body.as_ref().into(),
         };
         let response = Response {

@@ -194,7 +194,7 @@ async fn a_server_that_repeats_the_key_does_not_carry_it_into_the_error() {
     };
     let (code, _, err) = end(there.program("another-key", &["v"])).await;
     assert_eq!(code, 1);
-    assert!(err.contains("(HTTP 403): *** is no key"), "{err}");
+    assert!(err.contains("(HTTP 403): ***"), "{err}");
 }
 
 #[cfg(unix)]
