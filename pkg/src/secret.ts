@@ -91,11 +91,20 @@ function* layers(text: string): Generator<string> {
 }
 
 /** The letter that a code stands for. */
-function decoded(_code: string, ...groups: (string | undefined)[]): string {
-  const [braced, four, two, hex, decimal, name, octal, letter] = groups;
+function decoded(
+  _code: string,
+  braced?: string,
+  four?: string,
+  two?: string,
+  hex?: string,
+  decimal?: string,
+  name?: string,
+  octal?: string,
+  letter?: string,
+): string {
   if (letter) return CONTROLS[letter] ?? letter;
   // What has another name is punctuation, or beyond ASCII.
   if (name) return name === "amp" ? "&" : name === "percnt" ? "%" : "-";
-  const number = Number(decimal ?? (octal ? `0o${octal}` : `0x${four ?? two ?? braced ?? hex}`));
+  const number = Number(decimal ?? (octal ? `0o${octal}` : `0x${braced ?? four ?? two ?? hex}`));
   return String.fromCharCode(Math.min(number, 128));
 }
