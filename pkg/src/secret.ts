@@ -67,7 +67,8 @@ function finder(key: string): (text: string) => boolean {
   const [comparable = ""] = layers(key);
   return (text) => {
     if (text.length < SHORTEST) return false;
-    // A string of JSON that is one word.
+    // A web address is a string of JSON without spaces. What only looks like one loses nothing but the search for a
+    // shortened key.
     const isAddress = /^"http[^ ]*$/.test(text);
     const part = comparable.slice(0, isAddress ? WHOLE : PREFIX);
     for (const layer of layers(text)) if (layer.includes(part)) return true;

@@ -31,6 +31,7 @@ const DEEPEST: usize = 8;
 const MARK: u8 = b'-';
 /// Stands between layers.
 const BREAK: u8 = 0;
+
 /// An API key.
 ///
 /// ```
@@ -51,7 +52,7 @@ const BREAK: u8 = 0;
 #[derive(Clone)]
 pub struct Secret {
     is_short: bool,
-    /// What can be compared of it.
+    /// The key as it is compared: letters and digits, and one mark for whatever is between them.
     key: Vec<u8>,
 }
 
@@ -113,7 +114,8 @@ impl Secret {
     }
 
     fn is_in(&self, text: &str) -> bool {
-        // A string of JSON that is one word.
+        // A web address is a string of JSON without spaces. What only looks like one loses nothing
+        // but the search for a shortened key.
         let is_address = text.starts_with("\"http") && !text.bytes().any(|byte| byte == b' ');
         let enough = if is_address { WHOLE } else { PREFIX };
         let form = self.key.get(..enough).unwrap_or(&self.key);
