@@ -238,7 +238,7 @@ function notBegun(id: unknown, { timeoutMs, minIntervalMs, maxIntervalMs, maxCon
       // No exponents: what is longer than this is as good as for ever.
       return value === Infinity ? value : Math.min(Math.ceil(value), Number.MAX_SAFE_INTEGER);
     });
-    const text = ["iv1-new", name, began, ...numbers].join(",");
+    const text = ["it1-new", name, began, ...numbers].join(",");
     return `${text},${checksum(text)}`;
   };
 }

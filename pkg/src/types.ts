@@ -81,7 +81,7 @@ export interface FailedVideo extends VideoBase {
 /** A status this version does not know. Polling goes on. */
 export interface UnrecognizedVideo extends VideoBase {
   readonly status: "UNRECOGNIZED";
-  /** As the server wrote it. */
+  /** As the server wrote it; empty where a `resumeToken` says no more, until the first response. */
   readonly rawStatus: string;
 }
 
@@ -208,7 +208,11 @@ export interface PollOptions {
   maxIntervalMs?: number;
   /** Give up at this many transient failures in a row: 1 or more, `Infinity` allowed. Default 10. */
   maxConsecutiveFailures?: number;
-  /** Go on where an earlier poll of the same video stopped, with its deadline, progress and pace. */
+  /**
+   * Go on where an earlier poll of the same video stopped, with its deadline and progress. A token can be forged, so it
+   * makes a poll slower or shorter than it would be without, never faster or longer: give shorter intervals and longer
+   * limits than the defaults again.
+   */
   resumeToken?: string;
 }
 

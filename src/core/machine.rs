@@ -14,6 +14,7 @@ use super::options::{Options, RawOptions};
 use super::progress::{Progress, WHOLE};
 use super::status::{Status, VideoStatus};
 use super::usual::Usual;
+use std::iter;
 use std::sync::Arc;
 
 /// However long the pauses are.
@@ -36,6 +37,9 @@ pub enum Event {
     Offline,
     /// The time of the last command has come, or somebody knows that asking is worth it now.
     Wake,
+    /// Another poll of this video sends a request now. The machine sends it along, unless it knows of a
+    /// time before which it must not; it gets the response either way.
+    SharedRequest,
     /// Something makes asking likely worth it (the tab is back, the network is back). It hastens
     /// the next question, but within the pace.
     Nudge,
@@ -106,6 +110,9 @@ pub struct Machine {
     pub(super) deadline: Option<Millis>,
     pub(super) phase: Phase,
     pub(super) job: Job,
+    /// In a poll that was resumed: what the server itself has said since then. A token may be forged, so
+    /// this, and nothing of `job`, is what others take over. `None` where `job` is that already.
+    pub(super) shared: Option<Box<Job>>,
     /// What the last update told; nothing yet in a poll that was just started or resumed.
     pub(super) told: Option<Told>,
 }
@@ -119,7 +126,7 @@ pub(super) enum Phase {
     Failed(Failure),
 }
 
-/// What is known of the video and the server; polls of one video share it.
+/// What is known of the video and the server.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Job {
     pub(super) last: Option<Arc<VideoStatus>>,
@@ -140,6 +147,77 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// Of a video that nobody has asked about.
+    fn new(id: &str, now: Millis) -> Self {
+        Self {
+            last: None,
+            fingerprint: 0,
+            progress: Progress::default(),
+            requests: 0,
+            asked_at: now,
+            failures: 0,
+            retrying: None,
+            not_before: 0,
+            jitter: Jitter::new(fingerprint(id) ^ now),
+            is_followed: false,
+            is_stale: false,
+        }
+    }
+
+    /// A request leaves.
+    fn requested(&mut self, now: Millis) {
+        self.requests = self.requests.saturating_add(1);
+        self.asked_at = now;
+        self.is_stale = false;
+    }
+
+    /// The server told a status.
+    fn observe(
+        &mut self,
+        mut video: VideoStatus,
+        fingerprint: u64,
+        now: Millis,
+    ) -> Arc<VideoStatus> {
+        self.failures = 0;
+        self.retrying = None;
+        self.not_before = 0;
+        self.fingerprint = fingerprint;
+        if let Some(last) = &self.last {
+            // A list of clips that is omitted while rendering, say, is still the last one sent.
+            video.generated_content = video
+                .generated_content
+                .or_else(|| last.generated_content.clone());
+            video.credits_total = video.credits_total.or(last.credits_total);
+            video.credits_used = video.credits_used.or(last.credits_used);
+        }
+        self.progress.observe(&mut video, now);
+        let video = Arc::new(video);
+        self.last = Some(Arc::clone(&video));
+        video
+    }
+
+    /// Takes over what another poll of the same video knows, whose next request is this one's too: the
+    /// `own` that this one was about to send are not its own any more.
+    fn join(&mut self, other: &Self, own: u32) {
+        // That one may have heard nothing of the video yet.
+        let is_ahead = self.last.is_some() && other.last.is_none();
+        let (known, beside) = if is_ahead {
+            (&*self, other)
+        } else {
+            (other, &*self)
+        };
+        let mut progress = beside.progress;
+        progress.absorb(&known.progress);
+        *self = Self {
+            last: known.last.clone(),
+            fingerprint: known.fingerprint,
+            requests: other.requests.max(self.requests.saturating_sub(own)),
+            progress,
+            failures: 0,
+            ..other.clone()
+        };
+    }
+
     /// From a question to the next, after an answer that tells of no trouble.
     fn pause(&mut self, video: &VideoStatus, options: &Options, now: Millis) -> Millis {
         if self.is_stale {
@@ -162,12 +240,6 @@ impl Job {
             self.progress.set_back(ahead);
         }
     }
-
-    /// A video that was finished, or given up, has to be heard of anew.
-    fn reopen(&mut self) {
-        self.progress = self.progress.reopened();
-        self.last = self.last.take().filter(|last| !last.status.is_final());
-    }
 }
 
 pub(super) type Told = (u64, u32, Option<ErrorCode>);
@@ -182,19 +254,6 @@ impl Machine {
 
     /// The same with options that have passed [`RawOptions::check`].
     pub(crate) fn start_checked(id: &str, options: Options, now: Millis) -> (Self, Step) {
-        let job = Job {
-            last: None,
-            fingerprint: 0,
-            progress: Progress::default(),
-            requests: 0,
-            asked_at: now,
-            failures: 0,
-            retrying: None,
-            not_before: 0,
-            jitter: Jitter::new(fingerprint(id) ^ now),
-            is_followed: false,
-            is_stale: false,
-        };
         let deadline = options.timeout.map(|timeout| now.saturating_add(timeout));
         let mut machine = Self {
             id: id.to_owned(),
@@ -202,55 +261,59 @@ impl Machine {
             started: now,
             deadline,
             phase: Phase::Asking,
-            job,
+            job: Job::new(id, now),
+            shared: None,
             told: None,
         };
         let step = machine.ask(now);
         (machine, step)
     }
 
-    /// Goes on where the poll that wrote `token` stopped: with its deadline, progress and pace, and
-    /// with its options where `options` gives none. It asks at once, unless the server has asked to
-    /// be left alone; a poll whose deadline has passed meanwhile asks one last time, and one that had
-    /// ended for its sake starts a new allowance.
+    /// Goes on where the poll that wrote `token` stopped: with its deadline and progress. It asks at
+    /// once, unless the server has asked to be left alone; a poll whose deadline has passed meanwhile
+    /// asks one last time, and one that had ended for its sake starts a new allowance.
+    ///
+    /// Anyone can write a token, so it makes a poll slower or shorter than it would be without, and
+    /// never faster or longer: what `options` gives counts, and of what it does not give the more
+    /// modest of token and [default](Options::default). Whoever used shorter intervals or longer limits
+    /// gives them again. A deadline of the token counts where it is the sooner one.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`]: a token that is damaged, of another version or of another
-    /// video, or options that cannot work.
+    /// video, a snapshot, or options that cannot work.
     pub fn resume(
         token: &str,
         id: &str,
         options: RawOptions,
         now: Millis,
     ) -> Result<(Self, Step), Failure> {
-        let mut machine = Self::restore_any(token)?;
+        let mut machine = Self::read_token(token)?;
         if machine.id != id {
-            return Err(Failure::invalid("resumeToken is of another video"));
+            return Err(Failure::invalid(
+                "resumeToken is of another video: give the one that a poll of this id returned",
+            ));
         }
-        machine.options = options.check(&machine.options)?;
+        machine.options = options.check(&machine.options.held_to(&Options::default()))?;
         // The clock of the place where the token was written may have been ahead.
         machine.job.keep_up(now);
         machine.started = machine.started.min(now);
+        let fresh = Job::new(id, now);
+        machine.job.jitter = fresh.jitter.clone();
+        machine.shared = Some(Box::new(fresh));
         let allowance = machine
             .options
             .timeout
             .map(|timeout| now.saturating_add(timeout));
-        machine.deadline = match (machine.deadline, allowance) {
-            (Some(deadline), Some(allowed)) => Some(deadline.min(allowed)),
-            // A poll that waits for ever takes the limit of who goes on with it.
-            (deadline, allowed) => deadline.or(allowed),
-        };
-        let timed_out =
-            matches!(&machine.phase, Phase::Failed(failure) if failure.code == ErrorCode::Timeout);
+        machine.deadline = machine.deadline.into_iter().chain(allowance).min();
         if matches!(machine.phase, Phase::Done | Phase::Failed(_)) {
+            let timed_out = matches!(&machine.phase, Phase::Failed(failure) if failure.code == ErrorCode::Timeout);
             if timed_out || machine.is_overdue(now) {
                 machine.deadline = allowance;
             }
             machine.job.failures = 0;
-            machine.job.reopen();
         }
         machine.told = None;
-        let step = if !machine.is_overdue(now) && machine.job.not_before > now {
+        let step = if machine.job.not_before > now {
             machine.rest(machine.job.not_before, now)
         } else {
             machine.ask(now)
@@ -258,35 +321,38 @@ impl Machine {
         Ok((machine, step))
     }
 
-    /// Starts a poll beside one of the same video that is under way: it takes over what that one
-    /// knows and waits for the same next answer, with a deadline and options of its own.
-    pub fn join(&mut self, other: &Machine, now: Millis) -> Step {
-        // The question that it was about to ask is not its own any more.
+    /// Starts a poll beside one of the same video that is under way: it takes over what the server has
+    /// said to that one and waits for the same next answer, with a deadline and options of its own.
+    /// `None` where that one waits without having heard from the server: the step that this one was
+    /// started or resumed with stands.
+    pub fn join(&mut self, other: &Machine, now: Millis) -> Option<Step> {
+        let theirs = other.shared.as_deref().unwrap_or(&other.job);
+        let is_asleep = matches!(other.phase, Phase::Sleeping { .. });
+        if is_asleep && theirs.last.is_none() && theirs.retrying.is_none() {
+            for job in self.jobs() {
+                job.is_followed = theirs.is_followed;
+                // A request of yet another may be under way.
+                job.asked_at = now;
+            }
+            if let Some(shared) = &mut self.shared {
+                shared.requests = shared.requests.max(theirs.requests);
+            }
+            return None;
+        }
         let own = u32::from(self.phase == Phase::Asking);
-        let requests = other
-            .job
-            .requests
-            .max(self.job.requests.saturating_sub(own));
-        // That one may have heard nothing of the video yet.
-        let is_ahead = self.job.last.is_some() && other.job.last.is_none();
-        let (known, beside) = if is_ahead {
-            (&self.job, &other.job)
-        } else {
-            (&other.job, &self.job)
-        };
-        let mut progress = beside.progress;
-        progress.absorb(&known.progress);
-        self.job = Job {
-            last: known.last.clone(),
-            fingerprint: known.fingerprint,
-            requests,
-            progress,
-            failures: 0,
-            ..other.job.clone()
-        };
-        match other.phase {
+        for job in self.jobs() {
+            job.join(theirs, own);
+        }
+        Some(match other.phase {
             Phase::Sleeping { .. } if self.is_overdue(now) && self.job.not_before <= now => {
-                self.ask(now)
+                let allowed = self.job.asked_at.saturating_add(self.options.min_interval);
+                if allowed > now || self.job.retrying.is_some() {
+                    // What that one has just heard counts as the last answer, so that however many
+                    // come too late nobody asks more often for it, nor presses a server in trouble.
+                    self.end(Failure::new(ErrorCode::Timeout), now)
+                } else {
+                    self.ask(now)
+                }
             }
             Phase::Sleeping { until } => {
                 // Its own pace may be the tighter one, unless the server is in trouble.
@@ -297,13 +363,15 @@ impl Machine {
                     }
                     _ => None,
                 };
-                // One that sleeps until its own end is not going to ask then.
-                let next = match (own, other.deadline == Some(until)) {
-                    (Some(own), false) => until.min(own),
-                    (Some(own), true) => own,
-                    (None, false) => until,
-                    (None, true) => now.saturating_add(cadence::backoff(
-                        other.job.failures.max(1),
+                // One that sleeps until its own end is not going to ask then, and when one that was
+                // resumed is going to ask is for its token to say.
+                let is_theirs = other.shared.is_none() && other.deadline != Some(until);
+                let next = match (own, is_theirs) {
+                    (Some(own), true) => until.min(own),
+                    (Some(own), false) => own,
+                    (None, true) => until,
+                    (None, false) => now.saturating_add(cadence::backoff(
+                        theirs.failures.max(1),
                         &self.options,
                         &mut self.job.jitter,
                     )),
@@ -314,7 +382,7 @@ impl Machine {
                 command: self.fetch(now),
                 update: self.news(now),
             },
-        }
+        })
     }
 
     /// One step: what to do next, after `event` at the time `now`. Once the poll is over it tells its
@@ -323,31 +391,49 @@ impl Machine {
         if let Some(ended) = self.ended(now) {
             return ended;
         }
-        self.job.keep_up(now);
+        self.keep_up(now);
+        let is_asking = self.phase == Phase::Asking;
         match event {
             Event::Answer(answer) => self.answered(answer, now),
             Event::Told(answer) => {
-                let own = u32::from(self.phase == Phase::Asking);
-                self.job.requests = self.job.requests.saturating_sub(own);
-                self.job.asked_at = now;
+                for job in self.jobs() {
+                    job.requests = job.requests.saturating_sub(u32::from(is_asking));
+                    job.asked_at = now;
+                }
                 self.answered(answer, now)
             }
             Event::NetworkError => self.failed(Failure::new(ErrorCode::Network), None, now),
             Event::Offline => {
-                self.job.retrying = Some(ErrorCode::Network);
+                for job in self.jobs() {
+                    job.retrying = Some(ErrorCode::Network);
+                }
                 self.go_on(now.saturating_add(self.options.max_interval), now)
             }
-            Event::Wake if self.is_overdue(now) => self.end(Failure::new(ErrorCode::Timeout), now),
-            Event::Wake if self.job.not_before > now => self.sleep_until(self.job.not_before),
-            Event::Wake => self.ask(now),
+            Event::Wake | Event::SharedRequest if self.is_overdue(now) => {
+                self.end(Failure::new(ErrorCode::Timeout), now)
+            }
+            Event::Wake | Event::SharedRequest if self.job.not_before > now => {
+                if matches!(event, Event::SharedRequest) {
+                    // Only a token can have said so, where another poll may ask.
+                    for job in self.jobs() {
+                        job.requested(now);
+                    }
+                }
+                self.sleep_until(self.job.not_before)
+            }
+            Event::Wake | Event::SharedRequest => self.ask(now),
             Event::Nudge => self.hasten(now),
             Event::Followed(is_followed) => {
                 let is_lost = self.job.is_followed && !is_followed;
-                self.job.is_followed = is_followed;
+                for job in self.jobs() {
+                    job.is_followed = is_followed;
+                }
                 self.heed(is_lost, now)
             }
             Event::News => {
-                self.job.is_stale |= self.phase == Phase::Asking;
+                for job in self.jobs() {
+                    job.is_stale |= is_asking;
+                }
                 self.heed(true, now)
             }
         }
@@ -393,7 +479,7 @@ impl Machine {
         if let Some(ended) = self.ended(now) {
             return ended;
         }
-        self.job.keep_up(now);
+        self.keep_up(now);
         if self.is_overdue(self.job.asked_at) {
             // That was the one question more, and no wake says that its answer is lost.
             let until = self.job.asked_at.saturating_add(LAST_ANSWER);
@@ -430,22 +516,25 @@ impl Machine {
 
     /// Has it know what earlier videos taught, unless it knows of more.
     pub fn teach(&mut self, usual: Usual) {
-        let own = &mut self.job.progress.usual;
-        if usual.videos > own.videos {
-            *own = usual;
+        for job in self.jobs() {
+            if usual.videos > job.progress.usual.videos {
+                job.progress.usual = usual;
+            }
         }
     }
 
-    /// What is usual after this video, if it is done.
+    /// What is usual after this video, if it is done. A poll that was resumed teaches nothing: it has
+    /// the beginning of its video from the token.
     pub fn taught(&self) -> Option<Usual> {
-        (self.phase == Phase::Done).then_some(self.job.progress.usual)
+        (self.phase == Phase::Done && self.shared.is_none()).then_some(self.job.progress.usual)
     }
 
     /// In a queue of questions, by how much earlier this one counts as having come: a video that is
     /// nearly done goes before one that has just begun, and neither waits for ever.
     pub fn lead(&self) -> Millis {
         let longest = self.options.max_interval.min(LONGEST_LEAD);
-        longest * Millis::from(self.job.progress.overall) / Millis::from(WHOLE)
+        let known = self.shared.as_deref().unwrap_or(&self.job);
+        longest * Millis::from(known.progress.overall) / Millis::from(WHOLE)
     }
 
     /// What is known now, told anew; nothing before the first status.
@@ -462,26 +551,14 @@ impl Machine {
     }
 
     fn answered(&mut self, answer: Answer, now: Millis) -> Step {
-        let mut video = match answer.outcome {
+        let video = match answer.outcome {
             Ok(video) => video,
             Err(failure) => return self.failed(failure, answer.retry_after, now),
         };
-        let job = &mut self.job;
-        job.failures = 0;
-        job.retrying = None;
-        job.not_before = 0;
-        job.fingerprint = answer.fingerprint;
-        if let Some(last) = &job.last {
-            // A list of clips that is omitted while rendering, say, is still the last one sent.
-            video.generated_content = video
-                .generated_content
-                .or_else(|| last.generated_content.clone());
-            video.credits_total = video.credits_total.or(last.credits_total);
-            video.credits_used = video.credits_used.or(last.credits_used);
+        if let Some(shared) = &mut self.shared {
+            shared.observe(video.clone(), answer.fingerprint, now);
         }
-        job.progress.observe(&mut video, now);
-        let video = Arc::new(video);
-        job.last = Some(Arc::clone(&video));
+        let video = self.job.observe(video, answer.fingerprint, now);
         match &video.status {
             Status::Done { .. } => {
                 self.phase = Phase::Done;
@@ -497,7 +574,7 @@ impl Machine {
                 self.end(failure, now)
             }
             _ => {
-                let pause = job.pause(&video, &self.options, now);
+                let pause = self.job.pause(&video, &self.options, now);
                 self.go_on(now.saturating_add(pause), now)
             }
         }
@@ -507,13 +584,14 @@ impl Machine {
         if !failure.is_transient() {
             return self.end(failure, now);
         }
-        let job = &mut self.job;
-        job.failures = job.failures.saturating_add(1);
-        job.retrying = Some(failure.code);
         // Kept also where this poll ends: the server asked it of whoever goes on.
-        job.not_before = retry_after
-            .and_then(|asked| asked.not_before(now))
-            .unwrap_or(0);
+        let not_before = retry_after.and_then(|asked| asked.not_before(now));
+        for job in self.jobs() {
+            job.failures = job.failures.saturating_add(1);
+            job.retrying = Some(failure.code);
+            job.not_before = not_before.unwrap_or(0);
+        }
+        let job = &mut self.job;
         if self.options.max_failures != u32::MAX && job.failures >= self.options.max_failures {
             return self.end(failure, now);
         }
@@ -560,7 +638,9 @@ impl Machine {
 
     fn sleep_until(&mut self, next: Millis) -> Step {
         let until = self.deadline.map_or(next, |deadline| next.min(deadline));
-        self.job.is_stale = false;
+        for job in self.jobs() {
+            job.is_stale = false;
+        }
         self.hold_on(until)
     }
 
@@ -573,9 +653,9 @@ impl Machine {
     }
 
     fn ask(&mut self, now: Millis) -> Step {
-        self.job.requests = self.job.requests.saturating_add(1);
-        self.job.asked_at = now;
-        self.job.is_stale = false;
+        for job in self.jobs() {
+            job.requested(now);
+        }
         Step {
             command: self.fetch(now),
             update: None,
@@ -608,6 +688,17 @@ impl Machine {
             .then(|| self.current(now))
             .flatten();
         Some(Step { command, update })
+    }
+
+    /// What this poll knows, and what others may know of it.
+    fn jobs(&mut self) -> impl Iterator<Item = &mut Job> {
+        iter::once(&mut self.job).chain(self.shared.as_deref_mut())
+    }
+
+    fn keep_up(&mut self, now: Millis) {
+        for job in self.jobs() {
+            job.keep_up(now);
+        }
     }
 
     fn is_overdue(&self, now: Millis) -> bool {

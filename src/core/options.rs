@@ -50,6 +50,19 @@ impl Options {
             max_failures: self.max_failures.max(1),
         }
     }
+
+    /// These where they ask less of a server than `base`, and `base` where they do not: no shorter
+    /// intervals, no longer wait, no more failures.
+    #[must_use]
+    pub(super) fn held_to(self, base: &Self) -> Self {
+        Self {
+            // None is for ever, and no end.
+            timeout: self.timeout.into_iter().chain(base.timeout).min(),
+            min_interval: self.min_interval.max(base.min_interval),
+            max_interval: self.max_interval.max(base.max_interval),
+            max_failures: self.max_failures.min(base.max_failures),
+        }
+    }
 }
 
 /// Options as numbers from outside, in milliseconds, not yet checked; `None` is "not given".

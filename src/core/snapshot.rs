@@ -1,404 +1,179 @@
-//! A machine as text and back. Two lengths of one format: a snapshot keeps all, for an engine that
-//! lives from it step by step; a resume token keeps what going on elsewhere needs, and of each clip
-//! only its state, so that it fits into a cookie or a URL.
+//! A machine as text and back, in two forms of one description, which reads and writes. A snapshot is
+//! the whole machine, for an engine that lives from it step by step and keeps it in a storage of its
+//! own. A resume token goes through the hands of people, in a cookie or a URL, so anyone may have made
+//! it: it says in numbers where a poll was, and nothing in it can pass for the server's words.
 //!
-//! The text holds no key (the machine never sees one). It is versioned and closed by a checksum:
-//! what is foreign or damaged is refused whole, never half understood.
+//! Neither text holds a key (the machine never sees one). Both are versioned and closed by a checksum:
+//! what is foreign or damaged is refused whole, never half understood. The checksum is no secret and
+//! keeps no forger away; what a forged token can do is bounded where it is resumed.
 
 use super::Millis;
 use super::answer::fingerprint;
 use super::cadence::Jitter;
-use super::error::{ErrorCode, Failure, cut};
+use super::error::{ErrorCode, Failure};
 use super::machine::{Job, Machine, Phase};
 use super::options::{Options, RawOptions};
 use super::percent;
-use super::progress::{Progress, Scale, WHOLE};
+use super::progress::{Ppm, Scale, WHOLE};
 use super::status::{ContentStatus, GeneratedContent, Status, VideoStatus};
 use super::usual::Usual;
+use std::mem;
+use std::str::Split;
 use std::sync::Arc;
 
-/// Version of the format.
-const VERSION: &str = "iv1";
+/// A snapshot, and its version.
+const SNAPSHOT: &str = "is1";
+/// A resume token, and its version.
+const TOKEN: &str = "it1";
 /// A poll that has not begun: written by the package while the WebAssembly module still loads.
-const NOT_BEGUN: &str = "iv1-new";
+const NOT_BEGUN: &str = "it1-new";
 /// Never occurs inside a field.
 const SEPARATOR: char = ',';
-/// Longest server text in a resume token, in UTF-16 units.
-const TOKEN_TEXT: usize = 100;
-
-#[derive(Clone, Copy, PartialEq)]
-enum Length {
-    Snapshot,
-    Token,
-}
+/// Longest token that is looked at, in bytes: several times what a video of a thousand clips needs.
+const LONGEST_TOKEN: usize = 16_384;
+/// Longest list of clips in a token; of a longer one a poll goes on without.
+const MOST_CLIPS: usize = 1_000;
 
 impl Machine {
     /// All of the state, for going on with [`Machine::restore`] as if nothing had been.
     pub fn snapshot(&self) -> String {
-        self.write(Length::Snapshot, 0)
+        write(SNAPSHOT, self.clone())
     }
 
-    /// What [`Machine::resume`] needs, at most 2 KB for a video of 50 clips. `ahead` is how far the
-    /// machine's clock is ahead of Unix time, in milliseconds (a steady clock and the wall clock drift
-    /// apart; 0 where they are one).
+    /// What [`Machine::resume`] needs: numbers alone, at most 2 KB for a video of 50 clips. `ahead` is
+    /// how far the machine's clock is ahead of Unix time, in milliseconds (a steady clock and the wall
+    /// clock drift apart; 0 where they are one).
     pub fn resume_token(&self, ahead: i64) -> String {
-        self.write(Length::Token, ahead)
+        let mut machine = self.clone();
+        let on_the_wall = |at: Millis| at.saturating_add_signed(ahead.saturating_neg());
+        machine.started = on_the_wall(machine.started);
+        machine.deadline = machine.deadline.map(on_the_wall);
+        let job = &mut machine.job;
+        job.asked_at = on_the_wall(job.asked_at);
+        if job.not_before > 0 {
+            job.not_before = on_the_wall(job.not_before);
+        }
+        // A finished video has to be heard of anew.
+        job.progress = job.progress.reopened();
+        job.progress.move_times(on_the_wall);
+        job.last = job.last.as_deref().and_then(bare).map(Arc::new);
+        write(TOKEN, machine)
     }
 
-    /// Reads a snapshot or a token back, to step on from it.
+    /// Reads a snapshot back, to step on from it.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`]: what is damaged or of another version is refused whole. So is
-    /// the token of a poll that was done: the video is not in it, and is asked for anew by
-    /// [`Machine::resume`].
-    pub fn restore(text: &str) -> Result<Self, Failure> {
-        let machine = Self::restore_any(text)?;
-        if machine.phase == Phase::Done && machine.job.last.is_none() {
-            return Err(Failure::invalid(
-                "the resumeToken of a finished video must be resumed, not restored",
-            ));
-        }
-        Ok(machine)
-    }
-
-    pub(super) fn restore_any(text: &str) -> Result<Self, Failure> {
-        read(text).ok_or_else(|| {
-            Failure::invalid("the snapshot or resumeToken is damaged or not of this version")
+    /// [`ErrorCode::InvalidArgument`]: what is damaged or of another version is refused whole, and so
+    /// is a resume token, which is for [`Machine::resume`].
+    pub fn restore(snapshot: &str) -> Result<Self, Failure> {
+        read(SNAPSHOT, snapshot).ok_or_else(|| {
+            Failure::invalid(if snapshot.starts_with(TOKEN) {
+                "the snapshot is a resumeToken: give that to a poll, and start a machine by the video's id"
+            } else {
+                "the snapshot is damaged or of another version: start the machine anew by the video's id"
+            })
         })
     }
 
-    fn write(&self, length: Length, ahead: i64) -> String {
-        let token = length == Length::Token;
-        let mut out = Writer {
-            text: VERSION.to_owned(),
-            ahead,
-        };
-        out.text(&self.id);
-        out.time(Some(self.started));
-        out.time(self.deadline);
-        out.number(self.options.timeout);
-        out.number(Some(self.options.min_interval));
-        out.number(Some(self.options.max_interval));
-        out.number(Some(self.options.max_failures.into()));
-        match &self.phase {
-            Phase::Asking => out.word("a"),
-            Phase::Sleeping { until } => {
-                out.word("s");
-                out.time(Some(*until));
-            }
-            Phase::Done => out.word("d"),
-            Phase::Failed(failure) => {
-                out.word("f");
-                out.code(Some(failure.code));
-                out.number(failure.http_status.map(Into::into));
-                out.optional_text(if token {
-                    None
-                } else {
-                    failure.detail.as_deref()
-                });
-            }
-        }
-        let job = &self.job;
-        out.number(Some(job.requests.into()));
-        out.time(Some(job.asked_at));
-        out.number(Some(job.failures.into()));
-        out.code(job.retrying);
-        // A floor that has passed by then is none.
-        out.time(Some(job.not_before).filter(|at| out.shifted(*at) > 0));
-        out.number(Some(job.jitter.state().into()));
-        out.number(Some(if token { 0 } else { job.fingerprint }));
-        // A token does not carry the finished video.
-        let progress = if token {
-            job.progress.reopened()
-        } else {
-            job.progress
-        };
-        out.word(match progress.scale {
-            Scale::Unproven => "u",
-            Scale::Fraction => "f",
-            Scale::Percent => "p",
-        });
-        out.number(Some(progress.overall.into()));
-        for number in progress.usual.numbers() {
-            out.number(Some(number.into()));
-        }
-        out.time(progress.seen_at);
-        out.time(progress.clips_from);
-        out.number(progress.ready.map(Into::into));
-        out.time(progress.failed_at);
-        out.number(Some(progress.is_timed.into()));
-        out.number(Some(progress.is_starting.into()));
-        out.time(progress.render_from.map(|(at, _)| at));
-        out.number(progress.render_from.map(|(_, part)| part.into()));
-        out.time(progress.end);
-        match &job.last {
-            Some(last) if !(token && last.status.is_final()) => out.video(last, length),
-            _ => out.word("-"),
-        }
-        let checksum = fingerprint(&out.text);
-        out.number(Some(checksum));
-        out.text
+    /// Reads a token; the rest is for [`Machine::resume`] to do.
+    pub(super) fn read_token(token: &str) -> Result<Self, Failure> {
+        let is_short = token.len() <= LONGEST_TOKEN;
+        let read = || read(TOKEN, token).or_else(|| read_not_begun(token));
+        is_short.then(read).flatten().ok_or_else(|| {
+            Failure::invalid(if token.starts_with(SNAPSHOT) {
+                "resumeToken is a snapshot of the machine: give the text that resumeToken() of a poll returned"
+            } else {
+                "resumeToken is damaged or of another version: start the poll without it"
+            })
+        })
     }
 }
 
-struct Writer {
-    text: String,
-    ahead: i64,
-}
-
-impl Writer {
-    fn word(&mut self, word: &str) {
-        self.text.push(SEPARATOR);
-        self.text.push_str(word);
-    }
-
-    fn number(&mut self, number: Option<u64>) {
-        self.word("");
-        if let Some(number) = number {
-            self.text.push_str(itoa::Buffer::new().format(number));
-        }
-    }
-
-    /// A point in time, as Unix time.
-    fn time(&mut self, at: Option<Millis>) {
-        self.number(at.map(|at| self.shifted(at)));
-    }
-
-    fn shifted(&self, at: Millis) -> Millis {
-        at.saturating_add_signed(self.ahead.saturating_neg())
-    }
-
-    /// Every bit of it; formatting a float as decimals would cost the module several kilobytes.
-    fn amount(&mut self, amount: Option<f64>) {
-        self.number(amount.map(f64::to_bits));
-    }
-
-    fn code(&mut self, code: Option<ErrorCode>) {
-        self.number(
-            code.and_then(|code| ErrorCode::ALL.iter().position(|c| *c == code))
-                .map(|place| place as u64),
-        );
-    }
-
-    fn text(&mut self, text: &str) {
-        self.word("");
-        percent::encode(text, &mut self.text);
-    }
-
-    /// Nothing, or a text behind a mark.
-    fn optional_text(&mut self, text: Option<&str>) {
-        match text {
-            None => self.word(""),
-            Some(text) => {
-                self.word("t");
-                self.text(text);
-            }
-        }
-    }
-
-    fn video(&mut self, video: &VideoStatus, length: Length) {
-        let limit = if length == Length::Token {
-            TOKEN_TEXT
-        } else {
-            usize::MAX
-        };
-        match &video.status {
-            Status::Pending { message } => {
-                self.word("p");
-                self.optional_text(message.as_deref().map(|text| cut(text, limit)));
-            }
-            Status::GeneratingVideo => self.word("g"),
-            Status::StartRenderingVideo { progress } => {
-                self.word("s");
-                self.amount(Some(*progress));
-            }
-            Status::RenderingVideo { progress } => {
-                self.word("r");
-                self.amount(Some(*progress));
-            }
-            Status::Done { url, id } => {
-                self.word("d");
-                self.text(url);
-                self.text(id);
-            }
-            Status::Error { message } => {
-                self.word("e");
-                self.optional_text(message.as_deref().map(|text| cut(text, limit)));
-            }
-            Status::Unrecognized { raw_status } => {
-                self.word("u");
-                self.text(cut(raw_status, limit));
-            }
-        }
-        self.amount(video.credits_total);
-        self.amount(video.credits_used);
-        let Some(clips) = &video.generated_content else {
-            return self.word("-");
-        };
-        let states: String = clips.iter().map(|clip| state_letter(clip.status)).collect();
-        self.word(if length == Length::Token { "s" } else { "c" });
-        self.word(&states);
-        if length == Length::Snapshot {
-            for clip in clips {
-                for field in [
-                    &clip.id,
-                    &clip.url,
-                    &clip.effect,
-                    &clip.format,
-                    &clip.category,
-                    &clip.text,
-                ] {
-                    self.optional_text(field.as_deref());
-                }
-            }
-        }
-    }
-}
-
-const fn state_letter(state: ContentStatus) -> char {
-    match state {
-        ContentStatus::Pending => 'p',
-        ContentStatus::Success => 's',
-        ContentStatus::Error => 'e',
-        ContentStatus::Unrecognized => 'u',
-    }
-}
-
-fn read(text: &str) -> Option<Machine> {
-    let (guarded, checksum) = text.rsplit_once(SEPARATOR)?;
-    // Compared as text, so that there is one way to write it.
-    if itoa::Buffer::new().format(fingerprint(guarded)) != checksum {
-        return None;
-    }
-    let mut fields = Reader {
-        fields: guarded.split(SEPARATOR),
-    };
-    match fields.next()? {
-        // What is not as it would be written is not from here, whatever its checksum.
-        VERSION => read_begun(fields).filter(|machine| {
-            [Length::Snapshot, Length::Token]
-                .iter()
-                .any(|length| machine.write(*length, 0) == text)
+/// What a token keeps of a status.
+fn bare(video: &VideoStatus) -> Option<VideoStatus> {
+    let clips = video.generated_content.as_ref();
+    let clips = clips.filter(|clips| clips.len() <= MOST_CLIPS);
+    (!video.status.is_final()).then(|| VideoStatus {
+        status: video.status.clone(),
+        generated_content: clips.map(|clips| {
+            let states = clips.iter().map(|clip| clip.status);
+            states.map(GeneratedContent::bare).collect()
         }),
-        NOT_BEGUN => read_not_begun(fields),
-        _ => None,
-    }
+        credits_total: None,
+        credits_used: None,
+    })
 }
 
-fn read_begun(mut fields: Reader<'_>) -> Option<Machine> {
-    let id = fields.text()?;
-    let started = fields.number()?;
-    let deadline = fields.optional_number()?;
-    let options = Options {
-        timeout: fields.optional_number()?,
-        min_interval: fields.number()?,
-        max_interval: fields.number()?,
-        max_failures: fields.small()?,
+fn write(form: &str, mut machine: Machine) -> String {
+    let mut codec = Codec {
+        is_whole: form == SNAPSHOT,
+        from: None,
+        text: form.to_owned(),
     };
-    let phase = match fields.next()? {
-        "a" => Phase::Asking,
-        "s" => Phase::Sleeping {
-            until: fields.number()?,
-        },
-        "d" => Phase::Done,
-        "f" => Phase::Failed(Failure {
-            code: fields.code()??,
-            http_status: fields
-                .optional_number()?
-                .map(u16::try_from)
-                .transpose()
-                .ok()?,
-            detail: fields.optional_text()?,
-        }),
-        _ => return None,
+    // Nothing is refused in writing but what could not be read back.
+    let _ = codec.machine(&mut machine);
+    let mut checksum = fingerprint(&codec.text);
+    let _ = codec.number(&mut checksum);
+    codec.text
+}
+
+fn read(form: &str, text: &str) -> Option<Machine> {
+    let (guarded, fields) = unsealed(form, text)?;
+    let mut codec = Codec {
+        is_whole: form == SNAPSHOT,
+        from: Some(fields),
+        text: form.to_owned(),
     };
-    let requests = fields.small()?;
-    let asked_at = fields.number()?;
-    let failures = fields.small()?;
-    let retrying = fields.code()?;
-    let not_before = fields.optional_number()?.unwrap_or(0);
-    let jitter = Jitter::new(fields.small()?.into());
-    let body = fields.number()?;
-    let scale = match fields.next()? {
-        "u" => Scale::Unproven,
-        "f" => Scale::Fraction,
-        "p" => Scale::Percent,
-        _ => return None,
-    };
-    let overall = fields.ppm()?;
-    let usual = Usual::read(|| fields.small())?;
-    let seen_at = fields.optional_number()?;
-    let clips_from = fields.optional_number()?;
-    let ready = fields
-        .optional_number()?
-        .map(u32::try_from)
-        .transpose()
-        .ok()?;
-    let failed_at = fields.optional_number()?;
-    let is_timed = fields.flag()?;
-    let is_starting = fields.flag()?;
-    let render_from = match fields.optional_number()? {
-        Some(at) => Some((at, fields.ppm()?)),
-        None => fields.optional_number()?.map_or(Some(None), |_| None)?,
-    };
-    let end = fields.optional_number()?;
-    let last = fields.video()?;
-    let is_over = matches!(phase, Phase::Done | Phase::Failed(_));
-    let is_final = last.as_ref().is_some_and(|video| video.status.is_final());
-    let is_whole = matches!(&last, Some(video) if matches!(video.status, Status::Done { .. }));
-    let sound = fields.next().is_none()
-        && options == options.clone().sound()
-        && is_whole == (overall == WHOLE)
-        && (is_over || !is_final);
-    let progress = Progress {
-        scale,
-        overall,
-        usual,
-        seen_at,
-        clips_from,
-        ready,
-        failed_at,
-        is_timed,
-        is_starting,
-        render_from,
-        end,
-    };
-    let job = Job {
-        last: last.map(Arc::new),
-        fingerprint: body,
-        progress,
-        requests,
-        asked_at,
-        failures,
-        retrying,
-        not_before,
-        jitter,
-        is_followed: false,
-        is_stale: false,
-    };
-    let mut machine = Machine {
-        id,
-        options,
-        started,
-        deadline,
-        phase,
-        job,
-        told: None,
-    };
+    let (mut machine, _) = Machine::start_checked("", Options::default(), 0);
+    codec.machine(&mut machine)?;
+    // What is not as it would be written is not from here, whatever its checksum.
+    let is_sound = codec.text == guarded && is_sound(&machine, codec.is_whole);
     // Whoever holds a snapshot has been told all that is in it.
     machine.told = machine.job.last.is_some().then(|| machine.telling());
-    sound.then_some(machine)
+    is_sound.then_some(machine)
+}
+
+/// What the checksum guards, and the fields in it behind the version.
+fn unsealed<'a>(form: &str, text: &'a str) -> Option<(&'a str, Split<'a, char>)> {
+    let (guarded, checksum) = text.rsplit_once(SEPARATOR)?;
+    let mut fields = guarded.split(SEPARATOR);
+    // The checksum is compared as text, so that there is one way to write it.
+    (fields.next() == Some(form) && itoa::Buffer::new().format(fingerprint(guarded)) == checksum)
+        .then_some((guarded, fields))
+}
+
+/// Whether a machine can be like this.
+fn is_sound(machine: &Machine, is_whole: bool) -> bool {
+    let is_over = matches!(machine.phase, Phase::Done | Phase::Failed(_));
+    let is_done = |job: &Job| job.progress.overall == WHOLE;
+    let is_sound = |job: &Job| {
+        let status = job.last.as_ref().map(|video| &video.status);
+        is_done(job) == matches!(status, Some(Status::Done { .. }))
+            && (is_over || !status.is_some_and(Status::is_final))
+    };
+    machine.options == machine.options.clone().sound()
+        && is_sound(&machine.job)
+        && machine.shared.as_deref().is_none_or(is_sound)
+        // The step that is done tells the video; a token does not have it.
+        && (machine.phase != Phase::Done || is_done(&machine.job) == is_whole)
 }
 
 /// The id, when the poll began, and its options as they were given.
-fn read_not_begun(mut fields: Reader<'_>) -> Option<Machine> {
-    let id = fields.text()?;
-    let started = fields.number()?;
+fn read_not_begun(text: &str) -> Option<Machine> {
+    let (_, mut fields) = unsealed(NOT_BEGUN, text)?;
+    let id = decode(fields.next()?)?;
+    let started = fields.next()?.parse().ok()?;
+    // A number as JavaScript writes it, of those that options can be.
+    let mut number = || match fields.next()? {
+        "" => Some(None),
+        "Infinity" => Some(Some(f64::INFINITY)),
+        digits => Some(Some(digits.parse::<u64>().ok()? as f64)),
+    };
     let options = RawOptions {
-        timeout_ms: fields.raw()?,
-        min_interval_ms: fields.raw()?,
-        max_interval_ms: fields.raw()?,
-        max_consecutive_failures: fields.raw()?,
+        timeout_ms: number()?,
+        min_interval_ms: number()?,
+        max_interval_ms: number()?,
+        max_consecutive_failures: number()?,
     };
     let options = options.check(&Options::default()).ok()?;
     let (mut machine, _) = Machine::start_checked(&id, options, started);
@@ -406,154 +181,331 @@ fn read_not_begun(mut fields: Reader<'_>) -> Option<Machine> {
     fields.next().is_none().then_some(machine)
 }
 
-struct Reader<'a> {
-    fields: std::str::Split<'a, char>,
+fn decode(field: &str) -> Option<String> {
+    let mut parts = field.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
+        bytes.extend_from_slice(part.get(2..)?.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
-impl<'a> Reader<'a> {
-    fn next(&mut self) -> Option<&'a str> {
-        self.fields.next()
-    }
+/// Goes through the fields in their order. Each is read first, where there is something to read, and
+/// written either way, so that what was read can be held against how it would have been written.
+/// `None` is a text that cannot be one.
+struct Codec<'a> {
+    /// All there is, and not only what a token has of it.
+    is_whole: bool,
+    from: Option<Split<'a, char>>,
+    text: String,
+}
 
-    fn number(&mut self) -> Option<u64> {
-        self.next()?.parse().ok()
-    }
-
-    fn small(&mut self) -> Option<u32> {
-        self.next()?.parse().ok()
-    }
-
-    fn ppm(&mut self) -> Option<u32> {
-        self.small().filter(|ppm| *ppm <= WHOLE)
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        match self.next()? {
-            "0" => Some(false),
-            "1" => Some(true),
-            _ => None,
-        }
-    }
-
-    /// The outer `None` is damage.
-    fn optional_number(&mut self) -> Option<Option<u64>> {
-        match self.next()? {
-            "" => Some(None),
-            digits => Some(Some(digits.parse().ok()?)),
-        }
-    }
-
-    /// A number as JavaScript writes it, of those that options can be.
-    fn raw(&mut self) -> Option<Option<f64>> {
-        match self.next()? {
-            "" => Some(None),
-            "Infinity" => Some(Some(f64::INFINITY)),
-            digits => Some(Some(digits.parse::<u64>().ok()? as f64)),
-        }
-    }
-
-    fn amount(&mut self) -> Option<Option<f64>> {
-        match self.optional_number()?.map(f64::from_bits) {
-            Some(amount) if !(amount.is_finite() && amount >= 0.0) => None,
-            amount => Some(amount),
-        }
-    }
-
-    fn fraction(&mut self) -> Option<f64> {
-        self.amount()?.filter(|fraction| *fraction <= 1.0)
-    }
-
-    fn code(&mut self) -> Option<Option<ErrorCode>> {
-        match self.optional_number()? {
-            None => Some(None),
-            Some(place) => Some(Some(*ErrorCode::ALL.get(usize::try_from(place).ok()?)?)),
-        }
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let mut parts = self.next()?.split('%');
-        let mut bytes = parts.next()?.as_bytes().to_vec();
-        for part in parts {
-            bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
-            bytes.extend_from_slice(part.get(2..)?.as_bytes());
-        }
-        String::from_utf8(bytes).ok()
-    }
-
-    fn optional_text(&mut self) -> Option<Option<String>> {
-        match self.next()? {
-            "" => Some(None),
-            "t" => Some(Some(self.text()?)),
-            _ => None,
-        }
-    }
-
-    fn video(&mut self) -> Option<Option<VideoStatus>> {
-        let status = match self.next()? {
-            "-" => return Some(None),
-            "p" => Status::Pending {
-                message: self.optional_text()?,
-            },
-            "g" => Status::GeneratingVideo,
-            "s" => Status::StartRenderingVideo {
-                progress: self.fraction()?,
-            },
-            "r" => Status::RenderingVideo {
-                progress: self.fraction()?,
-            },
-            "d" => Status::Done {
-                url: self.text()?,
-                id: self.text()?,
-            },
-            "e" => Status::Error {
-                message: self.optional_text()?,
-            },
-            "u" => Status::Unrecognized {
-                raw_status: self.text()?,
-            },
-            _ => return None,
-        };
-        let credits_total = self.amount()?;
-        let credits_used = self.amount()?;
-        let whole_clips = match self.next()? {
-            "-" => {
-                return Some(Some(VideoStatus {
-                    status,
-                    generated_content: None,
-                    credits_total,
-                    credits_used,
-                }));
+impl<'a> Codec<'a> {
+    fn machine(&mut self, machine: &mut Machine) -> Option<()> {
+        self.text(&mut machine.id)?;
+        self.number(&mut machine.started)?;
+        self.some(&mut machine.deadline, 0, Self::number)?;
+        let options = &mut machine.options;
+        self.some(&mut options.timeout, 0, Self::number)?;
+        self.number(&mut options.min_interval)?;
+        self.number(&mut options.max_interval)?;
+        self.number(&mut options.max_failures)?;
+        let phases = [
+            Phase::Asking,
+            Phase::Sleeping { until: 0 },
+            Phase::Done,
+            Phase::Failed(Failure::new(ErrorCode::Timeout)),
+        ];
+        self.one_of(&mut machine.phase, &phases)?;
+        match &mut machine.phase {
+            Phase::Sleeping { until } if self.is_whole => self.number(until)?,
+            Phase::Failed(failure) => {
+                self.one_of(&mut failure.code, ErrorCode::ALL)?;
+                if self.is_whole {
+                    self.some(&mut failure.http_status, 0, Self::number)?;
+                    self.some(&mut failure.detail, String::new(), Self::text)?;
+                }
             }
-            "s" => false,
-            "c" => true,
-            _ => return None,
-        };
-        let mut clips = Vec::new();
-        for letter in self.next()?.chars() {
-            let state = *ContentStatus::ALL
-                .iter()
-                .find(|state| state_letter(**state) == letter)?;
-            clips.push(GeneratedContent::bare(state));
+            _ => {}
         }
-        if whole_clips {
-            for clip in &mut clips {
-                for field in [
-                    &mut clip.id,
-                    &mut clip.url,
-                    &mut clip.effect,
-                    &mut clip.format,
-                    &mut clip.category,
-                    &mut clip.text,
-                ] {
-                    *field = self.optional_text()?;
+        self.job(&mut machine.job)?;
+        if self.is_whole {
+            let blank = Box::new(machine.job.clone());
+            self.some(&mut machine.shared, blank, |codec, job| codec.job(job))?;
+        }
+        Some(())
+    }
+
+    fn job(&mut self, job: &mut Job) -> Option<()> {
+        self.number(&mut job.requests)?;
+        self.number(&mut job.asked_at)?;
+        self.number(&mut job.failures)?;
+        self.some(&mut job.retrying, ErrorCode::Network, |codec, code| {
+            codec.one_of(code, ErrorCode::ALL)
+        })?;
+        self.number(&mut job.not_before)?;
+        let progress = &mut job.progress;
+        let scales = [Scale::Unproven, Scale::Fraction, Scale::Percent];
+        self.one_of(&mut progress.scale, &scales)?;
+        self.part(&mut progress.overall)?;
+        self.some(&mut progress.seen_at, 0, Self::number)?;
+        self.some(&mut progress.clips_from, 0, Self::number)?;
+        self.some(&mut progress.ready, 0, Self::number)?;
+        self.some(&mut progress.failed_at, 0, Self::number)?;
+        self.flag(&mut progress.is_starting)?;
+        self.some(&mut progress.render_from, (0, 0), |codec, (at, part)| {
+            codec.number(at)?;
+            codec.part(part)
+        })?;
+        self.some(&mut progress.end, 0, Self::number)?;
+        if self.is_whole {
+            // What was learnt of how long videos take is for other videos, too.
+            let mut usual = progress.usual.numbers();
+            for number in &mut usual {
+                self.number(number)?;
+            }
+            let mut usual = usual.into_iter();
+            progress.usual = Usual::read(|| usual.next())?;
+            self.flag(&mut progress.is_timed)?;
+            let mut seed = job.jitter.state();
+            self.number(&mut seed)?;
+            job.jitter = Some(Jitter::new(seed.into())).filter(|jitter| jitter.state() == seed)?;
+            self.number(&mut job.fingerprint)?;
+        }
+        let blank = VideoStatus {
+            status: Status::GeneratingVideo,
+            generated_content: None,
+            credits_total: None,
+            credits_used: None,
+        };
+        self.some(&mut job.last, Arc::new(blank), |codec, video| {
+            codec.video(Arc::make_mut(video))
+        })
+    }
+
+    fn video(&mut self, video: &mut VideoStatus) -> Option<()> {
+        let text = String::new;
+        let statuses = [
+            Status::Pending { message: None },
+            Status::GeneratingVideo,
+            Status::StartRenderingVideo { progress: 0.0 },
+            Status::RenderingVideo { progress: 0.0 },
+            Status::Unrecognized { raw_status: text() },
+            // A token has none of these.
+            Status::Error { message: None },
+            Status::Done {
+                url: text(),
+                id: text(),
+            },
+        ];
+        let known = if self.is_whole { statuses.len() } else { 5 };
+        self.one_of(&mut video.status, statuses.get(..known)?)?;
+        match &mut video.status {
+            Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } => {
+                self.amount(progress)?;
+                (*progress <= 1.0).then_some(())?;
+            }
+            _ if !self.is_whole => {}
+            Status::GeneratingVideo => {}
+            Status::Pending { message } | Status::Error { message } => {
+                self.some(message, text(), Self::text)?;
+            }
+            Status::Unrecognized { raw_status } => self.text(raw_status)?,
+            Status::Done { url, id } => {
+                self.text(url)?;
+                self.text(id)?;
+            }
+        }
+        self.some(&mut video.generated_content, Vec::new(), Self::clips)?;
+        if self.is_whole {
+            self.some(&mut video.credits_total, 0.0, Self::amount)?;
+            self.some(&mut video.credits_used, 0.0, Self::amount)?;
+        }
+        Some(())
+    }
+
+    /// How far each clip is, a letter each in one field; all else of them is in fields of their own.
+    fn clips(&mut self, clips: &mut Vec<GeneratedContent>) -> Option<()> {
+        if let Some(letters) = self.next()? {
+            clips.clear();
+            for letter in letters.chars() {
+                let is = |state: &&ContentStatus| state.as_str().starts_with(letter);
+                let state = ContentStatus::ALL.iter().find(is)?;
+                clips.push(GeneratedContent::bare(*state));
+            }
+        }
+        self.text.push(SEPARATOR);
+        let letters = clips
+            .iter()
+            .flat_map(|clip| clip.status.as_str().chars().next());
+        self.text.extend(letters);
+        if !self.is_whole {
+            return (clips.len() <= MOST_CLIPS).then_some(());
+        }
+        for clip in clips {
+            for field in [
+                &mut clip.id,
+                &mut clip.url,
+                &mut clip.effect,
+                &mut clip.format,
+                &mut clip.category,
+                &mut clip.text,
+            ] {
+                self.some(field, String::new(), Self::text)?;
+            }
+        }
+        Some(())
+    }
+
+    /// The next field, where something is read.
+    fn next(&mut self) -> Option<Option<&'a str>> {
+        match &mut self.from {
+            None => Some(None),
+            Some(fields) => fields.next().map(Some),
+        }
+    }
+
+    fn number<N: Copy + Into<u64> + TryFrom<u64>>(&mut self, number: &mut N) -> Option<()> {
+        if let Some(digits) = self.next()? {
+            *number = N::try_from(digits.parse::<u64>().ok()?).ok()?;
+        }
+        self.text.push(SEPARATOR);
+        self.text
+            .push_str(itoa::Buffer::new().format((*number).into()));
+        Some(())
+    }
+
+    /// Of a whole, in millionths.
+    fn part(&mut self, part: &mut Ppm) -> Option<()> {
+        self.number(part)?;
+        (*part <= WHOLE).then_some(())
+    }
+
+    /// Every bit of it; formatting a float as decimals would cost the module several kilobytes.
+    fn amount(&mut self, amount: &mut f64) -> Option<()> {
+        let mut bits = amount.to_bits();
+        self.number(&mut bits)?;
+        *amount = f64::from_bits(bits);
+        (amount.is_finite() && *amount >= 0.0).then_some(())
+    }
+
+    fn flag(&mut self, flag: &mut bool) -> Option<()> {
+        let mut number = u64::from(*flag);
+        self.number(&mut number)?;
+        *flag = number == 1;
+        (number <= 1).then_some(())
+    }
+
+    fn text(&mut self, text: &mut String) -> Option<()> {
+        if let Some(field) = self.next()? {
+            *text = decode(field)?;
+        }
+        self.text.push(SEPARATOR);
+        percent::encode(text, &mut self.text);
+        Some(())
+    }
+
+    /// Whether there is something, and what it is.
+    fn some<T>(
+        &mut self,
+        some: &mut Option<T>,
+        blank: T,
+        rest: impl FnOnce(&mut Self, &mut T) -> Option<()>,
+    ) -> Option<()> {
+        let mut is_there = some.is_some();
+        self.flag(&mut is_there)?;
+        if !is_there {
+            *some = None;
+            return Some(());
+        }
+        rest(self, some.get_or_insert(blank))
+    }
+
+    /// Which of `all`, by its place there; what it holds follows in fields of its own.
+    fn one_of<T: Clone>(&mut self, one: &mut T, all: &[T]) -> Option<()> {
+        let kind = mem::discriminant(one);
+        let place = all
+            .iter()
+            .position(|other| mem::discriminant(other) == kind)?;
+        let mut number = place as u64;
+        self.number(&mut number)?;
+        if self.from.is_some() {
+            *one = all.get(usize::try_from(number).ok()?)?.clone();
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::answer::{Answer, Response};
+    use crate::core::host::Native;
+    use crate::core::machine::Event;
+
+    #[test]
+    fn what_is_read_is_what_would_be_written() {
+        let (mut machine, _) = Machine::start("a b", Options::default(), 1_000);
+        let response = Response {
+            http_status: 200,
+            retry_after: None,
+            body: r#"{"status":"RENDERING_VIDEO","progress":40,"generatedContent":[{"id":"a","status":"success"},{"status":"error"}]}"#,
+            oversized: false,
+        };
+        let answer = Answer::read::<Native>(response, "a b");
+        machine.step(Event::Answer(answer), 2_000);
+        let odd = [
+            "",
+            "0",
+            "1",
+            "2",
+            "3",
+            "9",
+            "+1",
+            "01",
+            "-1",
+            " 1",
+            "1e3",
+            "=",
+            "s",
+            "se",
+            "p",
+            "x",
+            "%61",
+            "%2c",
+            "1000000",
+            "1000001",
+            "4294967295",
+            "18446744073709551615",
+            "4609434218613702656",
+        ];
+        let mut read_back = 0;
+        for (form, text) in [
+            (SNAPSHOT, machine.snapshot()),
+            (TOKEN, machine.resume_token(0)),
+        ] {
+            let (guarded, _) = text.rsplit_once(SEPARATOR).unwrap();
+            let whole: Vec<&str> = guarded.split(SEPARATOR).collect();
+            for at in 0..whole.len() {
+                for odd in odd {
+                    let mut changed = whole.clone();
+                    changed[at] = odd;
+                    let changed = changed.join(",");
+                    let sealed = format!("{changed},{}", fingerprint(&changed));
+                    let Some(machine) = read(form, &sealed) else {
+                        continue;
+                    };
+                    read_back += 1;
+                    let again = if form == TOKEN {
+                        machine.resume_token(0)
+                    } else {
+                        machine.snapshot()
+                    };
+                    assert_eq!(again, sealed);
                 }
             }
         }
-        Some(Some(VideoStatus {
-            status,
-            generated_content: Some(clips),
-            credits_total,
-            credits_used,
-        }))
+        assert!(read_back > 50, "{read_back}");
     }
 }

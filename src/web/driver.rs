@@ -184,8 +184,10 @@ impl Client {
         let running = self.running(id);
         let serial = {
             let mut state = running.state.borrow_mut();
-            if let Some(other) = state.waiters.first() {
-                step = machine.join(&other.machine, now);
+            if let Some(other) = state.waiters.first()
+                && let Some(joined) = machine.join(&other.machine, now)
+            {
+                step = joined;
             }
             state.last_serial += 1;
             let serial = state.last_serial;
@@ -336,7 +338,7 @@ impl Loop {
                 // Whoever sleeps asks along: there is one request for all.
                 waiters.retain_mut(|waiter| {
                     waiter.asking || {
-                        let step = waiter.machine.step(Event::Wake, now);
+                        let step = waiter.machine.step(Event::SharedRequest, now);
                         self.obey(waiter, step, raw, &mut notices)
                     }
                 });
@@ -387,7 +389,8 @@ impl Loop {
             Command::Sleep { until } => (waiter.asking, waiter.due) = (false, Some(until)),
             Command::Done => {
                 tell(Notice::Done { token: token() });
-                if !self.has_taught.replace(true) {
+                // One that was resumed teaches nothing, and another may.
+                if waiter.machine.taught().is_some() && !self.has_taught.replace(true) {
                     let mut lessons = self.client.lessons.get();
                     lessons.take(&waiter.machine);
                     self.client.lessons.set(lessons);

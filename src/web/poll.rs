@@ -16,7 +16,7 @@ use std::time::Duration;
 use wasm_bindgen::JsValue;
 
 /// How long to wait, how often to ask, when to give up, and where to go on. What is not given has
-/// its default, or in a poll that goes on the value that the earlier one had.
+/// its default.
 ///
 /// ```
 /// use iacrea_video::web::PollOptions;
@@ -73,8 +73,10 @@ impl PollOptions {
         self
     }
 
-    /// Goes on where the poll that wrote this token stopped, with its deadline, progress and pace.
-    /// `None` starts afresh, so what a storage gives may be passed as it is.
+    /// Goes on where the poll that wrote this token stopped, with its deadline and progress. `None`
+    /// starts afresh, so what a storage gives may be passed as it is. A token can be forged, so it makes
+    /// a poll slower or shorter than it would be without, and never faster or longer: whoever used
+    /// shorter intervals or longer limits than the defaults gives them again.
     #[must_use]
     pub fn resume_token(mut self, token: impl Into<Option<String>>) -> Self {
         self.resume_token = token.into();

@@ -76,7 +76,7 @@ export async function life(length) {
   const shared = own.poll("v", { minIntervalMs: 5, maxIntervalMs: 5 });
   shared.pollNow();
   waiting.push(poll.done, shared.done, own.getStatus("s"), own.waitForVideo("busy", { ...QUICK, maxConsecutiveFailures: 3 }));
-  waiting.push(own.waitForVideo("gone", QUICK), own.waitForVideo("x", { resumeToken: "iv1-damaged" }));
+  waiting.push(own.waitForVideo("gone", QUICK), own.waitForVideo("x", { resumeToken: "it1-damaged" }));
   const many = own.waitForVideos(["m1", "m2"], { ...QUICK, concurrency: 1 });
   const leaving = (async () => {
     for await (const update of own.poll("left", QUICK)) if (update.status !== "PENDING") break;

@@ -126,8 +126,9 @@ const ANSWERS: &[&str] = &[
 const SNAPSHOTS: &[&str] = &[
     ",",
     ",,",
-    "iv1",
-    "iv1-new",
+    "is1",
+    "it1",
+    "it1-new",
     "-",
     ",a,",
     ",s,",
@@ -178,7 +179,8 @@ fn a_snapshot_near_any_known_one_is_the_machine_it_says_or_refused() {
         let text = sealed(&String::from_utf8_lossy(bytes));
         let resumed = ["v", "a/b, é"]
             .map(|id| Machine::resume(&text, id, RawOptions::default(), START).is_ok());
-        assert!(resumed.contains(&true), "{text}");
+        let is_read = resumed.contains(&true) || Machine::restore(&text).is_ok();
+        assert!(is_read, "{text}");
     }
     let outcome = TestRunner::new(config(40_000)).run(&edits(SNAPSHOTS), |(pick, edits)| {
         read_snapshot(&apply(&corpus, pick, &edits));

@@ -12,6 +12,7 @@
 mod catalogue;
 mod damage;
 mod engine;
+mod forged;
 mod fuzz;
 mod hosts;
 mod oracle;

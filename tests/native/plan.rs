@@ -1,8 +1,10 @@
 //! Random servers, networks and waiters, as data that shrinks: whatever may happen to the polls of
 //! one video. It must leave nothing out for being unlikely; what is unlikely is what breaks.
 
+use super::forged::{Forged, Last, Phase};
 use super::world::START;
 use iacrea_video::core::answer::{Answer, RetryAfter};
+use iacrea_video::core::error::ErrorCode;
 use iacrea_video::core::options::{Options, RawOptions};
 use proptest::collection::vec;
 use proptest::option::weighted;
@@ -14,7 +16,7 @@ use std::time::{Duration, UNIX_EPOCH};
 /// All that happens in one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    pub(crate) first: RawOptions,
+    pub(crate) first: (RawOptions, Source),
     pub(crate) request_timeout: u64,
     /// What comes of the requests, by turns and for ever.
     pub(crate) replies: Vec<Exchange>,
@@ -51,10 +53,12 @@ pub(crate) struct Answered {
     pub(crate) oversized: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     Fresh,
     Saved(Index),
+    /// A token that somebody made up.
+    Forged(Box<Forged>),
 }
 
 #[derive(Clone, Debug)]
@@ -315,6 +319,95 @@ fn exchange() -> impl Strategy<Value = Exchange> {
     (after, what).prop_map(|(after, what)| Exchange { after, what })
 }
 
+/// Any token that is read, whatever it says.
+fn forged() -> impl Strategy<Value = Source> {
+    let time = || {
+        prop_oneof![
+            4 => (0_u64..3_600_000).prop_map(|after| START + after),
+            2 => (0_u64..3_600_000).prop_map(|before| START - before),
+            1 => select(vec![0, 1, START, u64::MAX - 1, u64::MAX]),
+        ]
+    };
+    let number = || prop_oneof![4 => 0_u64..10_000, 1 => select(vec![0, 1, 4_000_000, u64::MAX])];
+    let count = || prop_oneof![4 => 0_u32..12, 1 => select(vec![u32::MAX - 1, u32::MAX])];
+    // Beyond these they would be counted no further.
+    let requests = prop_oneof![4 => 0_u32..12, 1 => Just(4_000_000_000)];
+    let code = || 0..ErrorCode::ALL.len();
+    let clips = || weighted(0.6, "[pseu]{0,8}");
+    let phase = prop_oneof![
+        2 => Just(Phase::Asking),
+        2 => Just(Phase::Sleeping),
+        1 => Just(Phase::Done),
+        1 => Just(Phase::Failed(4)),
+        1 => code().prop_map(Phase::Failed),
+    ];
+    let last = prop_oneof![
+        clips().prop_map(Last::Pending),
+        clips().prop_map(Last::Generating),
+        (0.0..=1.0, clips()).prop_map(|(progress, clips)| Last::Starting(progress, clips)),
+        (0.0..=1.0, clips()).prop_map(|(progress, clips)| Last::Rendering(progress, clips)),
+        clips().prop_map(Last::Unrecognized),
+    ];
+    let options = (weighted(0.7, number()), number(), number(), count());
+    let times = (
+        time(),
+        weighted(0.7, time()),
+        time(),
+        prop_oneof![Just(0), time()],
+    );
+    let counts = (requests, count(), weighted(0.3, code()), phase);
+    let course = (
+        (0_u8..3, 0_u32..1_000_000, any::<bool>()),
+        (
+            weighted(0.7, time()),
+            weighted(0.6, time()),
+            weighted(0.6, count()),
+            weighted(0.3, time()),
+        ),
+        weighted(0.4, (time(), 0_u32..=1_000_000)),
+        weighted(0.5, time()),
+        weighted(0.7, last),
+    );
+    (options, times, counts, course).prop_map(|(options, times, counts, course)| {
+        let (timeout, min_interval, max_interval, max_failures) = options;
+        let options = Options {
+            timeout,
+            min_interval,
+            max_interval,
+            max_failures,
+        }
+        .sound();
+        let (started, deadline, asked_at, not_before) = times;
+        let (requests, failures, retrying, phase) = counts;
+        let ((scale, overall, is_starting), seen, render_from, end, last) = course;
+        let (seen_at, clips_from, ready, failed_at) = seen;
+        Source::Forged(Box::new(Forged {
+            started,
+            deadline,
+            timeout: options.timeout,
+            min_interval: options.min_interval,
+            max_interval: options.max_interval,
+            max_failures: options.max_failures,
+            phase,
+            requests,
+            asked_at,
+            failures,
+            retrying,
+            not_before,
+            scale,
+            overall,
+            seen_at,
+            clips_from,
+            ready,
+            failed_at,
+            is_starting,
+            render_from,
+            end,
+            last,
+        }))
+    })
+}
+
 fn act() -> impl Strategy<Value = (u64, Act)> {
     let after = prop_oneof![
         6 => 0_u64..6_000,
@@ -327,6 +420,8 @@ fn act() -> impl Strategy<Value = (u64, Act)> {
         3 => options().prop_map(|options| Act::Join(options, Source::Fresh)),
         4 => (options(), index()).prop_map(|(options, which)| Act::Join(options, Source::Saved(which))),
         1 => index().prop_map(|which| Act::Join(RawOptions::default(), Source::Saved(which))),
+        3 => (options(), forged()).prop_map(|(options, forged)| Act::Join(options, forged)),
+        1 => forged().prop_map(|forged| Act::Join(RawOptions::default(), forged)),
         2 => index().prop_map(Act::Leave),
         2 => Just(Act::AskNow),
         3 => Just(Act::Nudge),
@@ -406,8 +501,9 @@ pub(crate) fn plans() -> impl Strategy<Value = Plan> {
         1 => 0_u64..90_000,
     ];
     let queue = prop_oneof![8 => Just(0_u64), 1 => 0_u64..5_000];
+    let source = prop_oneof![4 => Just(Source::Fresh), 1 => forged()];
     (
-        options(),
+        (options(), source),
         prop_oneof![4 => Just(30_000_u64), 1 => 1_u64..60_000, 1 => Just(u64::from(u32::MAX))],
         vec(exchange(), 1..12),
         vec(queue, 1..4),

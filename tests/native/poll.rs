@@ -363,7 +363,7 @@ fn one_that_joins_a_followed_poll_is_followed() {
     machine.step(Event::Followed(true), START);
     machine.step(ok(PENDING), START);
     let (mut late, _) = start(Options::default());
-    let step = late.join(&machine, START + 1_000);
+    let step = late.join(&machine, START + 1_000).unwrap();
     assert!(sleeps_until(&step) > START + 26_000);
     late.step(Event::Wake, START + 5_000);
     let until = sleeps_until(&late.step(ok(PENDING), START + 5_000));
@@ -550,7 +550,7 @@ fn one_that_joins_knows_at_once_what_is_known_and_asks_nothing() {
         ..Options::default()
     };
     let (mut second, _) = Machine::start("v", options, START + 1_000);
-    let step = second.join(&first, START + 1_000);
+    let step = second.join(&first, START + 1_000).unwrap();
     assert!(sleeps_until(&step) <= until);
     let update = step.update.unwrap();
     assert_eq!((update.requests, update.elapsed_ms), (1, 0));
@@ -584,14 +584,23 @@ fn one_that_joins_brings_its_own_pace_if_that_is_tighter() {
     let (mut first, _) = start(slow);
     first.step(ok(PENDING), START + 5);
     let (mut second, _) = Machine::start("v", tight.clone(), START + 10);
-    assert_eq!(sleeps_until(&second.join(&first, START + 10)), START + 20);
+    assert_eq!(
+        sleeps_until(&second.join(&first, START + 10).unwrap()),
+        START + 20
+    );
     let (mut late, _) = Machine::start("v", tight.clone(), START + 500);
-    assert_eq!(sleeps_until(&late.join(&first, START + 500)), START + 500);
+    assert_eq!(
+        sleeps_until(&late.join(&first, START + 500).unwrap()),
+        START + 500
+    );
     // A server in trouble is not asked sooner for that.
     first.step(Event::Wake, START + 600);
     let until = sleeps_until(&first.step(Event::NetworkError, START + 610));
     let (mut third, _) = Machine::start("v", tight, START + 700);
-    assert_eq!(sleeps_until(&third.join(&first, START + 700)), until);
+    assert_eq!(
+        sleeps_until(&third.join(&first, START + 700).unwrap()),
+        until
+    );
 }
 
 #[test]
@@ -599,7 +608,7 @@ fn one_that_joins_in_flight_waits_for_the_same_answer() {
     let first = machine();
     let (mut second, _) = start(Options::default());
     assert!(matches!(
-        second.join(&first, START + 10).command,
+        second.join(&first, START + 10).unwrap().command,
         Command::Fetch { .. }
     ));
     assert_eq!(
@@ -614,7 +623,7 @@ fn one_that_joins_keeps_to_the_servers_floor() {
     first.step(answer(429, Some("30"), ""), START);
     let (mut second, _) = start(Options::default());
     assert_eq!(
-        sleeps_until(&second.join(&first, START + 1)),
+        sleeps_until(&second.join(&first, START + 1).unwrap()),
         START + 30_000
     );
 }
@@ -629,7 +638,7 @@ fn one_that_joins_does_not_take_another_ones_end_for_its_next_question() {
         let (mut first, _) = start(brief());
         assert_eq!(sleeps_until(&first.step(event, START)), START + 600);
         let (mut second, _) = Machine::start("v", Options::default(), START + 50);
-        let until = sleeps_until(&second.join(&first, START + 50));
+        let until = sleeps_until(&second.join(&first, START + 50).unwrap());
         assert!(until >= START + least, "{until}");
     }
 }
@@ -644,7 +653,7 @@ fn one_that_joins_ends_at_once_where_the_servers_floor_is_beyond_its_deadline() 
             ..Options::default()
         };
         let (mut second, _) = Machine::start("v", options, START + 1);
-        let step = second.join(&first, START + 1);
+        let step = second.join(&first, START + 1).unwrap();
         match &step.command {
             Command::Sleep { until } => assert_eq!((*until, waits), (START + 30_000, true)),
             _ => assert_eq!((failure(&step), waits), (ErrorCode::Timeout, false)),
@@ -656,7 +665,10 @@ fn one_that_joins_ends_at_once_where_the_servers_floor_is_beyond_its_deadline() 
     let (mut other, _) = Machine::start("v", Options::default(), later);
     other.step(answer(503, Some("30"), ""), later);
     let (mut overdue, _) = Machine::resume(&token, "v", RawOptions::default(), later).unwrap();
-    assert_eq!(failure(&overdue.join(&other, later)), ErrorCode::Timeout);
+    assert_eq!(
+        failure(&overdue.join(&other, later).unwrap()),
+        ErrorCode::Timeout
+    );
 }
 
 #[test]
@@ -670,18 +682,40 @@ fn one_that_joins_too_late_asks_once_more_or_waits_for_the_answer_under_way() {
     };
     let (mut other, _) = Machine::start("v", Options::default(), later);
     let mut overdue = resume();
-    let step = overdue.join(&other, later);
+    let step = overdue.join(&other, later).unwrap();
     assert_eq!(step.command, Command::Fetch { give_up_at: None });
     let update = overdue.step(ok(PENDING), later).update.unwrap();
     assert_eq!(update.requests, 1, "it has asked nothing itself");
     other.step(ok(PENDING), later);
     let mut overdue = resume();
-    let step = overdue.join(&other, later);
+    let step = overdue.join(&other, later + 2_000).unwrap();
     assert_eq!(step.command, Command::Fetch { give_up_at: None });
     assert_eq!(
-        failure(&overdue.step(ok(PENDING), later)),
+        failure(&overdue.step(ok(PENDING), later + 2_000)),
         ErrorCode::Timeout
     );
+}
+
+#[test]
+fn however_many_join_too_late_none_asks_sooner_than_the_pace_or_presses_a_server_in_trouble() {
+    let token = machine().resume_token(0);
+    let later = START + 1_200_000;
+    let joins = |other: &Machine, now| {
+        let mut overdue = Machine::resume(&token, "v", RawOptions::default(), now)
+            .unwrap()
+            .0;
+        overdue.join(other, now).unwrap()
+    };
+    let (mut other, _) = Machine::start("v", Options::default(), later);
+    other.step(ok(PENDING), later + 100);
+    for now in [later + 100, later + 1_999] {
+        let step = joins(&other, now);
+        assert_eq!(failure(&step), ErrorCode::Timeout);
+        assert_eq!(step.update.unwrap().video.status.name(), "PENDING");
+    }
+    other.step(Event::Wake, later + 5_000);
+    other.step(Event::NetworkError, later + 5_000);
+    assert_eq!(failure(&joins(&other, later + 9_000)), ErrorCode::Timeout);
 }
 
 #[test]
@@ -699,10 +733,11 @@ fn one_that_joins_another_that_knows_nothing_yet_keeps_what_it_knew() {
     let now = START + 9_000;
     let resumed = Machine::resume(&before.resume_token(0), "v", RawOptions::default(), now);
     let (mut joined, _) = resumed.unwrap();
-    let (mut fresh, _) = Machine::start("v", Options::default(), now);
-    let step = joined.join(&fresh, now);
+    let (fresh, _) = Machine::start("v", Options::default(), now);
+    let step = joined.join(&fresh, now).unwrap();
     assert!(matches!(step.command, Command::Fetch { .. }));
-    assert_eq!(step.update.unwrap().video.credits_total, Some(7.0));
+    let clips = step.update.unwrap().video.generated_content.clone();
+    assert_eq!(clips.map(|clips| clips.len()), Some(2));
     let step = joined.step(
         ok(r#"{"status":"RENDERING_VIDEO","progress":1}"#),
         now + 100,
@@ -714,10 +749,7 @@ fn one_that_joins_another_that_knows_nothing_yet_keeps_what_it_knew() {
         Status::RenderingVideo { progress: 1.0, .. }
     ));
     assert_eq!(video.generated_content.as_ref().map(Vec::len), Some(2));
-    assert_eq!(video.credits_total, Some(7.0));
-    // And one that comes to it anew knows all that.
-    let step = fresh.join(&joined, now + 200);
-    assert_eq!(step.update.unwrap().video, update.video);
+    assert_eq!(video.credits_total, None, "which no token has");
 }
 
 #[test]
@@ -729,7 +761,7 @@ fn one_that_joins_takes_what_is_newer_though_it_knew_something() {
     let (mut joined, _) = resumed.unwrap();
     first.step(Event::Wake, now);
     first.step(ok(r#"{"status":"RENDERING_VIDEO","progress":0.5}"#), now);
-    let update = joined.join(&first, now + 100).update.unwrap();
+    let update = joined.join(&first, now + 100).unwrap().update.unwrap();
     assert!(matches!(
         update.video.status,
         Status::RenderingVideo { progress: 0.5, .. }
@@ -742,7 +774,7 @@ fn one_that_joins_is_not_told_again_what_it_was_told() {
     let mut first = machine();
     assert!(first.step(same(), START).update.is_some());
     let (fresh, _) = Machine::start("v", Options::default(), START + 5_000);
-    assert_eq!(first.join(&fresh, START + 5_000).update, None);
+    assert_eq!(first.join(&fresh, START + 5_000).unwrap().update, None);
     assert_eq!(first.step(same(), START + 5_100).update, None);
 }
 
@@ -760,7 +792,7 @@ fn one_that_joins_remembers_how_often_it_had_asked() {
     for now in [START, START + 5_000] {
         let resumed = Machine::resume(&token, "v", RawOptions::default(), now);
         let (mut joined, _) = resumed.unwrap();
-        let update = joined.join(&other, now).update.unwrap();
+        let update = joined.join(&other, now).unwrap().update.unwrap();
         assert_eq!(update.requests, before.current(now).unwrap().requests);
     }
 }

@@ -2,6 +2,7 @@
 //! waiters. It carries as the driver does and audits every step against the rules as the README has
 //! them; of the machine it must know nothing but what is public.
 
+use super::forged::{Forged, Phase};
 use super::plan::{Act, Answered, Exchange, Plan, Source, What, asked, floor};
 use super::world::START;
 use iacrea_video::core::answer::{Answer, Response};
@@ -9,7 +10,8 @@ use iacrea_video::core::error::ErrorCode;
 use iacrea_video::core::host::Native;
 use iacrea_video::core::machine::{Command, Event, Machine, Step, Update};
 use iacrea_video::core::options::{Options, RawOptions};
-use iacrea_video::core::status::Status;
+use iacrea_video::core::progress::Progress;
+use iacrea_video::core::status::{GeneratedContent, Status, VideoStatus};
 use proptest::sample::Index;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -58,7 +60,9 @@ struct Waiter {
     due: Option<u64>,
     has_told: bool,
     books: Books,
-    /// Its first question was this loop's first, so it has seen all of them.
+    /// It was started, and not resumed.
+    is_fresh: bool,
+    /// The number of its requests is that of the loop.
     saw_all: bool,
     /// When it has to ask again at the latest, as far as the last answer goes.
     ask_by: u64,
@@ -70,7 +74,47 @@ enum Request {
     InFlight { back: u64, reply: Option<Event> },
 }
 
-/// A poll that was written down.
+/// What the server has said since the loop began, put together apart from the machine. It is what those who
+/// were started know, whoever else joined with whatever token.
+#[derive(Clone, Default)]
+struct Said {
+    video: Option<VideoStatus>,
+    progress: Progress,
+    retrying: Option<ErrorCode>,
+    /// It was not even said that something failed.
+    nothing: bool,
+    /// Another page was answered.
+    elsewhere: bool,
+}
+
+impl Said {
+    fn hear(&mut self, event: &Event, now: u64) {
+        self.nothing = false;
+        match event {
+            Event::Answer(Answer {
+                outcome: Ok(video), ..
+            })
+            | Event::Told(Answer {
+                outcome: Ok(video), ..
+            }) => {
+                let mut video = video.clone();
+                if let Some(before) = self.video.take() {
+                    let clips = video.generated_content.or(before.generated_content);
+                    video.generated_content = clips;
+                    video.credits_total = video.credits_total.or(before.credits_total);
+                    video.credits_used = video.credits_used.or(before.credits_used);
+                }
+                self.progress.observe(&mut video, now);
+                self.video = Some(video);
+                self.retrying = None;
+            }
+            Event::Offline => self.retrying = Some(ErrorCode::Network),
+            _ => self.retrying = transient(event),
+        }
+    }
+}
+
+/// A token that was written down, or made up.
 struct Saved {
     text: String,
     books: Books,
@@ -80,7 +124,8 @@ struct Saved {
 /// Whose poll is over, and how it was written down at the end.
 struct Left {
     serial: u32,
-    saved: [Saved; 2],
+    saved: Saved,
+    snapshot: String,
 }
 
 /// One client with one video, and what goes on around it.
@@ -93,6 +138,7 @@ pub(crate) struct Shared<'a> {
     serials: u32,
     settled: Vec<u32>,
     saved: Vec<Saved>,
+    snapshots: Vec<String>,
     offline: bool,
     /// Requests of this loop, and of all loops.
     asked: u32,
@@ -103,6 +149,7 @@ pub(crate) struct Shared<'a> {
     /// The earliest time for the next request, as the waiters' pace and the server's floor have it.
     not_before: u64,
     floor: u64,
+    said: Said,
     /// Somebody wants the next request whatever the pace.
     hurry: bool,
     acts: std::vec::IntoIter<(u64, Act)>,
@@ -123,6 +170,7 @@ impl<'a> Shared<'a> {
             serials: 0,
             settled: Vec::new(),
             saved: Vec::new(),
+            snapshots: Vec::new(),
             offline: false,
             asked: 0,
             requests: 0,
@@ -131,6 +179,7 @@ impl<'a> Shared<'a> {
             asked_at: None,
             not_before: 0,
             floor: 0,
+            said: Said::default(),
             hurry: false,
             acts,
             next_act,
@@ -140,7 +189,8 @@ impl<'a> Shared<'a> {
 
     /// Plays the plan to its end; whoever has not settled by then leaves.
     pub(crate) fn play(&mut self) {
-        self.join(self.plan.first, Source::Fresh);
+        let (options, source) = self.plan.first.clone();
+        self.join(options, source);
         // Alarms beyond what a timer can hold ring in vain, so not only steps are counted.
         let mut happenings = 0;
         while self.steps < self.plan.steps && happenings < 2 * self.plan.steps && self.happen() {
@@ -160,7 +210,8 @@ impl<'a> Shared<'a> {
 
     /// What was written down of its polls: while they ran, and as they ended.
     pub(crate) fn saved(&self) -> impl Iterator<Item = &str> {
-        self.saved.iter().map(|saved| saved.text.as_str())
+        let tokens = self.saved.iter().map(|saved| &saved.text);
+        tokens.chain(&self.snapshots).map(String::as_str)
     }
 
     /// The next thing in time, whichever it is; nothing when nothing will ever happen again.
@@ -227,8 +278,11 @@ impl<'a> Shared<'a> {
             Act::Save { who, ahead, whole } => {
                 if let Some(serial) = self.pick(who) {
                     let waiter = self.waiters.iter().find(|w| w.serial == serial).unwrap();
-                    let saved = waiter.save(ahead, whole);
-                    self.saved.push(saved);
+                    if whole {
+                        self.snapshots.push(waiter.machine.snapshot());
+                    } else {
+                        self.saved.push(waiter.save(ahead));
+                    }
                 }
             }
             Act::Twin(who) => {
@@ -260,12 +314,18 @@ impl<'a> Shared<'a> {
     /// As `Client::poll` does it.
     fn join(&mut self, raw: RawOptions, source: Source) {
         let now = self.now;
+        let made_up;
         let saved = match source {
             Source::Fresh => None,
             Source::Saved(_) if self.saved.is_empty() => return,
             Source::Saved(which) => Some(which.get(&self.saved)),
+            Source::Forged(forged) => {
+                made_up = Saved::made_up(&forged);
+                Some(&made_up)
+            }
         };
-        let base = saved.map_or_else(Options::default, |saved| saved.books.options.clone());
+        // A token makes nothing faster or longer.
+        let base = saved.map_or_else(Options::default, |saved| modest(&saved.books.options));
         let checked = raw.check(&base);
         let (mut machine, mut step, mut books) = match saved {
             None => {
@@ -340,47 +400,58 @@ impl<'a> Shared<'a> {
         self.steps += 1;
         self.serials += 1;
         let serial = self.serials;
+        if self.waiters.is_empty() {
+            self.asked = 0;
+            self.not_before = 0;
+            self.floor = 0;
+            self.said = Said {
+                nothing: true,
+                ..Said::default()
+            };
+        }
         let first = self.waiters.first();
+        let joined = first.and_then(|other| machine.join(&other.machine, now));
+        // There is nobody, or somebody who was told to wait by nothing but a token.
+        let is_alone = first.is_none_or(|other| !other.asking && self.said.nothing);
+        assert_eq!(joined.is_none(), is_alone);
+        if let Some(other) = first {
+            books.is_followed = other.books.is_followed;
+            books.asked_at = now;
+        }
         let mut ask_by = u64::MAX;
         let is_overdue = books.deadline.is_some_and(|deadline| deadline <= now);
-        let saw_all;
-        if let Some(other) = first {
-            step = machine.join(&other.machine, now);
+        let is_fresh = saved.is_none();
+        let mut is_asleep = books.floor > now;
+        let mut is_too_late = false;
+        if let (Some(other), Some(joined)) = (first, joined) {
+            step = joined;
             books.failures = 0;
-            books.asked_at = other.books.asked_at;
-            books.floor = other.books.floor;
-            books.retrying = other.books.retrying;
-            books.is_followed = other.books.is_followed;
+            books.asked_at = self.asked_at.expect("it has asked");
+            books.floor = self.floor;
+            books.retrying = self.said.retrying;
             books.is_stale = other.books.is_stale;
+            is_asleep = !other.asking;
             // One that sleeps until its own end tells nothing of when to ask.
             let slowest = LONGEST_BACKOFF.max(books.options.min_interval);
             ask_by = other
                 .ask_by
                 .max(books.floor)
                 .max(now.saturating_add(slowest));
-            saw_all = saved.is_none() && other.saw_all;
-            if is_overdue {
-                self.hurry = true;
-            } else {
-                let pace = self
-                    .asked_at
-                    .unwrap_or(0)
-                    .saturating_add(books.options.min_interval);
-                self.not_before = self.not_before.min(pace);
-            }
+            let pace = books.asked_at.saturating_add(books.options.min_interval);
+            is_too_late = is_asleep && is_overdue && (pace > now || books.retrying.is_some());
+            self.not_before = self.not_before.min(pace);
         } else {
-            self.asked = 0;
-            self.not_before = 0;
-            self.floor = books.floor;
             self.hurry = true;
-            saw_all = saved.is_none();
         }
-        let asleep = matches!(self.request, Request::None) && first.is_some()
-            || first.is_none() && books.floor > now;
-        if books.floor > now && asleep && books.deadline.is_some_and(|d| d <= books.floor) {
+        let is_held_off = is_asleep
+            && books.floor > now
+            && books
+                .deadline
+                .is_some_and(|deadline| deadline <= books.floor);
+        if is_held_off || is_too_late {
             assert!(
                 is_failure(&step, ErrorCode::Timeout),
-                "a floor beyond the deadline ends it at once: {step:?}"
+                "a floor beyond the deadline ends it at once, and so does an answer just now: {step:?}"
             );
             (books.over, books.timed_out, books.retrying) = (true, true, None);
         } else if is_overdue {
@@ -389,7 +460,7 @@ impl<'a> Shared<'a> {
                 Command::Fetch { give_up_at: None },
                 "the last question"
             );
-        } else if asleep {
+        } else if is_asleep {
             let Command::Sleep { until } = step.command else {
                 panic!("there is nothing to ask yet: {step:?}")
             };
@@ -411,7 +482,8 @@ impl<'a> Shared<'a> {
             due: None,
             has_told: false,
             books,
-            saw_all,
+            is_fresh,
+            saw_all: is_fresh && !self.said.elsewhere,
             ask_by,
         });
         self.turn(|waiter, _| (waiter.serial == serial).then(|| step.clone()));
@@ -508,6 +580,7 @@ impl<'a> Shared<'a> {
             waiter.saw_all = false;
         }
         self.asked_at = Some(self.now);
+        self.said.elsewhere = true;
         self.receive(Event::Told(answer));
     }
 
@@ -520,6 +593,7 @@ impl<'a> Shared<'a> {
             Event::Offline => self.floor,
             _ => 0,
         };
+        self.said.hear(&event, now);
         self.hurry = false;
         self.not_before = self
             .waiters
@@ -558,8 +632,9 @@ impl<'a> Shared<'a> {
         let mut waiters = std::mem::take(&mut self.waiters);
         let mut settled = Vec::new();
         let asked = self.asked;
+        let said = &self.said;
         waiters.retain_mut(|waiter| match event(waiter, now) {
-            Some(step) => waiter.obey(&step, asked, now, &mut settled),
+            Some(step) => waiter.obey(&step, asked, said, now, &mut settled),
             None => true,
         });
         if matches!(self.request, Request::None) && waiters.iter().any(|waiter| waiter.asking) {
@@ -582,10 +657,12 @@ impl<'a> Shared<'a> {
                 waiter.books.is_stale = false;
                 if !waiter.asking {
                     self.steps += 1;
-                    let step = waiter.step(&Event::Wake, floor, now, now);
+                    let step = waiter.step(&Event::SharedRequest, floor, now, now);
                     // Whose poll ends here was not among those who asked.
                     let asked = asked - u32::from(step_is_over(&step));
-                    assert!(waiter.obey(&step, asked, now, &mut settled) || step_is_over(&step));
+                    let goes_on = waiter.obey(&step, asked, &self.said, now, &mut settled);
+                    assert!(goes_on || step_is_over(&step));
+                    assert!(!waiter.is_fresh || waiter.asking || !goes_on, "left out");
                 }
             }
             waiters.retain(|waiter| settled.iter().all(|left| left.serial != waiter.serial));
@@ -596,9 +673,10 @@ impl<'a> Shared<'a> {
             };
         }
         self.waiters = waiters;
-        for Left { serial, saved } in settled {
-            self.settled.push(serial);
-            self.saved.extend(saved);
+        for left in settled {
+            self.settled.push(left.serial);
+            self.saved.push(left.saved);
+            self.snapshots.push(left.snapshot);
         }
         if self.waiters.is_empty() {
             self.alarm = None;
@@ -678,16 +756,52 @@ fn transient(event: &Event) -> Option<ErrorCode> {
     }
 }
 
-impl Waiter {
-    fn save(&self, ahead: i64, whole: bool) -> Saved {
-        Saved {
-            text: if whole {
-                self.machine.snapshot()
-            } else {
-                self.machine.resume_token(ahead)
+/// Of options that a token gives, those that no default forbids.
+fn modest(options: &Options) -> Options {
+    let default = Options::default();
+    Options {
+        timeout: options.timeout.min(default.timeout).or(default.timeout),
+        min_interval: options.min_interval.max(default.min_interval),
+        max_interval: options.max_interval.max(default.max_interval),
+        max_failures: options.max_failures.min(default.max_failures),
+    }
+}
+
+impl Saved {
+    fn made_up(forged: &Forged) -> Self {
+        Self {
+            text: forged.token(ID),
+            ahead: 0,
+            books: Books {
+                options: Options {
+                    timeout: forged.timeout,
+                    min_interval: forged.min_interval,
+                    max_interval: forged.max_interval,
+                    max_failures: forged.max_failures,
+                },
+                started: forged.started,
+                deadline: forged.deadline,
+                failures: forged.failures,
+                overall: f64::from(forged.overall) / 1e6,
+                requests: forged.requests,
+                retrying: forged.retrying.map(|code| ErrorCode::ALL[code]),
+                over: matches!(forged.phase, Phase::Done | Phase::Failed(_)),
+                timed_out: matches!(forged.phase, Phase::Failed(code) if ErrorCode::ALL[code] == ErrorCode::Timeout),
+                asked_at: forged.asked_at,
+                floor: forged.not_before,
+                is_followed: false,
+                is_stale: false,
             },
+        }
+    }
+}
+
+impl Waiter {
+    fn save(&self, ahead: i64) -> Saved {
+        Saved {
+            text: self.machine.resume_token(ahead),
             books: self.books.clone(),
-            ahead: if whole { 0 } else { ahead },
+            ahead,
         }
     }
 
@@ -706,6 +820,11 @@ impl Waiter {
         }
         let was_asking = self.asking;
         let books = &mut self.books;
+        // Of those who wait, one may wait for what only its token says.
+        let floor = match event {
+            Event::Answer(_) | Event::Told(_) | Event::NetworkError => floor,
+            _ => books.floor,
+        };
         let options = &books.options;
         let deadline = books.deadline.unwrap_or(u64::MAX);
         let overdue = deadline <= now;
@@ -766,7 +885,7 @@ impl Waiter {
                     end = Some(failure.code);
                 }
                 Some(code) => {
-                    books.failures += 1;
+                    books.failures = books.failures.saturating_add(1);
                     books.retrying = Some(code);
                     books.floor = floor;
                     from = min_after.max(floor);
@@ -789,9 +908,9 @@ impl Waiter {
                 from = now.saturating_add(options.max_interval);
                 by = from.max(floor);
             }
-            Event::Wake if overdue => {}
-            Event::Wake if floor > now => (from, by) = (floor, floor),
-            Event::Wake => {
+            Event::Wake | Event::SharedRequest if overdue => {}
+            Event::Wake | Event::SharedRequest if floor > now => (from, by) = (floor, floor),
+            Event::Wake | Event::SharedRequest => {
                 assert_eq!(
                     step.command,
                     Command::Fetch {
@@ -883,9 +1002,17 @@ impl Waiter {
     }
 
     /// As `Loop::obey` does it; what is told is held against what was told before.
-    fn obey(&mut self, step: &Step, asked: u32, now: u64, settled: &mut Vec<Left>) -> bool {
+    fn obey(
+        &mut self,
+        step: &Step,
+        asked: u32,
+        said: &Said,
+        now: u64,
+        settled: &mut Vec<Left>,
+    ) -> bool {
         if let Some(update) = &step.update {
             self.audit_update(update, asked, now);
+            self.audit_origin(update, said, now);
         }
         match step.command {
             Command::Fetch { give_up_at } => (self.asking, self.due) = (true, give_up_at),
@@ -893,7 +1020,8 @@ impl Waiter {
             Command::Done | Command::Failed(_) => {
                 settled.push(Left {
                     serial: self.serial,
-                    saved: [self.save(0, false), self.save(0, true)],
+                    saved: self.save(0),
+                    snapshot: self.machine.snapshot(),
                 });
                 let mut after = self.machine.clone();
                 for event in [
@@ -908,6 +1036,40 @@ impl Waiter {
             }
         }
         true
+    }
+
+    /// What was started knows what the server said, to the last bit; what was resumed has no word from
+    /// anywhere else either.
+    fn audit_origin(&self, update: &Update, said: &Said, now: u64) {
+        let video = &*update.video;
+        if self.is_fresh {
+            assert_eq!(Some(video), said.video.as_ref());
+            assert_eq!(update.overall, said.progress.overall());
+            assert_eq!(update.remaining_ms, said.progress.remaining(now));
+            return;
+        }
+        let credits = |video: &VideoStatus| (video.credits_total, video.credits_used);
+        assert_eq!(
+            credits(video),
+            said.video.as_ref().map_or((None, None), credits)
+        );
+        let clips = video.generated_content.iter().flatten();
+        match &said.video {
+            Some(said) if said.generated_content.is_some() => {
+                assert_eq!(video.generated_content, said.generated_content);
+            }
+            _ => clips.for_each(|clip| assert_eq!(*clip, GeneratedContent::bare(clip.status))),
+        }
+        if said.video.is_none() {
+            match &video.status {
+                Status::Pending { message, .. } => assert_eq!(*message, None),
+                Status::Unrecognized { raw_status, .. } => assert_eq!(raw_status, ""),
+                status => assert!(!matches!(
+                    status,
+                    Status::Done { .. } | Status::Error { .. }
+                )),
+            }
+        }
     }
 
     fn audit_update(&mut self, update: &Update, asked: u32, now: u64) {

@@ -1,14 +1,25 @@
 //! Tokens and snapshots: small, whole or refused, and enough to go on from.
 
-use super::world::{START, answer};
+use super::forged::{Forged, Last, Phase};
+use super::oracle::sealed;
+use super::world::{START, answer, sleeps_until};
 use iacrea_video::core::error::ErrorCode;
-use iacrea_video::core::machine::{Command, Event, Machine};
+use iacrea_video::core::machine::{Command, Event, Machine, Step, Update};
 use iacrea_video::core::options::{Options, RawOptions};
+use iacrea_video::core::status::Status;
+use iacrea_video::core::usual::Usual;
 
 const ID: &str = "6e789e6a-a1b9-45f4-86c4-5d188009454f";
 
 fn raw() -> RawOptions {
     RawOptions::default()
+}
+
+/// What earlier videos taught.
+fn learnt(clip: [u32; 4], render: u32) -> Usual {
+    let mut usual = Usual::default();
+    (usual.clip, usual.render, usual.videos) = (clip, render, 4);
+    usual
 }
 
 /// A poll in the middle of its life, with `clips` clips that have all their fields.
@@ -49,21 +60,153 @@ fn a_token_for_fifty_clips_fits_into_two_kilobytes() {
 }
 
 #[test]
-fn a_token_cuts_the_servers_words_and_a_snapshot_keeps_them() {
-    for name in ["PENDING", "QUEUED"] {
-        let words = "x".repeat(150);
-        let status = if name == "PENDING" {
-            name.to_owned()
-        } else {
-            words.clone()
-        };
-        let body = format!(r#"{{"status":"{status}","message":"{words}"}}"#);
+fn a_token_has_no_word_of_the_server_and_a_snapshot_has_all() {
+    for body in [
+        r#"{"status":"PENDING","message":"WORDS"}"#,
+        r#"{"status":"WORDS"}"#,
+        r#"{"status":"PENDING","generatedContent":[{"id":"WORDS","url":"WORDS","effect":"WORDS","format":"WORDS","category":"WORDS","text":"WORDS","status":"success"}]}"#,
+        r#"{"status":"ERROR","error":"WORDS"}"#,
+        r#"{"status":"DONE","url":"https://c.test/WORDS"}"#,
+    ] {
         let (mut machine, _) = Machine::start(ID, Options::default(), START);
-        machine.step(answer(200, None, &body), START);
-        assert!(machine.snapshot().contains(&words));
-        let token = machine.resume_token(0);
-        assert!(token.contains(&words[..100]) && !token.contains(&words[..101]));
+        machine.step(answer(200, None, body), START);
+        assert!(machine.snapshot().contains("WORDS"), "{body}");
+        assert!(!machine.resume_token(0).contains("WORDS"), "{body}");
     }
+    let refused = answer(402, None, "WORDS");
+    let (mut machine, _) = Machine::start(ID, Options::default(), START);
+    machine.step(refused, START);
+    assert!(machine.snapshot().contains("WORDS") && !machine.resume_token(0).contains("WORDS"));
+}
+
+#[test]
+fn a_token_holds_numbers_and_of_each_clip_a_letter() {
+    let body = r#"{"status":"QUEUED","creditsTotal":12.34,"creditsUsed":7,"generatedContent":[{"status":"success","url":"https://c.test/1"},{"status":"error"},{"status":"pending"},{"status":"new"}]}"#;
+    let (mut machine, _) = Machine::start("v", Options::default(), START);
+    machine.step(answer(200, None, body), START);
+    let token = machine.resume_token(0);
+    let fields: Vec<&str> = token.split(',').collect();
+    assert_eq!((fields[0], fields[1]), ("it1", "v"));
+    let words: Vec<_> = fields[2..]
+        .iter()
+        .filter(|field| !field.bytes().all(|byte| byte.is_ascii_digit()))
+        .collect();
+    assert_eq!(words, [&"sepu"], "{token}");
+    for credits in [12.34_f64, 7.0] {
+        assert!(!token.contains(&credits.to_bits().to_string()), "{token}");
+    }
+    let (resumed, _) = Machine::resume(&token, "v", raw(), START + 9).unwrap();
+    let update = resumed.current(START + 9).unwrap();
+    assert!(
+        matches!(&update.video.status, Status::Unrecognized { raw_status, .. } if raw_status.is_empty())
+    );
+}
+
+#[test]
+fn what_a_video_taught_of_others_is_in_no_token() {
+    let (mut machine, _) = Machine::start("v", Options::default(), START);
+    machine.teach(learnt([1_111, 2_222, 3_333, 4_444], 555));
+    let clips = r#"{"status":"GENERATING_VIDEO","generatedContent":[{"status":"pending"}]}"#;
+    machine.step(answer(200, None, clips), START);
+    assert!(machine.snapshot().contains(",1111,2222,3333,4444,555,"));
+    let token = machine.resume_token(0);
+    for number in [",1111,", ",2222,", ",3333,", ",4444,", ",555,"] {
+        assert!(!token.contains(number), "{token}");
+    }
+    let (mut resumed, _) = Machine::resume(&token, "v", raw(), START + 5_000).unwrap();
+    let done = answer(200, None, r#"{"status":"DONE","url":"https://c.test/v"}"#);
+    resumed.step(done, START + 9_000);
+    assert_eq!(resumed.taught(), None);
+}
+
+#[test]
+fn a_list_of_clips_that_is_too_long_for_a_token_is_left_out() {
+    for (count, is_there) in [(1_000, true), (1_001, false)] {
+        let machine = in_life(ID, count);
+        let token = machine.resume_token(0);
+        assert!(token.len() < 16_384);
+        let (resumed, _) = Machine::resume(&token, ID, raw(), START + 9_000).unwrap();
+        let video = resumed.current(START + 9_000).unwrap().video;
+        assert_eq!(video.generated_content.is_some(), is_there);
+        assert_eq!(Machine::restore(&machine.snapshot()), Ok(machine));
+    }
+    let long = Forged {
+        last: Some(Last::Pending(Some("s".repeat(1_001)))),
+        ..Forged::default()
+    };
+    assert!(Machine::resume(&long.token(ID), ID, raw(), START).is_err());
+}
+
+#[test]
+fn a_token_that_is_longer_than_any_is_not_read() {
+    for (length, is_read) in [(16_000, true), (16_384, false)] {
+        let id = "x".repeat(length);
+        let (machine, _) = Machine::start(&id, Options::default(), START);
+        let resumed = Machine::resume(&machine.resume_token(0), &id, raw(), START);
+        assert_eq!(resumed.is_ok(), is_read);
+    }
+}
+
+#[test]
+fn a_snapshot_is_no_token_and_a_token_no_snapshot() {
+    let done = answer(200, None, r#"{"status":"DONE","url":"https://c.test/v"}"#);
+    let mut finished = in_life(ID, 2);
+    finished.step(Event::Wake, START + 9_000);
+    finished.step(done, START + 9_100);
+    for machine in [in_life(ID, 2), finished] {
+        let refused = Machine::resume(&machine.snapshot(), ID, raw(), START).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::InvalidArgument);
+        assert!(
+            refused.message().contains("resumeToken is a snapshot"),
+            "{refused}"
+        );
+        let refused = Machine::restore(&machine.resume_token(0)).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::InvalidArgument);
+        assert!(
+            refused.message().contains("snapshot is a resumeToken"),
+            "{refused}"
+        );
+        let early = not_begun(&format!("{ID},{START},,,,"));
+        let refused = Machine::restore(&early).unwrap_err();
+        assert!(
+            refused.message().contains("snapshot is a resumeToken"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_forged_token_is_written_as_a_true_one() {
+    let (mut machine, _) = Machine::start("v", Options::default(), START);
+    assert_eq!(machine.resume_token(0), Forged::default().token("v"));
+    machine.step(
+        answer(200, None, r#"{"status":"RENDERING_VIDEO","progress":0.5,"generatedContent":[{"status":"success"}]}"#),
+        START + 100,
+    );
+    machine.step(Event::Wake, START + 5_000);
+    machine.step(answer(429, Some("60"), ""), START + 5_100);
+    let true_one = Forged {
+        phase: Phase::Sleeping,
+        requests: 2,
+        asked_at: START + 5_000,
+        failures: 1,
+        retrying: Some(6),
+        not_before: START + 65_100,
+        scale: 1,
+        overall: 830_000,
+        seen_at: Some(START + 100),
+        render_from: Some((START + 100, 525_000)),
+        end: None,
+        last: Some(Last::Rendering(0.5, Some("s".into()))),
+        ..Forged::default()
+    };
+    let is = machine.resume_token(0);
+    let end = machine.current(START + 100).unwrap().remaining_ms;
+    let forged = Forged {
+        end: end.map(|left| START + 100 + left),
+        ..true_one
+    };
+    assert_eq!(is, forged.token("v"));
 }
 
 #[test]
@@ -85,8 +228,16 @@ fn a_snapshot_is_the_whole_machine() {
             },
             START,
         );
-        machine.step(end, START + 9);
+        machine.step(end.clone(), START + 9);
+        let token = machine.resume_token(0);
         assert_eq!(Machine::restore(&machine.snapshot()), Ok(machine));
+        // One that was resumed keeps apart what the server has said since.
+        let (mut resumed, _) = Machine::resume(&token, ID, raw(), START + 20_000).unwrap();
+        let rendering = r#"{"status":"RENDERING_VIDEO","progress":0.5}"#;
+        resumed.step(answer(200, None, rendering), START + 20_100);
+        assert_eq!(Machine::restore(&resumed.snapshot()).as_ref(), Ok(&resumed));
+        resumed.step(end, START + 30_000);
+        assert_eq!(Machine::restore(&resumed.snapshot()), Ok(resumed));
     }
 }
 
@@ -116,7 +267,7 @@ fn a_token_keeps_what_going_on_needs() {
         update.overall, before.overall,
         "42 % was reached; the scale of 0 to 100 is still known"
     );
-    let states = |update: &iacrea_video::core::machine::Update| -> Vec<_> {
+    let states = |update: &Update| -> Vec<_> {
         update
             .video
             .generated_content
@@ -127,7 +278,7 @@ fn a_token_keeps_what_going_on_needs() {
             .collect()
     };
     assert_eq!(states(&update), states(&before));
-    assert_eq!(update.video.credits_total, Some(12.34));
+    assert_eq!(update.video.credits_total, None, "which no token has");
 }
 
 #[test]
@@ -217,21 +368,20 @@ fn a_poll_that_had_ended_counts_its_failures_anew() {
 }
 
 #[test]
-fn who_goes_on_from_a_snapshot_of_a_finished_video_hears_of_it_anew() {
+fn who_goes_on_from_the_token_of_a_finished_video_hears_of_it_anew() {
     let done = answer(200, None, r#"{"status":"DONE","url":"https://c.test/v"}"#);
     let (mut machine, _) = Machine::start(ID, Options::default(), START);
     machine.step(done.clone(), START + 9);
-    for text in [machine.snapshot(), machine.resume_token(0)] {
-        let (mut resumed, _) = Machine::resume(&text, ID, raw(), START + 99).unwrap();
-        assert!(resumed.current(START + 99).is_none(), "{text}");
-        let pending = answer(200, None, r#"{"status":"PENDING"}"#);
-        let update = resumed.step(pending, START + 199).update.unwrap();
-        assert!(update.overall < 1.0, "the whole job is one that is done");
-        assert_eq!(Machine::restore(&resumed.snapshot()).unwrap(), resumed);
-        resumed.step(Event::Wake, START + 9_000);
-        let update = resumed.step(done.clone(), START + 9_100).update.unwrap();
-        assert_eq!(update.overall, 1.0);
-    }
+    let token = machine.resume_token(0);
+    let (mut resumed, _) = Machine::resume(&token, ID, raw(), START + 99).unwrap();
+    assert!(resumed.current(START + 99).is_none(), "{token}");
+    let pending = answer(200, None, r#"{"status":"PENDING"}"#);
+    let update = resumed.step(pending, START + 199).update.unwrap();
+    assert!(update.overall < 1.0, "the whole job is one that is done");
+    assert_eq!(Machine::restore(&resumed.snapshot()).unwrap(), resumed);
+    resumed.step(Event::Wake, START + 9_000);
+    let update = resumed.step(done, START + 9_100).update.unwrap();
+    assert_eq!(update.overall, 1.0);
 }
 
 #[test]
@@ -249,7 +399,11 @@ fn a_limit_given_at_the_resume_holds_for_a_poll_that_had_none() {
     let (_, step) = Machine::resume(&token, ID, limited, START + 9).unwrap();
     let give_up_at = Some(START + 60_009);
     assert_eq!(step.command, Command::Fetch { give_up_at });
-    let (_, step) = Machine::resume(&token, ID, raw(), START + 9).unwrap();
+    let endless = RawOptions {
+        timeout_ms: Some(f64::INFINITY),
+        ..raw()
+    };
+    let (_, step) = Machine::resume(&token, ID, endless, START + 9).unwrap();
     assert_eq!(step.command, Command::Fetch { give_up_at: None });
 }
 
@@ -347,63 +501,65 @@ fn foreign_and_damaged_texts_are_refused() {
     let machine = in_life(ID, 3);
     let other = Machine::resume(&machine.resume_token(0), "another", raw(), START).unwrap_err();
     assert_eq!(other.code, ErrorCode::InvalidArgument);
+    let is_read = |text: &str| {
+        Machine::restore(text).is_ok() || Machine::resume(text, ID, raw(), START).is_ok()
+    };
     for text in [machine.resume_token(0), machine.snapshot()] {
+        assert!(is_read(&text));
         for end in 0..text.len() {
-            assert!(Machine::restore(&text[..end]).is_err(), "cut at {end}");
+            assert!(!is_read(&text[..end]), "cut at {end}");
         }
         for at in 0..text.len() {
             for bit in 0..7 {
                 let mut bytes = text.clone().into_bytes();
                 bytes[at] ^= 1 << bit;
                 let damaged = String::from_utf8(bytes).unwrap();
-                assert!(
-                    Machine::restore(&damaged).is_err(),
-                    "bit {bit} of byte {at}"
-                );
+                assert!(!is_read(&damaged), "bit {bit} of byte {at}");
             }
         }
     }
     for text in [
         "",
         ",",
-        "iv1",
-        "iv2,x",
+        "is1",
+        "it1",
+        "it2,x",
         "null",
         "{\"state\":null}",
-        "iv1,,,,",
+        "it1,,,,",
     ] {
-        assert!(Machine::restore(text).is_err(), "{text:?}");
+        assert!(!is_read(text), "{text:?}");
     }
 }
 
 /// As the package writes it, whose own tests read it back.
 fn not_begun(fields: &str) -> String {
-    let text = format!("iv1-new,{fields}");
-    let checksum = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{text},{checksum}")
+    sealed(&format!("it1-new,{fields}"))
 }
 
 #[test]
-fn a_poll_that_had_not_begun_starts_with_its_options() {
+fn a_poll_that_had_not_begun_starts_with_its_options_where_they_are_modest() {
     for (timeout, deadline) in [
-        ("", Some(1_200_000)),
-        ("60000", Some(60_000)),
-        ("Infinity", None),
+        ("", 1_200_000),
+        ("60000", 60_000),
+        ("3600000", 1_205_000),
+        ("Infinity", 1_205_000),
     ] {
-        let token = not_begun(&format!("a%2Fb%2C,{START},{timeout},10,20,Infinity"));
+        let token = not_begun(&format!("a%2Fb%2C,{START},{timeout},10,20000,2"));
         let (mut machine, step) = Machine::resume(&token, "a/b,", raw(), START + 5_000).unwrap();
-        assert_eq!(
-            step.command,
-            Command::Fetch {
-                give_up_at: deadline.map(|ms| START + ms)
-            }
+        let give_up_at = Some(START + deadline);
+        assert_eq!(step.command, Command::Fetch { give_up_at });
+        let step = machine.step(answer(200, None, r#"{"status":"QUEUED"}"#), START + 5_000);
+        let pause = sleeps_until(&step) - START - 5_000;
+        assert!(
+            (10_780..=11_000).contains(&pause),
+            "between 2 s and 20 s: {pause}"
         );
-        let step = machine.step(answer(200, None, r#"{"status":"PENDING"}"#), START + 5_000);
         let update = step.update.unwrap();
         assert_eq!((update.requests, update.elapsed_ms), (1, 5_000));
-        assert!(matches!(step.command, Command::Sleep { until } if until <= START + 5_020));
+        machine.step(Event::NetworkError, START + 20_000);
+        let step = machine.step(Event::NetworkError, START + 30_000);
+        assert_eq!(failure(&step), ErrorCode::Network, "at the second one");
     }
     for fields in [
         "",
@@ -417,7 +573,10 @@ fn a_poll_that_had_not_begun_starts_with_its_options() {
         "%zz,5,,,,",
         "v,5,,,,0",
     ] {
-        assert!(Machine::restore(&not_begun(fields)).is_err(), "{fields:?}");
+        assert!(
+            Machine::resume(&not_begun(fields), "v", raw(), START).is_err(),
+            "{fields:?}"
+        );
     }
 }
 
@@ -444,5 +603,342 @@ fn options_made_by_hand_that_cannot_work_break_neither_a_poll_nor_its_token() {
     let rendering = answer(200, None, r#"{"status":"RENDERING_VIDEO","progress":0.4}"#);
     machine.step(rendering, START + 5);
     assert_eq!(Machine::restore(&machine.snapshot()).unwrap(), machine);
-    assert!(Machine::restore(&machine.resume_token(0)).is_ok());
+    assert!(Machine::resume(&machine.resume_token(0), "v", raw(), START).is_ok());
+}
+
+fn failure(step: &Step) -> ErrorCode {
+    match &step.command {
+        Command::Failed(failure) => failure.code,
+        other => panic!("expected a failure, got {other:?}"),
+    }
+}
+
+/// What a forger would like best: no pause and no end.
+fn greedy() -> Forged {
+    Forged {
+        deadline: None,
+        timeout: None,
+        min_interval: 0,
+        max_interval: 0,
+        max_failures: u32::MAX,
+        ..Forged::default()
+    }
+}
+
+fn pending() -> Event {
+    answer(200, None, r#"{"status":"PENDING"}"#)
+}
+
+#[test]
+fn a_token_makes_a_poll_no_faster_and_no_longer_than_it_is_by_default() {
+    for phase in [
+        Phase::Asking,
+        Phase::Sleeping,
+        Phase::Done,
+        Phase::Failed(4),
+        Phase::Failed(7),
+    ] {
+        let token = Forged { phase, ..greedy() }.token("v");
+        let (mut machine, step) = Machine::resume(&token, "v", raw(), START).unwrap();
+        let give_up_at = Some(START + 1_200_000);
+        assert_eq!(step.command, Command::Fetch { give_up_at });
+        let until = sleeps_until(&machine.step(pending(), START));
+        assert!(until >= START + 2_000, "{until}");
+        machine.step(Event::Wake, until);
+        for _ in 0..9 {
+            let until = sleeps_until(&machine.step(Event::NetworkError, START));
+            assert!(until >= START + 2_000, "{until}");
+        }
+        let last = machine.step(Event::NetworkError, START);
+        assert_eq!(failure(&last), ErrorCode::Network);
+    }
+    let early = not_begun(&format!("v,{START},Infinity,0,0,Infinity"));
+    let (mut machine, step) = Machine::resume(&early, "v", raw(), START).unwrap();
+    let give_up_at = Some(START + 1_200_000);
+    assert_eq!(step.command, Command::Fetch { give_up_at });
+    assert!(sleeps_until(&machine.step(pending(), START)) >= START + 2_000);
+}
+
+#[test]
+fn a_token_makes_a_poll_slower_and_shorter() {
+    let modest = Forged {
+        deadline: Some(START + 90_000),
+        timeout: Some(90_000),
+        min_interval: 40_000,
+        max_interval: 40_000,
+        max_failures: 2,
+        ..Forged::default()
+    };
+    let (mut machine, step) = Machine::resume(&modest.token("v"), "v", raw(), START + 9).unwrap();
+    let give_up_at = Some(START + 90_000);
+    assert_eq!(step.command, Command::Fetch { give_up_at });
+    let until = sleeps_until(&machine.step(pending(), START + 9));
+    assert_eq!(until, START + 40_009);
+    machine.step(Event::Wake, until);
+    assert!(sleeps_until(&machine.step(Event::NetworkError, until)) >= until + 40_000);
+    let last = machine.step(Event::NetworkError, until);
+    assert_eq!(failure(&last), ErrorCode::Network);
+}
+
+#[test]
+fn an_option_that_is_given_counts_whatever_the_token_says() {
+    let given = RawOptions {
+        timeout_ms: Some(600_000.0),
+        min_interval_ms: Some(500.0),
+        max_interval_ms: Some(500.0),
+        max_consecutive_failures: Some(3.0),
+    };
+    let modest = Forged {
+        deadline: None,
+        timeout: Some(1_000),
+        min_interval: 40_000,
+        max_interval: 40_000,
+        max_failures: 1,
+        ..Forged::default()
+    };
+    for forged in [greedy(), modest] {
+        let (mut machine, step) =
+            Machine::resume(&forged.token("v"), "v", given, START + 9).unwrap();
+        let give_up_at = Some(START + 600_009);
+        assert_eq!(step.command, Command::Fetch { give_up_at });
+        let until = sleeps_until(&machine.step(pending(), START + 9));
+        assert_eq!(until, START + 509);
+        for _ in 0..2 {
+            sleeps_until(&machine.step(Event::NetworkError, until));
+        }
+        let last = machine.step(Event::NetworkError, until);
+        assert_eq!(failure(&last), ErrorCode::Network);
+    }
+    // One of the intervals alone: the other makes way, and no further.
+    for (min, max, pause) in [(None, Some(900.0), 900), (Some(900.0), None, 900)] {
+        let given = RawOptions {
+            min_interval_ms: min,
+            max_interval_ms: max,
+            ..raw()
+        };
+        let (mut machine, _) = Machine::resume(&greedy().token("v"), "v", given, START).unwrap();
+        let until = sleeps_until(&machine.step(pending(), START));
+        assert!(until >= START + pause && until <= START + 5_000, "{until}");
+    }
+}
+
+/// A poll without an end, so that no deadline helps it.
+fn patient() -> RawOptions {
+    RawOptions {
+        timeout_ms: Some(f64::INFINITY),
+        ..raw()
+    }
+}
+
+/// Of a poll without an end either.
+fn calm() -> Forged {
+    Forged {
+        deadline: None,
+        timeout: None,
+        ..Forged::default()
+    }
+}
+
+/// What a forger might say of how far the poll was.
+fn boastful() -> Forged {
+    Forged {
+        requests: u32::MAX,
+        failures: u32::MAX - 1,
+        retrying: Some(4),
+        scale: 2,
+        overall: 999_999,
+        seen_at: Some(START),
+        clips_from: Some(START - 3_000_000),
+        ready: Some(7),
+        failed_at: Some(START - 3_000_000),
+        is_starting: true,
+        render_from: Some((START - 3_000_000, 999_999)),
+        end: Some(START + 1),
+        last: Some(Last::Rendering(1.0, Some("sssssss".into()))),
+        ..calm()
+    }
+}
+
+/// The forger's poll, and one of somebody who has no token, begun at the same time.
+fn forged_and_honest(forged: &Forged) -> [Machine; 2] {
+    let (resumed, _) = Machine::resume(&forged.token("v"), "v", patient(), START).unwrap();
+    let endless = Options {
+        timeout: None,
+        ..Options::default()
+    };
+    [resumed, Machine::start("v", endless, START).0]
+}
+
+/// What one that comes now takes over from another.
+fn joins(other: &Machine, now: u64) -> (Machine, Option<Step>) {
+    let endless = Options {
+        timeout: None,
+        ..Options::default()
+    };
+    let (mut late, _) = Machine::start("v", endless, now);
+    let step = late.join(other, now);
+    (late, step)
+}
+
+#[test]
+fn one_that_joins_takes_over_what_the_server_said_and_nothing_of_a_token() {
+    let events = [
+        answer(200, None, r#"{"status":"RENDERING_VIDEO","progress":0.5}"#),
+        answer(503, None, "busy"),
+        answer(429, Some("600"), "busy"),
+        Event::NetworkError,
+        Event::Offline,
+        pending(),
+        answer(
+            200,
+            None,
+            r#"{"status":"GENERATING_VIDEO","creditsTotal":7,"generatedContent":[{"status":"pending","text":"a kitchen"}]}"#,
+        ),
+        answer(200, None, r#"{"status":"QUEUED"}"#),
+    ];
+    let mut pair = forged_and_honest(&boastful());
+    let mut now = START;
+    for event in &events {
+        // In flight, nothing is told before the server says it.
+        let [one, other] = pair.each_ref().map(|machine| joins(machine, now).1);
+        assert_eq!(one, other);
+        now += 100;
+        for machine in &mut pair {
+            machine.step(event.clone(), now);
+        }
+        now += 700_000;
+        let [one, other] = pair.each_ref().map(|machine| joins(machine, now));
+        let [known, expected] = [&one.0, &other.0].map(|machine| machine.current(now));
+        assert_eq!(known, expected, "after {event:?}");
+        if expected.is_some_and(|update| update.retrying.is_none()) {
+            assert_eq!(one.1, other.1, "after {event:?}");
+        }
+        for machine in &mut pair {
+            machine.step(Event::Wake, now);
+        }
+    }
+}
+
+#[test]
+fn failures_that_a_token_counts_end_its_own_poll_alone() {
+    let forged = Forged {
+        failures: u32::MAX,
+        ..calm()
+    };
+    let [mut forger, _] = forged_and_honest(&forged);
+    let (mut victim, _) = joins(&forger, START + 50);
+    let step = forger.step(answer(503, None, "busy"), START + 100);
+    assert_eq!(failure(&step), ErrorCode::Http);
+    let step = victim.step(answer(503, None, "busy"), START + 100);
+    assert!(sleeps_until(&step) <= START + 2_100);
+}
+
+#[test]
+fn a_token_puts_nobody_to_sleep_but_its_own_poll() {
+    let hour = START + 3_600_000;
+    let forged = Forged {
+        not_before: hour,
+        ..boastful()
+    };
+    let (mut sleeper, step) = Machine::resume(&forged.token("v"), "v", patient(), START).unwrap();
+    assert_eq!(sleeps_until(&step), hour);
+    // Who comes now asks as if nobody were there, and knows as little.
+    let (mut victim, step) = joins(&sleeper, START + 50_000);
+    assert_eq!((step, victim.current(START + 50_000)), (None, None));
+    // It is sent for both, and the token is kept to by whoever has it.
+    let along = sleeper.step(Event::SharedRequest, START + 50_000);
+    assert_eq!(sleeps_until(&along), hour);
+    let step = victim.step(pending(), START + 50_100);
+    assert!(sleeps_until(&step) <= START + 55_100);
+    assert_eq!(step.update.unwrap().requests, 1);
+    // From here on the server has spoken, and the sleeper waits for nothing else.
+    assert!(sleeps_until(&sleeper.step(pending(), START + 50_100)) <= START + 55_100);
+    let (_, step) = joins(&sleeper, START + 51_000);
+    let step = step.unwrap();
+    assert!(sleeps_until(&step) <= START + 55_100);
+    let update = step.update.unwrap();
+    assert_eq!((update.requests, update.overall), (1, 0.0));
+    assert_eq!(update.video.generated_content, None);
+}
+
+#[test]
+fn two_tokens_that_wait_for_their_own_reasons_stay_apart() {
+    let waits = |until| {
+        let forged = Forged {
+            not_before: until,
+            ..calm()
+        };
+        Machine::resume(&forged.token("v"), "v", patient(), START).unwrap()
+    };
+    let (first, _) = waits(START + 3_600_000);
+    let (mut second, step) = waits(START + 5_000);
+    assert_eq!(sleeps_until(&step), START + 5_000);
+    assert_eq!(second.join(&first, START), None);
+    let woken = second.step(Event::Wake, START + 5_000);
+    assert!(matches!(woken.command, Command::Fetch { .. }));
+}
+
+#[test]
+fn one_with_a_token_that_joins_passes_nothing_of_it_on() {
+    let [_, mut honest] = forged_and_honest(&Forged::default());
+    for is_known in [false, true] {
+        if is_known {
+            let clips = r#"{"status":"GENERATING_VIDEO","generatedContent":[{"status":"success"},{"status":"pending"}]}"#;
+            honest.step(answer(200, None, clips), START + 100);
+        }
+        let now = START + 200;
+        let (mut forger, _) = Machine::resume(&boastful().token("v"), "v", patient(), now).unwrap();
+        forger.join(&honest, now).unwrap();
+        let [one, other] = [&forger, &honest].map(|machine| joins(machine, now).0.current(now));
+        assert_eq!(one, other);
+        assert_eq!(one.is_some(), is_known);
+    }
+}
+
+#[test]
+fn a_forged_token_brings_no_video_forward_in_the_queue_and_teaches_nothing() {
+    let [mut forger, mut honest] = forged_and_honest(&boastful());
+    assert_eq!((forger.lead(), honest.lead()), (0, 0));
+    let rendering = answer(200, None, r#"{"status":"RENDERING_VIDEO","progress":0.5}"#);
+    for machine in [&mut forger, &mut honest] {
+        machine.teach(learnt([1_000, 2_000, 3_000, 4_000], 500));
+        machine.step(rendering.clone(), START + 100);
+    }
+    assert_eq!(forger.lead(), honest.lead());
+    let done = answer(200, None, r#"{"status":"DONE","url":"https://c.test/v"}"#);
+    for machine in [&mut forger, &mut honest] {
+        machine.step(Event::Wake, START + 5_000);
+        machine.step(done.clone(), START + 5_100);
+    }
+    assert_eq!(forger.taught(), None);
+    assert!(honest.taught().is_some());
+}
+
+#[test]
+fn the_first_response_replaces_all_words_that_a_token_could_not_hold() {
+    let forged = Forged {
+        last: Some(Last::Unrecognized(Some("se".into()))),
+        ..calm()
+    };
+    let (mut machine, _) = Machine::resume(&forged.token("v"), "v", raw(), START).unwrap();
+    let update = machine
+        .step(answer(503, None, "busy"), START)
+        .update
+        .unwrap();
+    assert!(
+        matches!(&update.video.status, Status::Unrecognized { raw_status, .. } if raw_status.is_empty())
+    );
+    machine.step(Event::Wake, START + 9_000);
+    let done = r#"{"status":"DONE","url":"https://c.test/v","creditsUsed":3}"#;
+    let update = machine
+        .step(answer(200, None, done), START + 9_000)
+        .update
+        .unwrap();
+    assert_eq!(update.video.credits_used, Some(3.0));
+    let clips = update.video.generated_content.clone().unwrap();
+    assert!(
+        clips
+            .iter()
+            .all(|clip| clip.url.is_none() && clip.text.is_none())
+    );
 }

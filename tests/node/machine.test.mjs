@@ -110,7 +110,7 @@ describe("the machine", () => {
   it("asks at once, and says how long it is worth waiting", async () => {
     const { command, snapshot } = await start("v", NOW, { timeoutMs: 60_000 });
     assert.deepEqual(command, { type: "fetch", giveUpAtMs: NOW + 60_000 });
-    assert.match(snapshot, /^iv1,v,/);
+    assert.match(snapshot, /^is1,v,/);
     assert.deepEqual((await start("v", NOW, { timeoutMs: Infinity })).command, { type: "fetch" });
   });
 
@@ -181,7 +181,7 @@ describe("the machine", () => {
       () => step(/** @type {any} */ (7), WAKE, NOW),
       () => step(snapshot.slice(0, -1), WAKE, NOW),
       () => step(snapshot.replace(",v,", ",w,"), WAKE, NOW),
-      () => step("iv2" + snapshot.slice(3), WAKE, NOW),
+      () => step("is2" + snapshot.slice(3), WAKE, NOW),
       () => step(snapshot, /** @type {any} */ (undefined), NOW),
       () => step(snapshot, /** @type {any} */ ({ type: "sleep" }), NOW),
       () => step(snapshot, /** @type {any} */ ({ type: "response", httpStatus: 200 }), NOW),

@@ -228,7 +228,7 @@ describe("the slim client", () => {
     const polls = tokens.map((resumeToken) => own.waitForVideo("v", { timeoutMs: 100, ...(resumeToken && { resumeToken }) }));
     const [resumed, begun] = await Promise.all(polls.map(rejection));
     assert.deepEqual([resumed.code, resumed.resumeToken], ["timeout", resumeToken]);
-    assert.match(begun.resumeToken, /^iv1-new,v,/);
+    assert.match(begun.resumeToken, /^it1-new,v,/);
   });
 
   it("rejects whatever its source of the module is or throws, and can be asked again", async () => {

@@ -294,7 +294,7 @@ fn arguments_that_cannot_work_are_refused_before_any_request() {
         ("v".into(), object(&[("timeoutMs", 0.into())])),
         ("v".into(), object(&[("timeoutMs", "5".into())])),
         ("v".into(), object(&[("timeoutMs", JsValue::NULL)])),
-        ("v".into(), object(&[("resumeToken", "iv1,damaged".into())])),
+        ("v".into(), object(&[("resumeToken", "it1,damaged".into())])),
         ("v".into(), object(&[("resumeToken", 7.into())])),
     ] {
         let (listen, _) = listener();

@@ -357,7 +357,7 @@ async fn options_that_cannot_work_are_refused_before_any_request() {
         ("v", quick().timeout(Duration::ZERO)),
         ("v", quick().min_interval(Duration::from_secs(1))),
         ("v", quick().max_consecutive_failures(0)),
-        ("v", quick().resume_token("iv1,damaged".to_owned())),
+        ("v", quick().resume_token("it1,damaged".to_owned())),
     ] {
         let failure = client.poll(id, &options).map(|_| ()).unwrap_err();
         assert_eq!(
