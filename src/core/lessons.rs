@@ -20,10 +20,10 @@ impl Lessons {
         self.usual
     }
 
-    /// Takes in what a video that was done has taught.
-    pub fn take(&mut self, machine: &Machine) {
+    /// Takes in what a video that was done has taught; whether it has taught anything.
+    pub fn take(&mut self, machine: &Machine) -> bool {
         let Some(taught) = machine.taught() else {
-            return;
+            return false;
         };
         // One that began before the last was done knows nothing of that one.
         self.usual = if taught.videos > self.usual.videos {
@@ -31,6 +31,7 @@ impl Lessons {
         } else {
             self.usual.mean(&taught)
         };
+        true
     }
 
     /// As a text for [`Lessons::read`].

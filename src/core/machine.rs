@@ -10,11 +10,10 @@ use super::Millis;
 use super::answer::{Answer, RetryAfter, fingerprint};
 use super::cadence::{self, Jitter};
 use super::error::{ErrorCode, Failure};
-use super::options::{Options, RawOptions};
+use super::options::{Options, RawOptions, sooner};
 use super::progress::{Progress, WHOLE};
 use super::status::{Status, VideoStatus};
 use super::usual::Usual;
-use std::iter;
 use std::sync::Arc;
 
 /// However long the pauses are.
@@ -37,8 +36,7 @@ pub enum Event {
     Offline,
     /// The time of the last command has come, or somebody knows that asking is worth it now.
     Wake,
-    /// Another poll of this video sends a request now. The machine sends it along, unless it knows of a
-    /// time before which it must not; it gets the response either way.
+    /// Another poll of this video sends a request now, whose response is for this one too.
     SharedRequest,
     /// Something makes asking likely worth it (the tab is back, the network is back). It hastens
     /// the next question, but within the pace.
@@ -113,6 +111,10 @@ pub struct Machine {
     /// In a poll that was resumed: what the server itself has said since then. A token may be forged, so
     /// this, and nothing of `job`, is what others take over. `None` where `job` is that already.
     pub(super) shared: Option<Box<Job>>,
+    /// News will be told. It is the carrier that hears them, so this is written down nowhere.
+    pub(super) is_followed: bool,
+    /// There was news after the question that is under way.
+    pub(super) is_stale: bool,
     /// What the last update told; nothing yet in a poll that was just started or resumed.
     pub(super) told: Option<Told>,
 }
@@ -140,15 +142,11 @@ pub(super) struct Job {
     /// The server asked not to be asked before this.
     pub(super) not_before: Millis,
     pub(super) jitter: Jitter,
-    /// News will be told. It is the carrier that hears them, so this is written down nowhere.
-    pub(super) is_followed: bool,
-    /// There was news after the question that is under way.
-    pub(super) is_stale: bool,
 }
 
 impl Job {
     /// Of a video that nobody has asked about.
-    fn new(id: &str, now: Millis) -> Self {
+    pub(super) fn new(id: &str, now: Millis) -> Self {
         Self {
             last: None,
             fingerprint: 0,
@@ -159,8 +157,6 @@ impl Job {
             retrying: None,
             not_before: 0,
             jitter: Jitter::new(fingerprint(id) ^ now),
-            is_followed: false,
-            is_stale: false,
         }
     }
 
@@ -168,7 +164,6 @@ impl Job {
     fn requested(&mut self, now: Millis) {
         self.requests = self.requests.saturating_add(1);
         self.asked_at = now;
-        self.is_stale = false;
     }
 
     /// The server told a status.
@@ -200,34 +195,17 @@ impl Job {
     /// `own` that this one was about to send are not its own any more.
     fn join(&mut self, other: &Self, own: u32) {
         // That one may have heard nothing of the video yet.
-        let is_ahead = self.last.is_some() && other.last.is_none();
-        let (known, beside) = if is_ahead {
-            (&*self, other)
-        } else {
-            (other, &*self)
-        };
-        let mut progress = beside.progress;
-        progress.absorb(&known.progress);
-        *self = Self {
-            last: known.last.clone(),
-            fingerprint: known.fingerprint,
-            requests: other.requests.max(self.requests.saturating_sub(own)),
-            progress,
-            failures: 0,
-            ..other.clone()
-        };
-    }
-
-    /// From a question to the next, after an answer that tells of no trouble.
-    fn pause(&mut self, video: &VideoStatus, options: &Options, now: Millis) -> Millis {
-        if self.is_stale {
-            options.min_interval
-        } else if self.is_followed {
-            cadence::watch(options, &mut self.jitter)
-        } else {
-            let took = now.saturating_sub(self.asked_at);
-            cadence::pause(video, &self.progress, options, &mut self.jitter, took, now)
+        if self.last.is_none() || other.last.is_some() {
+            self.last = other.last.clone();
+            self.fingerprint = other.fingerprint;
+            self.progress.absorb(&other.progress);
         }
+        self.requests = other.requests.max(self.requests.saturating_sub(own));
+        self.asked_at = other.asked_at;
+        self.failures = 0;
+        self.retrying = other.retrying;
+        self.not_before = other.not_before;
+        self.jitter = other.jitter.clone();
     }
 
     /// A clock that was set back, or was ahead where a token was written: all is as far off as it was when it was
@@ -263,6 +241,8 @@ impl Machine {
             phase: Phase::Asking,
             job: Job::new(id, now),
             shared: None,
+            is_followed: false,
+            is_stale: false,
             told: None,
         };
         let step = machine.ask(now);
@@ -290,7 +270,7 @@ impl Machine {
         let mut machine = Self::read_token(token)?;
         if machine.id != id {
             return Err(Failure::invalid(
-                "resumeToken is of another video: give the one that a poll of this id returned",
+                "resumeToken is of another video: give the one of this id, or none",
             ));
         }
         machine.options = options.check(&machine.options.held_to(&Options::default()))?;
@@ -304,7 +284,7 @@ impl Machine {
             .options
             .timeout
             .map(|timeout| now.saturating_add(timeout));
-        machine.deadline = machine.deadline.into_iter().chain(allowance).min();
+        machine.deadline = sooner(machine.deadline, allowance);
         if matches!(machine.phase, Phase::Done | Phase::Failed(_)) {
             let timed_out = matches!(&machine.phase, Phase::Failed(failure) if failure.code == ErrorCode::Timeout);
             if timed_out || machine.is_overdue(now) {
@@ -328,21 +308,12 @@ impl Machine {
     pub fn join(&mut self, other: &Machine, now: Millis) -> Option<Step> {
         let theirs = other.shared.as_deref().unwrap_or(&other.job);
         let is_asleep = matches!(other.phase, Phase::Sleeping { .. });
+        (self.is_followed, self.is_stale) = (other.is_followed, other.is_stale);
         if is_asleep && theirs.last.is_none() && theirs.retrying.is_none() {
-            for job in self.jobs() {
-                job.is_followed = theirs.is_followed;
-                // A request of yet another may be under way.
-                job.asked_at = now;
-            }
-            if let Some(shared) = &mut self.shared {
-                shared.requests = shared.requests.max(theirs.requests);
-            }
             return None;
         }
         let own = u32::from(self.phase == Phase::Asking);
-        for job in self.jobs() {
-            job.join(theirs, own);
-        }
+        self.each(&mut |job| job.join(theirs, own));
         Some(match other.phase {
             Phase::Sleeping { .. } if self.is_overdue(now) && self.job.not_before <= now => {
                 let allowed = self.job.asked_at.saturating_add(self.options.min_interval);
@@ -358,7 +329,7 @@ impl Machine {
                 // Its own pace may be the tighter one, unless the server is in trouble.
                 let own = match self.job.last.clone() {
                     Some(video) if self.job.retrying.is_none() => {
-                        let pause = self.job.pause(&video, &self.options, now);
+                        let pause = self.pause(&video, now);
                         Some(self.job.asked_at.saturating_add(pause))
                     }
                     _ => None,
@@ -396,44 +367,30 @@ impl Machine {
         match event {
             Event::Answer(answer) => self.answered(answer, now),
             Event::Told(answer) => {
-                for job in self.jobs() {
+                self.each(&mut |job| {
                     job.requests = job.requests.saturating_sub(u32::from(is_asking));
                     job.asked_at = now;
-                }
+                });
                 self.answered(answer, now)
             }
             Event::NetworkError => self.failed(Failure::new(ErrorCode::Network), None, now),
             Event::Offline => {
-                for job in self.jobs() {
-                    job.retrying = Some(ErrorCode::Network);
-                }
+                self.each(&mut |job| job.retrying = Some(ErrorCode::Network));
                 self.go_on(now.saturating_add(self.options.max_interval), now)
             }
             Event::Wake | Event::SharedRequest if self.is_overdue(now) => {
                 self.end(Failure::new(ErrorCode::Timeout), now)
             }
-            Event::Wake | Event::SharedRequest if self.job.not_before > now => {
-                if matches!(event, Event::SharedRequest) {
-                    // Only a token can have said so, where another poll may ask.
-                    for job in self.jobs() {
-                        job.requested(now);
-                    }
-                }
-                self.sleep_until(self.job.not_before)
-            }
+            Event::Wake if self.job.not_before > now => self.sleep_until(self.job.not_before),
             Event::Wake | Event::SharedRequest => self.ask(now),
             Event::Nudge => self.hasten(now),
             Event::Followed(is_followed) => {
-                let is_lost = self.job.is_followed && !is_followed;
-                for job in self.jobs() {
-                    job.is_followed = is_followed;
-                }
+                let is_lost = self.is_followed && !is_followed;
+                self.is_followed = is_followed;
                 self.heed(is_lost, now)
             }
             Event::News => {
-                for job in self.jobs() {
-                    job.is_stale |= is_asking;
-                }
+                self.is_stale |= is_asking;
                 self.heed(true, now)
             }
         }
@@ -516,11 +473,11 @@ impl Machine {
 
     /// Has it know what earlier videos taught, unless it knows of more.
     pub fn teach(&mut self, usual: Usual) {
-        for job in self.jobs() {
+        self.each(&mut |job| {
             if usual.videos > job.progress.usual.videos {
                 job.progress.usual = usual;
             }
-        }
+        });
     }
 
     /// What is usual after this video, if it is done. A poll that was resumed teaches nothing: it has
@@ -574,9 +531,22 @@ impl Machine {
                 self.end(failure, now)
             }
             _ => {
-                let pause = self.job.pause(&video, &self.options, now);
+                let pause = self.pause(&video, now);
                 self.go_on(now.saturating_add(pause), now)
             }
+        }
+    }
+
+    /// From a question to the next, after an answer that tells of no trouble.
+    fn pause(&mut self, video: &VideoStatus, now: Millis) -> Millis {
+        let (job, options) = (&mut self.job, &self.options);
+        if self.is_stale {
+            options.min_interval
+        } else if self.is_followed {
+            cadence::watch(options, &mut job.jitter)
+        } else {
+            let took = now.saturating_sub(job.asked_at);
+            cadence::pause(video, &job.progress, options, &mut job.jitter, took, now)
         }
     }
 
@@ -586,11 +556,11 @@ impl Machine {
         }
         // Kept also where this poll ends: the server asked it of whoever goes on.
         let not_before = retry_after.and_then(|asked| asked.not_before(now));
-        for job in self.jobs() {
+        self.each(&mut |job| {
             job.failures = job.failures.saturating_add(1);
             job.retrying = Some(failure.code);
             job.not_before = not_before.unwrap_or(0);
-        }
+        });
         let job = &mut self.job;
         if self.options.max_failures != u32::MAX && job.failures >= self.options.max_failures {
             return self.end(failure, now);
@@ -638,9 +608,7 @@ impl Machine {
 
     fn sleep_until(&mut self, next: Millis) -> Step {
         let until = self.deadline.map_or(next, |deadline| next.min(deadline));
-        for job in self.jobs() {
-            job.is_stale = false;
-        }
+        self.is_stale = false;
         self.hold_on(until)
     }
 
@@ -653,9 +621,8 @@ impl Machine {
     }
 
     fn ask(&mut self, now: Millis) -> Step {
-        for job in self.jobs() {
-            job.requested(now);
-        }
+        self.each(&mut |job| job.requested(now));
+        self.is_stale = false;
         Step {
             command: self.fetch(now),
             update: None,
@@ -691,14 +658,15 @@ impl Machine {
     }
 
     /// What this poll knows, and what others may know of it.
-    fn jobs(&mut self) -> impl Iterator<Item = &mut Job> {
-        iter::once(&mut self.job).chain(self.shared.as_deref_mut())
+    fn each(&mut self, act: &mut dyn FnMut(&mut Job)) {
+        act(&mut self.job);
+        if let Some(shared) = &mut self.shared {
+            act(shared);
+        }
     }
 
     fn keep_up(&mut self, now: Millis) {
-        for job in self.jobs() {
-            job.keep_up(now);
-        }
+        self.each(&mut |job| job.keep_up(now));
     }
 
     fn is_overdue(&self, now: Millis) -> bool {

@@ -56,12 +56,19 @@ impl Options {
     #[must_use]
     pub(super) fn held_to(self, base: &Self) -> Self {
         Self {
-            // None is for ever, and no end.
-            timeout: self.timeout.into_iter().chain(base.timeout).min(),
+            timeout: sooner(self.timeout, base.timeout),
             min_interval: self.min_interval.max(base.min_interval),
             max_interval: self.max_interval.max(base.max_interval),
             max_failures: self.max_failures.min(base.max_failures),
         }
+    }
+}
+
+/// Of two times the one that comes first; `None` is never.
+pub(super) fn sooner(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

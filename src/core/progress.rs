@@ -288,12 +288,12 @@ impl Progress {
 
     /// The clock is behind by so much: no time since is known, and none is learnt.
     pub(super) fn set_back(&mut self, by: Millis) {
-        self.move_times(|time| time.saturating_sub(by));
+        self.move_times(&|time| time.saturating_sub(by));
         self.is_timed = false;
     }
 
     /// The same times by another clock.
-    pub(super) fn move_times(&mut self, moved: impl Fn(Millis) -> Millis) {
+    pub(super) fn move_times(&mut self, moved: &dyn Fn(Millis) -> Millis) {
         let render_from = self.render_from.as_mut().map(|(from, _)| from);
         let times = [
             self.seen_at.as_mut(),

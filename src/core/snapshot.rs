@@ -17,7 +17,6 @@ use super::percent;
 use super::progress::{Ppm, Scale, WHOLE};
 use super::status::{ContentStatus, GeneratedContent, Status, VideoStatus};
 use super::usual::Usual;
-use std::mem;
 use std::str::Split;
 use std::sync::Arc;
 
@@ -55,7 +54,7 @@ impl Machine {
         }
         // A finished video has to be heard of anew.
         job.progress = job.progress.reopened();
-        job.progress.move_times(on_the_wall);
+        job.progress.move_times(&on_the_wall);
         job.last = job.last.as_deref().and_then(bare).map(Arc::new);
         write(TOKEN, machine)
     }
@@ -68,9 +67,9 @@ impl Machine {
     pub fn restore(snapshot: &str) -> Result<Self, Failure> {
         read(SNAPSHOT, snapshot).ok_or_else(|| {
             Failure::invalid(if snapshot.starts_with(TOKEN) {
-                "the snapshot is a resumeToken: give that to a poll, and start a machine by the video's id"
+                "a resumeToken is no snapshot: give it to a poll"
             } else {
-                "the snapshot is damaged or of another version: start the machine anew by the video's id"
+                "the snapshot is damaged or of another version: start anew"
             })
         })
     }
@@ -81,9 +80,9 @@ impl Machine {
         let read = || read(TOKEN, token).or_else(|| read_not_begun(token));
         is_short.then(read).flatten().ok_or_else(|| {
             Failure::invalid(if token.starts_with(SNAPSHOT) {
-                "resumeToken is a snapshot of the machine: give the text that resumeToken() of a poll returned"
+                "resumeToken is a machine's snapshot: give what resumeToken() returned"
             } else {
-                "resumeToken is damaged or of another version: start the poll without it"
+                "resumeToken is damaged or of another version: start without it"
             })
         })
     }
@@ -110,22 +109,20 @@ fn write(form: &str, mut machine: Machine) -> String {
         from: None,
         text: form.to_owned(),
     };
-    // Nothing is refused in writing but what could not be read back.
-    let _ = codec.machine(&mut machine);
-    let mut checksum = fingerprint(&codec.text);
-    let _ = codec.number(&mut checksum);
+    codec.machine(&mut machine);
+    codec.put(fingerprint(&codec.text));
     codec.text
 }
 
 fn read(form: &str, text: &str) -> Option<Machine> {
-    let (guarded, fields) = unsealed(form, text)?;
+    let (guarded, from) = unsealed(form, text)?;
     let mut codec = Codec {
         is_whole: form == SNAPSHOT,
-        from: Some(fields),
+        from: Some(from),
         text: form.to_owned(),
     };
     let (mut machine, _) = Machine::start_checked("", Options::default(), 0);
-    codec.machine(&mut machine)?;
+    codec.machine(&mut machine);
     // What is not as it would be written is not from here, whatever its checksum.
     let is_sound = codec.text == guarded && is_sound(&machine, codec.is_whole);
     // Whoever holds a snapshot has been told all that is in it.
@@ -191,157 +188,174 @@ fn decode(field: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Goes through the fields in their order. Each is read first, where there is something to read, and
-/// written either way, so that what was read can be held against how it would have been written.
-/// `None` is a text that cannot be one.
+/// Goes through the fields in their order. Each takes the value that is read, if it can have that, and
+/// is written with the one that it has then; so a text that no machine has comes out as another text.
 struct Codec<'a> {
     /// All there is, and not only what a token has of it.
     is_whole: bool,
+    /// What is read; nothing where a machine is only written.
     from: Option<Split<'a, char>>,
     text: String,
 }
 
 impl<'a> Codec<'a> {
-    fn machine(&mut self, machine: &mut Machine) -> Option<()> {
-        self.text(&mut machine.id)?;
-        self.number(&mut machine.started)?;
-        self.some(&mut machine.deadline, 0, Self::number)?;
+    fn machine(&mut self, machine: &mut Machine) {
+        self.text(&mut machine.id);
+        self.number(&mut machine.started);
+        self.some(&mut machine.deadline, u64::default, Self::number);
         let options = &mut machine.options;
-        self.some(&mut options.timeout, 0, Self::number)?;
-        self.number(&mut options.min_interval)?;
-        self.number(&mut options.max_interval)?;
-        self.number(&mut options.max_failures)?;
-        let phases = [
-            Phase::Asking,
-            Phase::Sleeping { until: 0 },
-            Phase::Done,
-            Phase::Failed(Failure::new(ErrorCode::Timeout)),
-        ];
-        self.one_of(&mut machine.phase, &phases)?;
+        self.some(&mut options.timeout, u64::default, Self::number);
+        self.number(&mut options.min_interval);
+        self.number(&mut options.max_interval);
+        self.number(&mut options.max_failures);
+        if let Some(kind) = self.digits() {
+            machine.phase = match kind {
+                1 => Phase::Sleeping { until: 0 },
+                2 => Phase::Done,
+                3 => Phase::Failed(Failure::new(ErrorCode::Timeout)),
+                _ => Phase::Asking,
+            };
+        }
+        self.put(match machine.phase {
+            Phase::Asking => 0,
+            Phase::Sleeping { .. } => 1,
+            Phase::Done => 2,
+            Phase::Failed(_) => 3,
+        });
         match &mut machine.phase {
-            Phase::Sleeping { until } if self.is_whole => self.number(until)?,
+            Phase::Sleeping { until } if self.is_whole => self.number(until),
             Phase::Failed(failure) => {
-                self.one_of(&mut failure.code, ErrorCode::ALL)?;
+                self.one_of(&mut failure.code, ErrorCode::ALL);
                 if self.is_whole {
-                    self.some(&mut failure.http_status, 0, Self::number)?;
-                    self.some(&mut failure.detail, String::new(), Self::text)?;
+                    self.some(&mut failure.http_status, u16::default, Self::number);
+                    self.some(&mut failure.detail, String::new, Self::text);
                 }
             }
             _ => {}
         }
-        self.job(&mut machine.job)?;
+        self.job(&mut machine.job);
         if self.is_whole {
-            let blank = Box::new(machine.job.clone());
-            self.some(&mut machine.shared, blank, |codec, job| codec.job(job))?;
+            let blank = || Box::new(Job::new("", 0));
+            self.some(&mut machine.shared, blank, |codec, job| codec.job(job));
         }
-        Some(())
     }
 
-    fn job(&mut self, job: &mut Job) -> Option<()> {
-        self.number(&mut job.requests)?;
-        self.number(&mut job.asked_at)?;
-        self.number(&mut job.failures)?;
-        self.some(&mut job.retrying, ErrorCode::Network, |codec, code| {
-            codec.one_of(code, ErrorCode::ALL)
-        })?;
-        self.number(&mut job.not_before)?;
+    fn job(&mut self, job: &mut Job) {
+        self.number(&mut job.requests);
+        self.number(&mut job.asked_at);
+        self.number(&mut job.failures);
+        self.some(
+            &mut job.retrying,
+            || ErrorCode::Network,
+            |codec, code| {
+                codec.one_of(code, ErrorCode::ALL);
+            },
+        );
+        self.number(&mut job.not_before);
         let progress = &mut job.progress;
         let scales = [Scale::Unproven, Scale::Fraction, Scale::Percent];
-        self.one_of(&mut progress.scale, &scales)?;
-        self.part(&mut progress.overall)?;
-        self.some(&mut progress.seen_at, 0, Self::number)?;
-        self.some(&mut progress.clips_from, 0, Self::number)?;
-        self.some(&mut progress.ready, 0, Self::number)?;
-        self.some(&mut progress.failed_at, 0, Self::number)?;
-        self.flag(&mut progress.is_starting)?;
-        self.some(&mut progress.render_from, (0, 0), |codec, (at, part)| {
-            codec.number(at)?;
-            codec.part(part)
-        })?;
-        self.some(&mut progress.end, 0, Self::number)?;
+        self.one_of(&mut progress.scale, &scales);
+        self.part(&mut progress.overall);
+        self.some(&mut progress.seen_at, u64::default, Self::number);
+        self.some(&mut progress.clips_from, u64::default, Self::number);
+        self.some(&mut progress.ready, u32::default, Self::number);
+        self.some(&mut progress.failed_at, u64::default, Self::number);
+        self.flag(&mut progress.is_starting);
+        self.some(
+            &mut progress.render_from,
+            || (0, 0),
+            |codec, (at, part)| {
+                codec.number(at);
+                codec.part(part);
+            },
+        );
+        self.some(&mut progress.end, u64::default, Self::number);
         if self.is_whole {
             // What was learnt of how long videos take is for other videos, too.
-            let mut usual = progress.usual.numbers();
-            for number in &mut usual {
-                self.number(number)?;
+            if let Some(usual) = Usual::read(|| self.digits()?.try_into().ok()) {
+                progress.usual = usual;
             }
-            let mut usual = usual.into_iter();
-            progress.usual = Usual::read(|| usual.next())?;
-            self.flag(&mut progress.is_timed)?;
-            let mut seed = job.jitter.state();
-            self.number(&mut seed)?;
-            job.jitter = Some(Jitter::new(seed.into())).filter(|jitter| jitter.state() == seed)?;
-            self.number(&mut job.fingerprint)?;
+            for number in progress.usual.numbers() {
+                self.put(number.into());
+            }
+            self.flag(&mut progress.is_timed);
+            if let Some(seed) = self.digits() {
+                job.jitter = Jitter::new(seed);
+            }
+            self.put(job.jitter.state().into());
+            self.number(&mut job.fingerprint);
         }
-        let blank = VideoStatus {
-            status: Status::GeneratingVideo,
-            generated_content: None,
-            credits_total: None,
-            credits_used: None,
+        let blank = || {
+            Arc::new(VideoStatus {
+                status: Status::GeneratingVideo,
+                generated_content: None,
+                credits_total: None,
+                credits_used: None,
+            })
         };
-        self.some(&mut job.last, Arc::new(blank), |codec, video| {
-            codec.video(Arc::make_mut(video))
-        })
+        self.some(&mut job.last, blank, |codec, video| {
+            codec.video(Arc::make_mut(video));
+        });
     }
 
-    fn video(&mut self, video: &mut VideoStatus) -> Option<()> {
+    fn video(&mut self, video: &mut VideoStatus) {
         let text = String::new;
-        let statuses = [
-            Status::Pending { message: None },
-            Status::GeneratingVideo,
-            Status::StartRenderingVideo { progress: 0.0 },
-            Status::RenderingVideo { progress: 0.0 },
-            Status::Unrecognized { raw_status: text() },
-            // A token has none of these.
-            Status::Error { message: None },
-            Status::Done {
-                url: text(),
-                id: text(),
-            },
-        ];
-        let known = if self.is_whole { statuses.len() } else { 5 };
-        self.one_of(&mut video.status, statuses.get(..known)?)?;
+        if let Some(kind) = self.digits() {
+            video.status = match kind {
+                0 => Status::Pending { message: None },
+                1 => Status::GeneratingVideo,
+                2 => Status::StartRenderingVideo { progress: 0.0 },
+                3 => Status::RenderingVideo { progress: 0.0 },
+                4 if self.is_whole => Status::Done {
+                    url: text(),
+                    id: text(),
+                },
+                5 if self.is_whole => Status::Error { message: None },
+                _ => Status::Unrecognized { raw_status: text() },
+            };
+        }
+        self.put(video.status.place());
         match &mut video.status {
             Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } => {
-                self.amount(progress)?;
-                (*progress <= 1.0).then_some(())?;
+                self.amount(progress, 1.0);
             }
             _ if !self.is_whole => {}
             Status::GeneratingVideo => {}
             Status::Pending { message } | Status::Error { message } => {
-                self.some(message, text(), Self::text)?;
+                self.some(message, text, Self::text);
             }
-            Status::Unrecognized { raw_status } => self.text(raw_status)?,
+            Status::Unrecognized { raw_status } => self.text(raw_status),
             Status::Done { url, id } => {
-                self.text(url)?;
-                self.text(id)?;
+                self.text(url);
+                self.text(id);
             }
         }
-        self.some(&mut video.generated_content, Vec::new(), Self::clips)?;
+        self.some(&mut video.generated_content, Vec::new, Self::clips);
         if self.is_whole {
-            self.some(&mut video.credits_total, 0.0, Self::amount)?;
-            self.some(&mut video.credits_used, 0.0, Self::amount)?;
+            for credits in [&mut video.credits_total, &mut video.credits_used] {
+                self.some(credits, f64::default, |codec, credits| {
+                    codec.amount(credits, f64::MAX)
+                });
+            }
         }
-        Some(())
     }
 
     /// How far each clip is, a letter each in one field; all else of them is in fields of their own.
-    fn clips(&mut self, clips: &mut Vec<GeneratedContent>) -> Option<()> {
-        if let Some(letters) = self.next()? {
-            clips.clear();
-            for letter in letters.chars() {
-                let is = |state: &&ContentStatus| state.as_str().starts_with(letter);
-                let state = ContentStatus::ALL.iter().find(is)?;
+    fn clips(&mut self, clips: &mut Vec<GeneratedContent>) {
+        for letter in self.next().unwrap_or_default().chars() {
+            let is = |state: &&ContentStatus| state.as_str().starts_with(letter);
+            if let Some(state) = ContentStatus::ALL.iter().find(is)
+                && (self.is_whole || clips.len() < MOST_CLIPS)
+            {
                 clips.push(GeneratedContent::bare(*state));
             }
         }
         self.text.push(SEPARATOR);
-        let letters = clips
-            .iter()
-            .flat_map(|clip| clip.status.as_str().chars().next());
-        self.text.extend(letters);
+        for clip in clips.iter() {
+            self.text.extend(clip.status.as_str().chars().next());
+        }
         if !self.is_whole {
-            return (clips.len() <= MOST_CLIPS).then_some(());
+            return;
         }
         for clip in clips {
             for field in [
@@ -352,88 +366,82 @@ impl<'a> Codec<'a> {
                 &mut clip.category,
                 &mut clip.text,
             ] {
-                self.some(field, String::new(), Self::text)?;
+                self.some(field, String::new, Self::text);
             }
         }
-        Some(())
     }
 
-    /// The next field, where something is read.
-    fn next(&mut self) -> Option<Option<&'a str>> {
-        match &mut self.from {
-            None => Some(None),
-            Some(fields) => fields.next().map(Some),
-        }
+    fn next(&mut self) -> Option<&'a str> {
+        self.from.as_mut()?.next()
     }
 
-    fn number<N: Copy + Into<u64> + TryFrom<u64>>(&mut self, number: &mut N) -> Option<()> {
-        if let Some(digits) = self.next()? {
-            *number = N::try_from(digits.parse::<u64>().ok()?).ok()?;
-        }
+    fn digits(&mut self) -> Option<u64> {
+        self.next()?.parse().ok()
+    }
+
+    fn put(&mut self, number: u64) {
         self.text.push(SEPARATOR);
-        self.text
-            .push_str(itoa::Buffer::new().format((*number).into()));
-        Some(())
+        self.text.push_str(itoa::Buffer::new().format(number));
+    }
+
+    fn number<N: Copy + Into<u64> + TryFrom<u64>>(&mut self, number: &mut N) {
+        if let Some(read) = self.digits().and_then(|read| N::try_from(read).ok()) {
+            *number = read;
+        }
+        self.put((*number).into());
     }
 
     /// Of a whole, in millionths.
-    fn part(&mut self, part: &mut Ppm) -> Option<()> {
-        self.number(part)?;
-        (*part <= WHOLE).then_some(())
+    fn part(&mut self, part: &mut Ppm) {
+        if let Some(read) = self.digits() {
+            *part = read.min(WHOLE.into()) as Ppm;
+        }
+        self.put((*part).into());
     }
 
     /// Every bit of it; formatting a float as decimals would cost the module several kilobytes.
-    fn amount(&mut self, amount: &mut f64) -> Option<()> {
-        let mut bits = amount.to_bits();
-        self.number(&mut bits)?;
-        *amount = f64::from_bits(bits);
-        (amount.is_finite() && *amount >= 0.0).then_some(())
+    fn amount(&mut self, amount: &mut f64, most: f64) {
+        let read = self.digits().map(f64::from_bits);
+        if let Some(read) = read.filter(|read| (0.0..=most).contains(read)) {
+            *amount = read;
+        }
+        self.put(amount.to_bits());
     }
 
-    fn flag(&mut self, flag: &mut bool) -> Option<()> {
-        let mut number = u64::from(*flag);
-        self.number(&mut number)?;
-        *flag = number == 1;
-        (number <= 1).then_some(())
+    fn flag(&mut self, flag: &mut bool) {
+        if let Some(read) = self.digits() {
+            *flag = read == 1;
+        }
+        self.put((*flag).into());
     }
 
-    fn text(&mut self, text: &mut String) -> Option<()> {
-        if let Some(field) = self.next()? {
-            *text = decode(field)?;
+    fn text(&mut self, text: &mut String) {
+        if let Some(read) = self.next().and_then(decode) {
+            *text = read;
         }
         self.text.push(SEPARATOR);
         percent::encode(text, &mut self.text);
-        Some(())
     }
 
     /// Whether there is something, and what it is.
-    fn some<T>(
-        &mut self,
-        some: &mut Option<T>,
-        blank: T,
-        rest: impl FnOnce(&mut Self, &mut T) -> Option<()>,
-    ) -> Option<()> {
+    fn some<T>(&mut self, some: &mut Option<T>, blank: fn() -> T, rest: fn(&mut Self, &mut T)) {
         let mut is_there = some.is_some();
-        self.flag(&mut is_there)?;
-        if !is_there {
+        self.flag(&mut is_there);
+        if is_there {
+            rest(self, some.get_or_insert_with(blank));
+        } else {
             *some = None;
-            return Some(());
         }
-        rest(self, some.get_or_insert(blank))
     }
 
-    /// Which of `all`, by its place there; what it holds follows in fields of its own.
-    fn one_of<T: Clone>(&mut self, one: &mut T, all: &[T]) -> Option<()> {
-        let kind = mem::discriminant(one);
-        let place = all
-            .iter()
-            .position(|other| mem::discriminant(other) == kind)?;
-        let mut number = place as u64;
-        self.number(&mut number)?;
-        if self.from.is_some() {
-            *one = all.get(usize::try_from(number).ok()?)?.clone();
+    /// Which of `all`, by its place there.
+    fn one_of<T: Copy + PartialEq>(&mut self, one: &mut T, all: &[T]) {
+        let read = self.digits().and_then(|place| usize::try_from(place).ok());
+        if let Some(other) = read.and_then(|place| all.get(place)) {
+            *one = *other;
         }
-        Some(())
+        let place = all.iter().position(|other| other == one);
+        self.put(place.unwrap_or_default() as u64);
     }
 }
 

@@ -151,6 +151,19 @@ impl Status {
         matches!(self, Status::Done { .. } | Status::Error { .. })
     }
 
+    /// The place of its name in the list of all.
+    pub(super) const fn place(&self) -> u64 {
+        match self {
+            Status::Pending { .. } => 0,
+            Status::GeneratingVideo => 1,
+            Status::StartRenderingVideo { .. } => 2,
+            Status::RenderingVideo { .. } => 3,
+            Status::Done { .. } => 4,
+            Status::Error { .. } => 5,
+            Status::Unrecognized { .. } => 6,
+        }
+    }
+
     /// The public name.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -390,9 +390,9 @@ impl Loop {
             Command::Done => {
                 tell(Notice::Done { token: token() });
                 // One that was resumed teaches nothing, and another may.
-                if waiter.machine.taught().is_some() && !self.has_taught.replace(true) {
+                if !self.has_taught.get() {
                     let mut lessons = self.client.lessons.get();
-                    lessons.take(&waiter.machine);
+                    self.has_taught.set(lessons.take(&waiter.machine));
                     self.client.lessons.set(lessons);
                 }
                 return false;

@@ -129,7 +129,7 @@ impl Forged {
                 Last::Generating(clips) => (1, None, clips),
                 Last::Starting(progress, clips) => (2, Some(*progress), clips),
                 Last::Rendering(progress, clips) => (3, Some(*progress), clips),
-                Last::Unrecognized(clips) => (4, None, clips),
+                Last::Unrecognized(clips) => (6, None, clips),
             };
             put(kind);
             if let Some(progress) = progress {

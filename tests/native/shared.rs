@@ -416,7 +416,6 @@ impl<'a> Shared<'a> {
         assert_eq!(joined.is_none(), is_alone);
         if let Some(other) = first {
             books.is_followed = other.books.is_followed;
-            books.asked_at = now;
         }
         let mut ask_by = u64::MAX;
         let is_overdue = books.deadline.is_some_and(|deadline| deadline <= now);
@@ -662,7 +661,7 @@ impl<'a> Shared<'a> {
                     let asked = asked - u32::from(step_is_over(&step));
                     let goes_on = waiter.obey(&step, asked, &self.said, now, &mut settled);
                     assert!(goes_on || step_is_over(&step));
-                    assert!(!waiter.is_fresh || waiter.asking || !goes_on, "left out");
+                    assert!(waiter.asking || !goes_on, "left out");
                 }
             }
             waiters.retain(|waiter| settled.iter().all(|left| left.serial != waiter.serial));
@@ -909,7 +908,7 @@ impl Waiter {
                 by = from.max(floor);
             }
             Event::Wake | Event::SharedRequest if overdue => {}
-            Event::Wake | Event::SharedRequest if floor > now => (from, by) = (floor, floor),
+            Event::Wake if floor > now => (from, by) = (floor, floor),
             Event::Wake | Event::SharedRequest => {
                 assert_eq!(
                     step.command,

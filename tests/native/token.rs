@@ -157,19 +157,19 @@ fn a_snapshot_is_no_token_and_a_token_no_snapshot() {
         let refused = Machine::resume(&machine.snapshot(), ID, raw(), START).unwrap_err();
         assert_eq!(refused.code, ErrorCode::InvalidArgument);
         assert!(
-            refused.message().contains("resumeToken is a snapshot"),
+            refused.message().contains("resumeToken is a machine's snapshot"),
             "{refused}"
         );
         let refused = Machine::restore(&machine.resume_token(0)).unwrap_err();
         assert_eq!(refused.code, ErrorCode::InvalidArgument);
         assert!(
-            refused.message().contains("snapshot is a resumeToken"),
+            refused.message().contains("a resumeToken is no snapshot"),
             "{refused}"
         );
         let early = not_begun(&format!("{ID},{START},,,,"));
         let refused = Machine::restore(&early).unwrap_err();
         assert!(
-            refused.message().contains("snapshot is a resumeToken"),
+            refused.message().contains("a resumeToken is no snapshot"),
             "{refused}"
         );
     }
@@ -845,9 +845,11 @@ fn a_token_puts_nobody_to_sleep_but_its_own_poll() {
     // Who comes now asks as if nobody were there, and knows as little.
     let (mut victim, step) = joins(&sleeper, START + 50_000);
     assert_eq!((step, victim.current(START + 50_000)), (None, None));
-    // It is sent for both, and the token is kept to by whoever has it.
+    // It is sent for both; by itself the sleeper waits on.
+    let woken = sleeper.clone().step(Event::Wake, START + 50_000);
+    assert_eq!(sleeps_until(&woken), hour);
     let along = sleeper.step(Event::SharedRequest, START + 50_000);
-    assert_eq!(sleeps_until(&along), hour);
+    assert_eq!(along.command, Command::Fetch { give_up_at: None });
     let step = victim.step(pending(), START + 50_100);
     assert!(sleeps_until(&step) <= START + 55_100);
     assert_eq!(step.update.unwrap().requests, 1);

@@ -69,10 +69,10 @@ describe("a forged token", () => {
     const said = await machine.step(snapshot, { type: "response", httpStatus: 200, body }, Date.now());
     for (const resumeToken of [snapshot, said.snapshot]) {
       const error = await failure(new VideoClient({ baseUrl: server.url }).waitForVideo("v", { resumeToken }), "invalid_argument");
-      assert.match(error.message, /resumeToken is a snapshot of the machine/);
+      assert.match(error.message, /resumeToken is a machine's snapshot/);
     }
     assert.equal(server.arrivals.length, 0);
-    await assert.rejects(machine.step(forged({}), { type: "wake" }, Date.now()), /snapshot is a resumeToken/);
+    await assert.rejects(machine.step(forged({}), { type: "wake" }, Date.now()), /a resumeToken is no snapshot/);
   });
 
   it("says in its own poll which clips were ready, and no word", async (test) => {
@@ -213,6 +213,6 @@ describe("the token of a poll before the module has loaded", () => {
     poll.cancel();
     await rejection(poll.done);
     assert.match(poll.resumeToken(), /^it1-new,v,/);
-    await assert.rejects(machine.step(poll.resumeToken(), { type: "wake" }, Date.now()), /snapshot is a resumeToken/);
+    await assert.rejects(machine.step(poll.resumeToken(), { type: "wake" }, Date.now()), /a resumeToken is no snapshot/);
   });
 });

@@ -237,7 +237,7 @@ async fn stopped_by_ctrl_c_the_program_says_how_it_goes_on_and_does() {
         (code, err.trim()),
         (
             1,
-            "error: invalid argument: resumeToken is of another video: give the one that a poll of this id returned"
+            "error: invalid argument: resumeToken is of another video: give the one of this id, or none"
         )
     );
     assert_eq!(server.log(&other).await["requests"], json!([]));
