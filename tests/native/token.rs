@@ -157,7 +157,9 @@ fn a_snapshot_is_no_token_and_a_token_no_snapshot() {
         let refused = Machine::resume(&machine.snapshot(), ID, raw(), START).unwrap_err();
         assert_eq!(refused.code, ErrorCode::InvalidArgument);
         assert!(
-            refused.message().contains("resumeToken is a machine's snapshot"),
+            refused
+                .message()
+                .contains("resumeToken is a machine's snapshot"),
             "{refused}"
         );
         let refused = Machine::restore(&machine.resume_token(0)).unwrap_err();
