@@ -563,6 +563,8 @@ fn a_poll_that_had_not_begun_starts_with_its_options_where_they_are_modest() {
         let step = machine.step(Event::NetworkError, START + 30_000);
         assert_eq!(failure(&step), ErrorCode::Network, "at the second one");
     }
+    let older = sealed("it0-new,v,5,,,,");
+    assert!(Machine::resume(&older, "v", raw(), START).is_err());
     for fields in [
         "",
         "v",
@@ -833,6 +835,21 @@ fn failures_that_a_token_counts_end_its_own_poll_alone() {
     assert_eq!(failure(&step), ErrorCode::Http);
     let step = victim.step(answer(503, None, "busy"), START + 100);
     assert!(sleeps_until(&step) <= START + 2_100);
+}
+
+#[test]
+fn how_long_one_with_a_token_waits_for_a_server_in_trouble_is_its_own_affair() {
+    let forged = Forged {
+        min_interval: 40_000,
+        max_interval: 40_000,
+        ..calm()
+    };
+    let [mut forger, _] = forged_and_honest(&forged);
+    let busy = answer(503, None, "busy");
+    let until = sleeps_until(&forger.step(busy, START + 100));
+    assert!(until >= START + 40_100, "{until}");
+    let step = joins(&forger, START + 200).1.unwrap();
+    assert!(sleeps_until(&step) <= START + 2_200);
 }
 
 #[test]
