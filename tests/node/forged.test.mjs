@@ -169,8 +169,11 @@ describe("a forged token", () => {
     await atOnce(server.arrived(1));
     await atOnce(reached(() => true));
     assert.deepEqual(updates.map(({ status, requests }) => [status, requests]), [["PENDING", 1]]);
-    forger.cancel();
-    victim.cancel();
+    const next = recorder();
+    const third = own.poll("v", { timeoutMs: Infinity, onUpdate: next.listener });
+    await atOnce(next.reached(() => true));
+    assert.deepEqual(told(next.updates), told(updates));
+    for (const poll of [forger, victim, third]) poll.cancel();
   });
 
   it("does not make a server be asked sooner, however many come with it too late", async (test) => {
