@@ -91,7 +91,6 @@ const REASONS: &[Reason] = &[
             "iacrea_video::web::exports::Client::get_status",
             "iacrea_video::web::exports::Client::told",
             "iacrea_video::core::machine::Job",
-            "iacrea_video::core::machine::Machine::answered",
             "iacrea_video::core::machine::Machine::current",
             "iacrea_video::core::machine::Machine::join",
             "iacrea_video::core::machine::Machine::step",
@@ -202,7 +201,6 @@ const REASONS: &[Reason] = &[
             "core::slice::",
             "core::unicode::printable::",
             "iacrea_video::core::snapshot::",
-            "iacrea_video::core::machine::Machine::restore",
         ],
         causes: &[
             "core::slice::",
