@@ -21,7 +21,7 @@ export interface Module {
 
 /** The module's side of one client. @internal */
 interface ClientHandle {
-  getStatus(id: string, controller: AbortController): Promise<VideoStatus>;
+  getStatus(id: string, controller: AbortController, resolve: (status: VideoStatus) => void, reject: (failure: unknown) => void): void;
   poll(id: string, options: PollOptions, listener: PollListener): PollHandle;
   limit(concurrency: number): { free(): void };
   lessons(): string;
@@ -80,12 +80,11 @@ export class ModuleClient {
         })));
       }
       this.#calls.add(controller);
-      this.#connect().then(async ({ instance: { crash }, client }) => {
+      this.#connect().then(({ instance: { crash }, client }) => {
         if (controller.signal.aborted) return;
         crash.check();
         unhooks.push(crash.listen(fail));
-        const status = await client.getStatus(id, controller);
-        settle(() => resolve(status));
+        client.getStatus(id, controller, (status) => settle(() => resolve(status)), fail);
       }).catch(fail);
     });
   }

@@ -8,7 +8,7 @@
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/;
 /** What stands in the place of a string that held the key. */
 const REDACTED = "***";
-/** A shorter key would be found in ordinary text. */
+/** A key of which less can be compared would be found in ordinary text. */
 export const SHORTEST = 8;
 /** So many letters of its beginning count as the key, for servers shorten what they repeat. */
 const PREFIX = 12;
@@ -42,7 +42,7 @@ export function keyFrom(value: unknown): string | undefined {
 
 /** Whether the key can be told from ordinary text, and it or its beginning is in this text. */
 export function containsKey(text: string, key: string): boolean {
-  return key.length >= SHORTEST && finder(key)(text);
+  return finder(key)(text);
 }
 
 /**
@@ -52,7 +52,7 @@ export function containsKey(text: string, key: string): boolean {
 export function redact(text: string, key: string): string {
   const holdsKey = finder(key);
   // What is in a string of JSON is in all of it.
-  if (key.length < SHORTEST || !holdsKey(text)) return text;
+  if (!holdsKey(text)) return text;
   try {
     JSON.parse(text);
   } catch {
@@ -66,7 +66,7 @@ export function redact(text: string, key: string): string {
 function finder(key: string): (text: string) => boolean {
   const [comparable = ""] = layers(key);
   return (text) => {
-    if (text.length < SHORTEST) return false;
+    if (comparable.length < SHORTEST || text.length < SHORTEST) return false;
     // A web address is a string of JSON without spaces. What only looks like one loses nothing but the search for a
     // shortened key.
     const isAddress = /^"http[^ ]*$/.test(text);

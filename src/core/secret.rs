@@ -15,8 +15,8 @@ use std::fmt;
 const REDACTED: &str = "***";
 /// The same in JSON.
 const QUOTED: &str = "\"***\"";
-/// In a body, a shorter key would be found in ordinary text. It is redacted in the details of errors
-/// alone.
+/// In a body, a key of which less can be compared would be found in ordinary text. It is redacted in the
+/// details of errors alone.
 const SHORTEST: usize = 8;
 /// So many letters of its beginning count as the key, for servers shorten what they repeat.
 const PREFIX: usize = 12;
@@ -63,7 +63,7 @@ impl Secret {
         let mut comparable = Vec::new();
         pass(key.as_bytes(), false, &mut comparable);
         Self {
-            is_short: key.len() < SHORTEST,
+            is_short: comparable.len() < SHORTEST,
             key: comparable,
         }
     }

@@ -11,11 +11,11 @@ use crate::core::error::{ErrorCode, Failure};
 use crate::core::lessons::Lessons;
 use crate::core::machine::{Event, check_id};
 use crate::core::secret::Secret;
-use js_sys::{Function, JsString, Promise};
+use js_sys::{Function, JsString};
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
 /// All polls of one `VideoClient`.
@@ -62,14 +62,17 @@ impl Client {
         self.inner.lessons().write()
     }
 
-    /// One request. Resolves with a `VideoStatus`, rejects with what becomes a `VideoError`; at once when
-    /// `controller` aborts.
+    /// One request. Calls `resolve` with a `VideoStatus` or `reject` with what becomes a `VideoError`; at once when
+    /// `controller` aborts. (A promise made here would bring code that nothing else needs.)
     #[wasm_bindgen(js_name = getStatus)]
-    pub fn get_status(&self, id: &JsValue, controller: AbortController) -> Promise {
-        let id = match video_id(id) {
-            Ok(id) => id,
-            Err(failure) => return Promise::reject(&failure_to_js(&failure)),
-        };
+    pub fn get_status(
+        &self,
+        id: &JsValue,
+        controller: AbortController,
+        resolve: Function,
+        reject: Function,
+    ) -> Result<(), JsValue> {
+        let id = video_id(id).map_err(|failure| failure_to_js(&failure))?;
         let inner = Rc::clone(&self.inner);
         let signal = controller.signal();
         let attempt = Attempt::new(controller);
@@ -77,18 +80,23 @@ impl Client {
         let on_abort = Closure::<dyn FnMut(JsValue)>::new(move |_| aborted.abort());
         // Nobody else has this signal but `fetch`, whose listeners are added.
         set(&signal, "onabort", on_abort.as_ref());
-        future_to_promise(async move {
-            let failed = |failure| failure_to_js(&inner.transport.shown(failure));
+        spawn_local(async move {
             let reply = inner.transport.ask_in_time(&id, &attempt).await;
             set(&signal, "onabort", &JsValue::NULL);
             drop(on_abort);
-            match reply {
+            let outcome = match reply {
                 Reply::Answer { answer, raw } => {
-                    Ok(status_to_js(answer.outcome.map_err(failed)?, &raw))
+                    answer.outcome.map(|status| status_to_js(status, &raw))
                 }
-                Reply::Nothing { .. } => Err(failed(Failure::new(ErrorCode::Network))),
-            }
-        })
+                Reply::Nothing { .. } => Err(Failure::new(ErrorCode::Network)),
+            };
+            let (settle, value) = match outcome {
+                Ok(status) => (resolve, status),
+                Err(failure) => (reject, failure_to_js(&inner.transport.shown(failure))),
+            };
+            let _ = settle.call1(&JsValue::UNDEFINED, &value);
+        });
+        Ok(())
     }
 
     /// Starts a poll. `listener` is called with ("update", update, token), ("done", undefined, token)

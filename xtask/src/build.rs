@@ -88,12 +88,16 @@ const DECLARATIONS: [&str; 17] = [
 
 /// What is asked of wasm-opt. The features are those that rustc's wasm32-unknown-unknown assumes of every
 /// engine; it must assume no more.
-pub(crate) const OPTIMISE: [&str; 11] = [
+pub(crate) const OPTIMISE: [&str; 13] = [
     "-Oz",
     // A large function does not become part of its only caller: that is a few bytes less before compression,
     // and a thirtieth more after it.
     "--one-caller-inline-max-function-size",
     "20",
+    // Again and again, until nothing gets smaller.
+    "--converge",
+    // The stack comes first, and a kilobyte of it is always left.
+    "--low-memory-unused",
     "--strip-producers",
     "--strip-target-features",
     "--enable-bulk-memory",

@@ -26,6 +26,13 @@ const OLDEST_RUSTC: u32 = 90;
 const KNOWS_IMMEDIATE_ABORT: u32 = 92;
 const CURE: &str = "run `rustup target add wasm32-unknown-unknown`, then repeat";
 
+/// Copies of small functions, and of what is computed on one way to a place and not on another, cost more after
+/// compression than what they save before it.
+const SMALLER: [&str; 2] = [
+    "-Cllvm-args=-inline-threshold=15",
+    "-Cllvm-args=-enable-pre=false",
+];
+
 /// What a compilation is for: it decides about optimisation and about what a panic may say.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -122,6 +129,7 @@ impl Toolchain {
             .arg(workspace::wasm_target_dir());
         if purpose == Purpose::Ship {
             command.arg("--release");
+            flags.extend(SMALLER.map(Into::into));
         } else {
             // Line tables would double the time that linking and reading a test module takes.
             command.env("CARGO_PROFILE_DEV_DEBUG", "false");
