@@ -8,8 +8,10 @@
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/;
 /** What stands in the place of a string that held the key. */
 const REDACTED = "***";
-/** A key of which less can be compared would be found in ordinary text. */
+/** A shorter key would be found in ordinary text. */
 export const SHORTEST = 8;
+/** So would one that is nearly all punctuation, of which less can be compared. */
+const LEAST = 6;
 /** So many letters of its beginning count as the key, for servers shorten what they repeat. */
 const PREFIX = 12;
 /** So many count in a web address, or a video would be lost where its address holds what the key begins with. */
@@ -64,14 +66,14 @@ export function redact(text: string, key: string): string {
 
 /** Looks for the key in texts. No more than so many letters are compared at each place, so this is linear, too. */
 function finder(key: string): (text: string) => boolean {
-  const [comparable = ""] = layers(key);
+  // Where a text has its own codes undone, those within the key are too.
+  const forms = key.length < SHORTEST ? [] : [...layers(key)].filter((form) => form.length >= LEAST);
   return (text) => {
-    if (comparable.length < SHORTEST || text.length < SHORTEST) return false;
     // A web address is a string of JSON without spaces. What only looks like one loses nothing but the search for a
     // shortened key.
     const isAddress = /^"http[^ ]*$/.test(text);
-    const part = comparable.slice(0, isAddress ? WHOLE : PREFIX);
-    for (const layer of layers(text)) if (layer.includes(part)) return true;
+    const parts = forms.map((form) => form.slice(0, isAddress ? WHOLE : PREFIX));
+    for (const layer of layers(text)) if (parts.some((part) => layer.includes(part))) return true;
     return false;
   };
 }

@@ -15,9 +15,11 @@ use std::fmt;
 const REDACTED: &str = "***";
 /// The same in JSON.
 const QUOTED: &str = "\"***\"";
-/// In a body, a key of which less can be compared would be found in ordinary text. It is redacted in the
-/// details of errors alone.
+/// In a body, a shorter key would be found in ordinary text. It is redacted in the details of errors
+/// alone.
 const SHORTEST: usize = 8;
+/// So would one that is nearly all punctuation, of which less can be compared.
+const LEAST: usize = 6;
 /// So many letters of its beginning count as the key, for servers shorten what they repeat.
 const PREFIX: usize = 12;
 /// So many count in a web address, or a video would be lost where its address holds what the key
@@ -52,7 +54,7 @@ const BREAK: u8 = 0;
 #[derive(Clone)]
 pub struct Secret {
     is_short: bool,
-    /// The key as it is compared: letters and digits, and one mark for whatever is between them.
+    /// What can be compared of the key, and of what it holds in codes.
     key: Vec<u8>,
 }
 
@@ -60,11 +62,11 @@ impl Secret {
     /// The spaces around it are no part of it, as in a header.
     pub fn new(key: &str) -> Self {
         let key = key.trim();
-        let mut comparable = Vec::new();
-        pass(key.as_bytes(), false, &mut comparable);
+        let layers = layers(key);
+        let outer = layers.iter().take_while(|byte| **byte != BREAK).count();
         Self {
-            is_short: comparable.len() < SHORTEST,
-            key: comparable,
+            is_short: key.len() < SHORTEST || outer < LEAST,
+            key: layers,
         }
     }
 
@@ -118,13 +120,18 @@ impl Secret {
         // but the search for a shortened key.
         let is_address = text.starts_with("\"http") && !text.bytes().any(|byte| byte == b' ');
         let enough = if is_address { WHOLE } else { PREFIX };
-        let form = self.key.get(..enough).unwrap_or(&self.key);
         let layers = layers(text);
-        !form.is_empty()
-            && (0..layers.len()).any(|at| {
-                count_steps(1);
-                layers.get(at..).is_some_and(|rest| rest.starts_with(form))
-            })
+        let mut forms = self.key.split(|byte| *byte == BREAK).enumerate();
+        forms.any(|(depth, form)| {
+            let form = form.get(..enough).unwrap_or(form);
+            // Where a text has its own codes undone, those within the key are too.
+            let is_enough = form.len() >= if depth > 0 { LEAST } else { 1 };
+            is_enough
+                && (0..layers.len()).any(|at| {
+                    count_steps(1);
+                    layers.get(at..).is_some_and(|rest| rest.starts_with(form))
+                })
+        })
     }
 }
 

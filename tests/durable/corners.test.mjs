@@ -234,15 +234,15 @@ describe("a watch", { timeout: 280_000 }, () => {
   it("sends all connections of a video together no more than 32 MiB, and the others what they missed when they come again", async (test) => {
     const [VIEWERS, BYTES, SERVED] = [40, 900_000, 37];
     const { watch, look, pass } = await laboratory(test);
-    const events = await watch("heavy", (number) => (number === 1 ? generating(1) : sized(number, BYTES)));
-    await pass("heavy");
+    const events = await watch("many-and-long", (number) => (number === 1 ? generating(1) : sized(number, BYTES)));
+    await pass("many-and-long");
     const viewings = await Promise.all(Array.from({ length: VIEWERS }, () => socket(events)));
     await until(() => viewings.every(({ told }) => told.length === 1));
-    await pass("heavy", 10);
+    await pass("many-and-long", 10);
     for (const { over } of viewings) assert.equal(await over, 1_013);
     const missed = viewings.filter(({ told }) => told.length === 1);
     assert.equal(missed.length, VIEWERS - SERVED);
-    await until(async () => (await look("heavy")).sockets === 0);
+    await until(async () => (await look("many-and-long")).sockets === 0);
     const back = await socket(events, missed[0]?.told[0]?.id);
     assert.equal(await back.over, 1_013);
     assert.deepEqual(back.told.map(numberOf), [2]);
