@@ -273,9 +273,13 @@ async fn a_body_is_read_up_to_its_limit_and_no_further() {
         ("maxResponseBytes", 40.into()),
     ]))
     .unwrap();
-    let error = JsFuture::from(client.get_status(&"v".into(), AbortController::new().unwrap()))
-        .await
-        .unwrap_err();
+    let answer = Promise::new(&mut |resolve, reject| {
+        let controller = AbortController::new().unwrap();
+        client
+            .get_status(&"v".into(), controller, resolve, reject)
+            .unwrap();
+    });
+    let error = JsFuture::from(answer).await.unwrap_err();
     assert_eq!(get(&error, "code"), "bad_response");
     assert_eq!(get(&error, "httpStatus"), 200);
 }
