@@ -104,6 +104,7 @@ const REASONS: &[Reason] = &[
     Reason {
         functions: &[
             "alloc::rc::Rcwasm_bindgen::__rt::WasmRefCell",
+            "client_getStatus",
             "core::cell::RefCell",
             "iacrea_video::web::driver::",
             "iacrea_video::web::timer::Hints::listen",
@@ -125,9 +126,9 @@ const REASONS: &[Reason] = &[
             "futures_core::task::",
             "iacrea_video::web::attempt::",
             "iacrea_video::web::driver::Loop::send",
+            "iacrea_video::web::exports::Client::get_status",
             "iacrea_video::web::exports::Client::told",
             "iacrea_video::web::fetch::",
-            "js_sys::futures::future_to_promise",
             "js_sys::futures::JsFuture",
         ],
         causes: &["core::panicking::", "core::option::", "trap"],
@@ -148,11 +149,6 @@ const REASONS: &[Reason] = &[
         functions: &[""],
         causes: &["core::cell::lazy::panic_poisoned"],
         why: "what makes these values neither panics nor asks for itself",
-    },
-    Reason {
-        functions: &["js_sys::futures::future_to_promise"],
-        causes: &["wasm_bindgen::throw_"],
-        why: "the host's own functions that settle a promise do not throw",
     },
     Reason {
         functions: &["serde_wasm_bindgen::ser::MapSerializer"],
@@ -187,8 +183,8 @@ const REASONS: &[Reason] = &[
     },
     Reason {
         functions: &[
+            "client_getStatus",
             "iacrea_video::web::driver::Client::let_in",
-            "js_sys::futures::future_to_promise",
             "js_sys::futures::jspi::",
         ],
         causes: &["js_sys::futures::jspi::__wbindgen"],
