@@ -40,7 +40,7 @@ const WRITTEN = {
   "200-failed": (written) => ({ chunks: [json({ status: "ERROR", message: KEY, [KEY]: [KEY] }, written)] }),
   "200-unknown": (written) => ({ chunks: [json({ status: KEY }, written)] }),
   "200-done": (written) => ({
-    chunks: [json({ ...done, url: `https://media.example/v.webm?key=${KEY}`, id: KEY, generatedContent: [{ id: KEY, url: `https://a.example/${KEY}`, text: KEY, status: "success" }], [KEY]: KEY }, written)],
+    chunks: [json({ ...done, id: KEY, generatedContent: [{ id: KEY, url: `https://a.example/${KEY}`, text: KEY, status: "success" }], [KEY]: KEY }, written)],
   }),
 };
 
@@ -65,6 +65,7 @@ const OTHERS = {
   "escaped-half-and-too-long": { chunks: [`{"key":"${WRITINGS["in JSON, all escaped"]?.(first)}`, " ".repeat(200_000)] },
   "half-and-cut": { status: 500, chunks: [`x-api-key: ${first}`], cut: true },
   "half-and-cut-200": { chunks: [`{"status":"${first}`], cut: true },
+  "done-at-an-address-with-it": { chunks: [JSON.stringify({ ...done, url: `https://media.example/v.webm?key=${KEY}` })] },
   "cut-off-by-itself": { status: 401, chunks: [JSON.stringify({ error: [`no account for ${KEY.slice(0, 20)}...`], hint: BESIDE })] },
   "cut-off-in-a-url": { status: 402, chunks: [`/?key=${encodeURIComponent(KEY.slice(0, -1))}`] },
   "wrapped": { status: 402, headers: { "content-type": "text/plain" }, chunks: [KEY.replace(/.{10}/g, "$&\r\n")] },
