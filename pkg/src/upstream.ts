@@ -31,6 +31,8 @@ const CHARSET = /;\s*charset\s*=\s*"?([\w:.-]+)/i;
 const DATA_TYPE = /^(?:application\/(?:[\w!#$&^.+-]+\+)?json|text\/plain)$/i;
 /** The charsets that are sent on: in these every byte of ASCII stands for itself, so that no reader finds another text. */
 const PLAIN_CHARSET = /^(?:utf-?8|us-ascii|iso-8859-\d{1,2}|windows-125\d)$/i;
+/** Networks bring a megabyte in some hundred. */
+const MOST_CHUNKS = 16_384;
 /** Seconds, or a date in one of the three ways that HTTP knows. */
 const RETRY_AFTER =
   /^(?:\d{1,20}|[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})$/;
@@ -205,7 +207,8 @@ async function read(response: Response, limit: number, reading: Reading): Promis
 
 /**
  * A stream's bytes, up to the limit and no further; undefined if there are more. They are copied into one buffer as they
- * come: a chunk that is kept costs some 4 KB however short it is, and whoever sends decides how short.
+ * come, and there are so many chunks at most, empty ones too: each costs the host some 4 KB until it is collected, however
+ * short it is, and whoever sends decides how short.
  */
 export async function readStream(
   stream: ReadableStream<Uint8Array>,
@@ -233,8 +236,7 @@ export async function readStream(
       if (!ArrayBuffer.isView(value)) throw new TypeError("a body is made of bytes");
       const chunk = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
       const needed = length + chunk.length;
-      // An empty chunk counts too, for a body of these would never end.
-      if (Math.max(needed, chunks) > limit) return undefined;
+      if (needed > limit || chunks > MOST_CHUNKS) return undefined;
       if (needed > buffer.length) {
         const size = Math.min(Math.max(needed, 2 * buffer.length), limit);
         if (reserve?.(size) === false) throw new Error("there is no room for the body");
