@@ -5,7 +5,7 @@
 
 import { checkedBase, endpointOf } from "./address.js";
 import { invalidArgument, readable } from "./error.js";
-import { checkedOrigins, isResponse, log, refused, responseOf, resultOf, videoAt } from "./route.js";
+import { checkedOrigins, GUARDS, isResponse, log, refused, responseOf, resultOf, videoAt } from "./route.js";
 import { keyFrom } from "./secret.js";
 import { Sharing, type KeepAlive } from "./sharing.js";
 import { ask, refusal, type Answer } from "./upstream.js";
@@ -68,7 +68,7 @@ export function videoProxy(options: ProxyOptions, keepAlive: KeepAlive = () => {
     } catch (error) {
       // Nothing that has to do with the key comes by here: what is called with it does not throw.
       log("the proxy failed; is it called with a Request?", error);
-      return new Response('{"error":"the proxy failed"}', { status: 500, headers: { "content-type": "application/json" } });
+      return new Response('{"error":"the proxy failed"}', { status: 500, headers: { ...GUARDS, "content-type": "application/json" } });
     }
   };
 }

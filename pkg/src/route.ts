@@ -83,13 +83,17 @@ export function log(what: string, ...error: readonly unknown[]): void {
   }
 }
 
+/** Headers of every response. */
+export const GUARDS = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  // No page of another site can load it into itself, as an image say. A request with CORS does not look at this.
+  "cross-origin-resource-policy": "same-origin",
+} as const;
+
 /** A Response for one caller; `methods` are those that a browser of an allowed origin may use. */
 export function responseOf(answer: Reply, request: Request, origins: ReadonlySet<string>, methods: string): Response {
-  const headers = new Headers(answer.headers);
-  headers.set("cache-control", "no-store");
-  headers.set("x-content-type-options", "nosniff");
-  // No page of another site can load it into itself, as an image say. A request with CORS does not look at this.
-  headers.set("cross-origin-resource-policy", "same-origin");
+  const headers = new Headers({ ...answer.headers, ...GUARDS });
   if (origins.size > 0) headers.set("vary", "origin");
   const origin = request.headers.get("origin");
   if (origin !== null && origins.has(origin)) {

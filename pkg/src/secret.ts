@@ -16,6 +16,8 @@ const LEAST = 6;
 const PREFIX = 12;
 /** So many count in a web address, or a video would be lost where its address holds what the key begins with. */
 const WHOLE = 256;
+/** A string of JSON that is a web address and nothing else, also where its slashes are escaped. */
+const ADDRESS = /^"https?:(?:\\?\/){2}(?:[^ \\]|\\\/)*$/;
 /** How many layers of codes are undone. Each takes one pass, so the work is linear in the text. */
 const DEEPEST = 8;
 
@@ -69,9 +71,7 @@ function finder(key: string): (text: string) => boolean {
   // Where a text has its own codes undone, those within the key are too.
   const forms = key.length < SHORTEST ? [] : [...layers(key)].filter((form) => form.length >= LEAST);
   return (text) => {
-    // A web address is a string of JSON without spaces. What only looks like one loses nothing but the search for a
-    // shortened key.
-    const isAddress = /^"http[^ ]*$/.test(text);
+    const isAddress = ADDRESS.test(text);
     const parts = forms.map((form) => form.slice(0, isAddress ? WHOLE : PREFIX));
     for (const layer of layers(text)) if (parts.some((part) => layer.includes(part))) return true;
     return false;

@@ -4,9 +4,9 @@
  */
 
 import { invalidArgument, readable } from "./error.js";
-import { checkedOrigins, isResponse, log, refused, responseOf, videoAt, type Reply, type Video } from "./route.js";
+import { checkedOrigins, GUARDS, isResponse, log, refused, responseOf, videoAt, type Reply, type Video } from "./route.js";
 import { refusal, type Answer } from "./upstream.js";
-import { readWebhook } from "./webhook.js";
+import { readNotification } from "./webhook.js";
 
 /** The binding of a watcher, as far as it is used; Cloudflare's `DurableObjectNamespace` is one. */
 export interface WatcherNamespace {
@@ -45,6 +45,8 @@ const SUFFIX = /\/(watch|update|events)$/;
 const WEBHOOK = /\/api\/video-editor\/webhook$/;
 /** A longer notification is none. */
 const LONGEST_NOTIFICATION = 1_048_576;
+/** The buffers of all that are under way. */
+const NOTIFICATIONS_BYTES = 32 * 1_048_576;
 /** The parts of a path in the object are known to it alone. */
 const INSIDE = "https://watcher";
 const HEARTBEAT_MS = 20_000;
@@ -79,11 +81,12 @@ export function createVideoWatch<Env = unknown>(
   options: VideoWatchOptions<Env>,
 ): (request: Request, env: Env, ctx?: WatchContext) => Promise<Response> {
   const { watcher, authorize, webhookToken, origins } = readable(() => checked(options));
+  const room: Room = { bytes: 0 };
 
   const handle = async (request: Request, env: Env, ctx: WatchContext | undefined): Promise<Reply | Response> => {
     const url = new URL(request.url);
     if (WEBHOOK.test(url.pathname)) {
-      return unknownSender(url.searchParams.get("token") ?? "", webhookToken?.(env)) ?? notified(request, watcher(env), ctx);
+      return unknownSender(url.searchParams.get("token") ?? "", webhookToken?.(env)) ?? notified(request, watcher(env), ctx, room);
     }
     const route = routeOf(url.pathname);
     if (!route) return refusal(404, "there is nothing at this path");
@@ -125,7 +128,7 @@ export function createVideoWatch<Env = unknown>(
       // The object may be moving to another machine.
       return new Response('{"error":"the watcher cannot be reached"}', {
         status: 503,
-        headers: { "content-type": "application/json", "cache-control": "no-store", "retry-after": "1" },
+        headers: { ...GUARDS, "content-type": "application/json", "retry-after": "1" },
       });
     }
   };
@@ -153,11 +156,31 @@ function unknownSender(given: string, token: string | undefined): Answer | undef
   return difference === 0 ? undefined : refusal(403, "the address lacks the right token: create videos with a webhookUrl that has it");
 }
 
+/** What the bodies of all notifications that are under way take. */
+interface Room {
+  bytes: number;
+}
+
 /** A notification: a hint to the watcher of that id, of whichever kind. Who sent it learns nothing. */
-async function notified(request: Request, namespace: WatcherNamespace, ctx: WatchContext | undefined): Promise<Answer> {
+async function notified(request: Request, namespace: WatcherNamespace, ctx: WatchContext | undefined, room: Room): Promise<Answer> {
   if (request.method !== "POST") return refusal(405, "only POST is answered here", { allow: "POST" });
   if (Number(request.headers.get("content-length")) > LONGEST_NOTIFICATION) return refusal(413, "this is too long for a notification");
-  const notification = await readWebhook(request);
+  let held = 0;
+  let isRefused = false;
+  const reserve = (bytes: number) => {
+    isRefused ||= room.bytes - held + bytes > NOTIFICATIONS_BYTES;
+    if (isRefused) return false;
+    room.bytes += bytes - held;
+    held = bytes;
+    return true;
+  };
+  let notification: { videoId: string } | null;
+  try {
+    notification = await readNotification(request, reserve);
+  } finally {
+    room.bytes -= held;
+  }
+  if (!notification && isRefused) return refusal(503, "too many notifications are under way; send this one again", { "retry-after": "1" });
   if (!notification) return refusal(400, "this names no video");
   const hints = (["video", "auto"] as const).map(async (kind) => {
     try {

@@ -302,15 +302,20 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     // What cannot work is refused before anything is kept.
     await start(id, Date.now(), settings.poll);
     if (isDone()) return;
-    if (this.#watch?.delivery) await this.#keep({ ...this.#watch, again }, Date.now());
-    else await this.#anew({ id, kind }, settings);
+    if (!this.#watch?.delivery) return this.#anew({ id, kind }, settings);
+    // The next attempt to deliver comes when it would have come, or whoever asks again and again would set its pace.
+    const alarmMs = (await this.#host.storage.getAlarm()) ?? Date.now();
+    if (this.#watch?.delivery) await this.#keep({ ...this.#watch, again }, alarmMs);
   }
 
   /** Begins to watch; after another watch no sooner than the next question of that would be allowed. */
   async #anew(video: Video, { minIntervalMs }: Settings): Promise<void> {
     const pauseMs = this.#watch ? minIntervalMs : 0;
     this.#viewers.dismiss();
-    await this.#keep(newWatch(video), Date.now() + pauseMs);
+    const { kept, seq = 0 } = this.#watch ?? {};
+    const from = kept?.from ?? Math.max(seq - KEPT_CHANGES, 1);
+    const old = Array.from({ length: seq - from + 1 }, (_, at) => eventKey(from + at));
+    await Promise.all([this.#keep(newWatch(video), Date.now() + pauseMs), ...this.#delete(old)]);
   }
 
   /** What is stored is damaged, or of another version: the job is paid for, so it is watched anew if its name is left. */
@@ -455,12 +460,15 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     await Promise.all([storage.put({ ...values, [WATCH]: watch }), storage.setAlarm(alarmMs)]);
   }
 
+  #delete(keys: readonly string[]): Promise<unknown>[] {
+    const deletions = [];
+    for (let at = 0; at < keys.length; at += DELETED_AT_ONCE) deletions.push(this.#host.storage.delete(keys.slice(at, at + DELETED_AT_ONCE)));
+    return deletions;
+  }
+
   /** Writes a step down and tells of it, in this order: the host holds back what is sent until the rest is safe. */
   async #write({ watch, values, change, dropped, alarmMs }: Entry): Promise<void> {
-    const writes: Promise<unknown>[] = [this.#keep(watch, alarmMs, values)];
-    for (let at = 0; at < dropped.length; at += DELETED_AT_ONCE) {
-      writes.push(this.#host.storage.delete(dropped.slice(at, at + DELETED_AT_ONCE)));
-    }
+    const writes: Promise<unknown>[] = [this.#keep(watch, alarmMs, values), ...this.#delete(dropped)];
     this.#viewers.expire();
     if (change !== undefined) {
       const bytes = values[eventKey(watch.seq)]?.length ?? 0;

@@ -3,7 +3,7 @@
  * likely shape and nothing else: it is a hint to ask now, never the truth. It never throws.
  */
 
-import { inTime, readStream, TIME_LIMIT_MS } from "./upstream.js";
+import { inTime, readStream, TIME_LIMIT_MS, type Reading } from "./upstream.js";
 import { isVideoId } from "./video-id.js";
 
 const SIZE_LIMIT = 1_048_576;
@@ -16,9 +16,14 @@ const ENVELOPES = ["data", "payload", "body", "result", "object", "event"];
  * query; null when it names no video. Only a hint: confirm with `getStatus`. It uses the request's body up, of which it
  * reads at most 1 MiB, for at most 30 s.
  */
-export async function readWebhook(request: Request): Promise<{ videoId: string } | null> {
+export function readWebhook(request: Request): Promise<{ videoId: string } | null> {
+  return readNotification(request);
+}
+
+/** The same, where a body is not read on once `reserve` refuses it a buffer. @internal */
+export async function readNotification(request: Request, reserve?: Reading["reserve"]): Promise<{ videoId: string } | null> {
   try {
-    const id = found(await bodyOf(request)) ?? found(fields(new URL(request.url).search));
+    const id = found(await bodyOf(request, reserve)) ?? found(fields(new URL(request.url).search));
     return id === undefined ? null : { videoId: id };
   } catch {
     return null; // a body that broke off, or a request that is none
@@ -26,11 +31,11 @@ export async function readWebhook(request: Request): Promise<{ videoId: string }
 }
 
 /** The body as a value; undefined if it is neither JSON nor a form, or too long, or not there in time. */
-async function bodyOf({ body, headers }: Request): Promise<unknown> {
+async function bodyOf({ body, headers }: Request, reserve: Reading["reserve"]): Promise<unknown> {
   if (!body) return undefined;
   let text: string;
   try {
-    const bytes = await inTime(TIME_LIMIT_MS, undefined, ({ signal }) => readStream(body, SIZE_LIMIT, { signal }));
+    const bytes = await inTime(TIME_LIMIT_MS, undefined, ({ signal }) => readStream(body, SIZE_LIMIT, { signal, reserve }));
     if (!bytes) return undefined;
     text = new TextDecoder().decode(bytes);
   } catch {

@@ -10,6 +10,9 @@ use std::borrow::Cow;
 /// More levels than any status has; deeper is as bad as no JSON.
 const DEEPEST: usize = 128;
 
+/// More values than any status has, of which each takes thirty times the bytes that it is written in.
+const MOST_VALUES: usize = 50_000;
+
 /// One value.
 #[derive(Debug)]
 pub(super) enum Json<'a> {
@@ -27,9 +30,10 @@ impl<'a> Json<'a> {
     /// Reads a text, if it is JSON.
     pub(super) fn read(text: &'a str) -> Option<Self> {
         let mut lexer = SliceLexer::new(text.as_bytes());
+        let mut left = MOST_VALUES;
         lexer
             .exactly_one(SliceLexer::ws_peek, |next, lexer| {
-                value(next, lexer, DEEPEST)
+                value(next, lexer, DEEPEST, &mut left)
             })
             .ok()
     }
@@ -72,8 +76,14 @@ impl<'a> Json<'a> {
     }
 }
 
-fn value<'a>(next: u8, lexer: &mut SliceLexer<'a>, depth: usize) -> Result<Json<'a>, Error> {
+fn value<'a>(
+    next: u8,
+    lexer: &mut SliceLexer<'a>,
+    depth: usize,
+    left: &mut usize,
+) -> Result<Json<'a>, Error> {
     let depth = depth.checked_sub(1).ok_or(Error::Depth)?;
+    *left = left.checked_sub(1).ok_or(Error::Depth)?;
     match next {
         b'"' => Ok(Json::Text(text(lexer)?)),
         b'[' => {
@@ -81,7 +91,7 @@ fn value<'a>(next: u8, lexer: &mut SliceLexer<'a>, depth: usize) -> Result<Json<
             lexer
                 .discarded()
                 .seq(b']', SliceLexer::ws_peek, |next, lexer| {
-                    items.push(value(next, lexer, depth)?);
+                    items.push(value(next, lexer, depth, left)?);
                     Ok::<_, Error>(())
                 })?;
             Ok(Json::List(items))
@@ -99,7 +109,7 @@ fn value<'a>(next: u8, lexer: &mut SliceLexer<'a>, depth: usize) -> Result<Json<
                         .expect(SliceLexer::ws_peek, b':')
                         .ok_or(Expect::Colon)?;
                     let next = lexer.ws_peek().ok_or(Expect::Value)?;
-                    members.push((name, value(next, lexer, depth)?));
+                    members.push((name, value(next, lexer, depth, left)?));
                     Ok(())
                 })?;
             Ok(Json::Object(members))
@@ -311,6 +321,13 @@ mod tests {
         assert_eq!(deep(DEEPEST), (true, false));
         assert_eq!(deep(DEEPEST + 1), (false, false));
         assert_eq!(deep(1_000_000), (false, false));
+    }
+
+    #[test]
+    fn it_has_as_many_values_as_it_may() {
+        let list = |values: usize| format!("[{}0]", "{},".repeat(values - 2));
+        assert!(read(&list(MOST_VALUES)).is_some());
+        assert!(read(&list(MOST_VALUES + 1)).is_none());
     }
 
     #[test]

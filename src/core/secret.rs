@@ -116,10 +116,7 @@ impl Secret {
     }
 
     fn is_in(&self, text: &str) -> bool {
-        // A web address is a string of JSON without spaces. What only looks like one loses nothing
-        // but the search for a shortened key.
-        let is_address = text.starts_with("\"http") && !text.bytes().any(|byte| byte == b' ');
-        let enough = if is_address { WHOLE } else { PREFIX };
+        let enough = if is_address(text) { WHOLE } else { PREFIX };
         let layers = layers(text);
         let mut forms = self.key.split(|byte| *byte == BREAK).enumerate();
         forms.any(|(depth, form)| {
@@ -133,6 +130,19 @@ impl Secret {
                 })
         })
     }
+}
+
+/// Whether this is a string of JSON that is a web address and nothing else, also where its slashes are
+/// escaped.
+fn is_address(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("\"http") else {
+        return false;
+    };
+    let rest = rest.strip_prefix('s').unwrap_or(rest);
+    let is_other = |pair: &[u8]| matches!(pair, [b'\\', next] if *next != b'/');
+    (rest.starts_with("://") || rest.starts_with(":\\/\\/"))
+        && !rest.bytes().any(|byte| byte == b' ')
+        && !rest.as_bytes().windows(2).any(is_other)
 }
 
 /// It never shows the key.

@@ -244,7 +244,11 @@ impl Transport {
         if let Reply::Answer { answer, .. } = &mut reply
             && answer.outcome.is_err()
         {
-            header = retry_after(&response);
+            // Other pages of this origin are sent it as it is.
+            header = retry_after(&response).filter(|text| match &self.secret {
+                Some(secret) => secret.redact_body(text, true) == text.as_str(),
+                None => true,
+            });
             answer.retry_after = header.as_deref().and_then(RetryAfter::read::<JavaScript>);
         }
         if let Some(tabs) = self.tabs.as_ref().filter(|_| !is_redirect && !oversized) {

@@ -74,6 +74,17 @@ describe("a watch", { timeout: 280_000 }, () => {
     assert.deepEqual(told.map(numberOf), [5, 6, 7]);
   });
 
+  it("keeps nothing of the changes of a watch that was before", async (test) => {
+    const CHANGES = 6;
+    const { watch, look, pass } = await laboratory(test);
+    await watch("twice", (number) => (number < CHANGES ? generating(number, 12) : done));
+    await pass("twice", MINUTE_MS);
+    assert.equal((await look("twice")).changes, CHANGES);
+    await watch("twice", () => generating(1));
+    await pass("twice", 100);
+    assert.equal((await look("twice")).changes, 1);
+  });
+
   it("tells of an end that is not taken for three days, and no longer", async (test) => {
     const { host, watch, update, world, pass } = await laboratory(test, { REFUSALS: "1000" });
     await watch("refused", () => done);

@@ -118,6 +118,28 @@ for (const [what, call] of Object.entries(CALLS)) {
   });
 }
 
+it("notifications that are under way hold 32 MiB and no more", async () => {
+  const MIB = 1_048_576;
+  let hints = 0;
+  const watcher = () => ({ idFromName: () => undefined, get: () => ({ fetch: async () => ((hints += 1), new Response("{}")) }) });
+  const handle = createVideoWatch({ watcher });
+  const notify = (/** @type {BodyInit | ReadableStream} */ body) =>
+    handle(new Request("https://site.example/api/video-editor/webhook", /** @type {any} */ ({ method: "POST", body, duplex: "half" })), undefined);
+  // Each has its megabyte there, and does not end.
+  const stalled = () => new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(MIB - 1).fill(0x20)) });
+  const first = Array.from({ length: 32 }, () => notify(stalled()));
+  await turns();
+  const more = await notify(stalled());
+  assert.deepEqual([more.status, more.headers.get("retry-after")], [503, "1"]);
+  assert.equal((await notify('{"videoId":"v"}')).status, 202, "one that is short has room");
+  await clock.tickAsync(30 * SECOND);
+  assert.deepEqual(new Set((await Promise.all(first)).map(({ status }) => status)), new Set([400]));
+  const last = notify(stalled());
+  await clock.tickAsync(30 * SECOND);
+  assert.equal((await last).status, 400, "there is room again");
+  assert.equal(hints, 2);
+});
+
 describe("what a proxy keeps alive on Cloudflare", () => {
   for (const heeds of [true, false]) {
     it(`is over when the last caller has left, where fetch heeds ${heeds ? "the" : "no"} signal`, async () => {

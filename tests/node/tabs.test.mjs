@@ -266,6 +266,18 @@ describe("tabs of one origin", () => {
     for (const tab of [...own, ...others]) tab.close();
   });
 
+  it("show nobody a key that the server repeats, in its body or in Retry-After", async () => {
+    const key = "key-of-one-user";
+    const browser = openBrowser({ says: () => new Response(`for ${key}`, { status: 503, headers: { "retry-after": `Bearer ${key}` } }) });
+    const tab = await browser.open({ apiKey: key });
+    tab.poll("v", PACE);
+    await sleep(2_000);
+    const answers = browser.messages.map(({ text }) => JSON.parse(text)).filter(({ type }) => type === "answer");
+    assert.ok(answers.length > 0);
+    for (const { body, retryAfter } of answers) assert.deepEqual([body, retryAfter], ["***", undefined]);
+    tab.close();
+  });
+
   it("give locks names that tell nothing of the channel's", async () => {
     const browser = openBrowser();
     const tabs = await openTabs(browser, 3);

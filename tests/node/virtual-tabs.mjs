@@ -250,7 +250,7 @@ let copies = 0;
 /**
  * A browser without a tab yet, and a server.
  * @param {object} [how]
- * @param {(ms: number) => unknown} [how.says] the body, by the time since the first request for the video
+ * @param {(ms: number) => unknown} [how.says] the body, or a response, by the time since the first request for the video
  * @param {number} [how.latencyMs] of each response; it says what was so when the request came
  * @param {(from: Tab, to: Tab) => number} [how.channelMs] how long a message takes
  */
@@ -300,7 +300,7 @@ export function openBrowser({ says = endless, latencyMs = 0, channelMs = () => 0
       });
       later(() => {
         end();
-        tab.task(() => resolve(Response.json(body)));
+        tab.task(() => resolve(body instanceof Response ? body.clone() : Response.json(body)));
       }, browser.latencyMs);
     });
   }
