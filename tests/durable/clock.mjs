@@ -16,19 +16,19 @@ const { setTimeout: realTimeout, setInterval: realInterval, clearInterval: realC
 /** Where time begins: far in the future, where no alarm of the host's comes by itself. */
 const BEGIN_MS = Number(env.CLOCK);
 let nowMs = BEGIN_MS;
-/** @type {Map<unknown, boolean>} whether each comes again and again */
+/** @type {Map<unknown, { again: boolean, dueMs: number }>} whether each comes again and again, and when */
 const timers = new Map();
 
 /** @param {() => void} act @param {number} ms @param {boolean} again */
 function begin(act, ms, again) {
-  let dueMs = nowMs + ms;
+  const own = { again, dueMs: nowMs + ms };
   const timer = realInterval(() => {
-    if (nowMs < dueMs) return;
-    if (again) dueMs += ms;
+    if (nowMs < own.dueMs) return;
+    if (again) own.dueMs += ms;
     else end(timer);
     act();
   }, LOOK_MS);
-  timers.set(timer, again);
+  timers.set(timer, own);
   return timer;
 }
 
@@ -53,7 +53,12 @@ export function moveTo(toMs) {
 
 /** How many timers come again and again. */
 export function ticking() {
-  return [...timers.values()].filter((again) => again).length;
+  return [...timers.values()].filter(({ again }) => again).length;
+}
+
+/** When the timers are due that come once. */
+export function due() {
+  return [...timers.values()].filter(({ again }) => !again).map(({ dueMs }) => dueMs);
 }
 
 /** When the host is to call, for an alarm that the product sets: at once if it is due, else not by itself. @param {number} atMs */

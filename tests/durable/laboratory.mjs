@@ -5,7 +5,7 @@
  * that are written. What it does to an object is requested at `/laboratory/{id}/...`; all other paths are the watch's.
  */
 
-import { hostTime, isOfTheHost, moveTo, ticking, until } from "./clock.mjs";
+import { due, hostTime, isOfTheHost, moveTo, ticking, until } from "./clock.mjs";
 // @ts-ignore -- beside it once it runs
 import { createVideoWatch, VideoError, VideoWatcher, VideoWorkflow } from "./cloudflare.js";
 
@@ -282,6 +282,6 @@ export default {
     }
     moveTo(Date.now() + Number(searchParams.get("ahead") ?? 0));
     const waiting = { hook: gates.hook.waiting, list: gates.list.waiting, settings: gates.settings.waiting };
-    return Response.json({ nowMs: Date.now(), told, asked, ticking: ticking(), waiting });
+    return Response.json({ nowMs: Date.now(), told, asked, ticking: ticking(), due: due(), waiting });
   },
 };

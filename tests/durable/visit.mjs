@@ -106,7 +106,8 @@ export async function laboratory(test, { poll = { minIntervalMs: 10, maxInterval
  * @property {number} nowMs
  * @property {any[]} told
  * @property {{ id: string, atMs: number }[]} asked
- * @property {number} ticking
+ * @property {number} ticking how many timers come again and again
+ * @property {number[]} due when the others are
  * @property {{ hook: number, list: number, settings: number }} waiting
  */
 
