@@ -73,5 +73,10 @@ export function isOfTheHost(atMs) {
 
 /** Looks again and again, in real time. @param {() => boolean} holds */
 export async function until(holds) {
-  while (!holds()) await new Promise((resolve) => realTimeout(resolve, LOOK_MS));
+  while (!holds()) await moment();
+}
+
+/** A moment of real time. */
+export function moment() {
+  return new Promise((resolve) => realTimeout(resolve, LOOK_MS));
 }

@@ -5,7 +5,7 @@
  * that are written. What it does to an object is requested at `/laboratory/{id}/...`; all other paths are the watch's.
  */
 
-import { due, hostTime, isOfTheHost, moveTo, ticking, until } from "./clock.mjs";
+import { due, hostTime, isOfTheHost, moment, moveTo, ticking, until } from "./clock.mjs";
 // @ts-ignore -- beside it once it runs
 import { createVideoWatch, VideoError, VideoWatcher, VideoWorkflow } from "./cloudflare.js";
 
@@ -133,7 +133,11 @@ export class Watcher extends VideoWatcher {
         moveTo(atMs);
         await this.ring();
       }
-      await until(() => this.ended !== ended);
+      // It comes, unless somebody puts it off before it does.
+      for (let isPutOff = false; this.ended === ended && !isPutOff; await moment()) {
+        const nextMs = await this.storage.getAlarm();
+        isPutOff = !this.turn && nextMs !== null && !isOfTheHost(nextMs);
+      }
     }
     moveTo(untilMs);
   }
