@@ -24,6 +24,16 @@ export async function listen(server, port) {
   return `http://127.0.0.1:${address.port}`;
 }
 
+/**
+ * Breaks a connection off with a reset. One that is being closed already just ends: there a reset fails with EINVAL, after
+ * which Node 20 never lets go of the socket, and its process spins instead of ending.
+ * @param {import("node:net").Socket | null} socket
+ */
+export function reset(socket) {
+  if (socket?.writableEnded) socket.destroy();
+  else socket?.resetAndDestroy();
+}
+
 /** A port as it is given on the command line. @param {string} text */
 export function portOf(text) {
   if (!/^\d+$/.test(text) || Number(text) > 65_535) throw new Error(`--port must be a number from 0 to 65535, not "${text}"`);
