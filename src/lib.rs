@@ -49,9 +49,8 @@
 //!                 Some((http_status, body)) => {
 //!                     let response = Response {
 //!                         http_status,
-//!                         retry_after: None,
 //!                         body: &body,
-//!                         oversized: false,
+//!                         ..Response::default()
 //!                     };
 //!                     Event::Answer(Answer::read::<Native>(response, id))
 //!                 }

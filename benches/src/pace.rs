@@ -229,9 +229,8 @@ fn event(sight: Sight) -> Event {
     };
     let response = Response {
         http_status: 200,
-        retry_after: None,
         body: &body,
-        oversized: false,
+        ..Response::default()
     };
     Event::Answer(Answer::read::<Native>(response, "v"))
 }

@@ -197,7 +197,8 @@ export class Tabs {
 
   #fresh(id: string): Known | undefined {
     const known = this.#known.get(id);
-    return known && performance.now() - known.atMs <= FRESH_MS ? known : undefined;
+    // A clock that was set back tells nothing of its age.
+    return known && Math.abs(performance.now() - known.atMs) <= FRESH_MS ? known : undefined;
   }
 
   /** Of the newest response. */

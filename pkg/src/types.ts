@@ -209,9 +209,10 @@ export interface PollOptions {
   /** Give up at this many transient failures in a row: 1 or more, `Infinity` allowed. Default 10. */
   maxConsecutiveFailures?: number;
   /**
-   * Go on where an earlier poll of the same video stopped, with its deadline and progress. A token can be forged, so it
-   * makes a poll slower or shorter than it would be without, never faster or longer: give shorter intervals and longer
-   * limits than the defaults again.
+   * Go on where an earlier poll of the same video stopped, with its progress, and its deadline or `timeoutMs` from now on,
+   * whichever is sooner; only after a "timeout" a whole `timeoutMs` begins. A token can be forged, so it makes a poll slower
+   * or shorter than it would be without, never faster or longer: give shorter intervals and longer limits than the defaults
+   * again.
    */
   resumeToken?: string;
 }
@@ -233,7 +234,10 @@ export interface VideoPoller extends AsyncIterable<VideoUpdate> {
   readonly done: Promise<DoneUpdate>;
   /** Calls `listener` with each update from now on; returns how to stop that. */
   subscribe(listener: (update: VideoUpdate) => void): () => void;
-  /** Ask now: a webhook came, say. Joins a request that is in flight, and waits where the server asked to. */
+  /**
+   * Ask now: a webhook came, say. Joins a request that is in flight, and waits where the server asked to. It never leaves
+   * sooner than a second (or `minIntervalMs`, where that is shorter) after the last request, however often it is called.
+   */
   pollNow(): void;
   /** Leaves the poll; `done` rejects with `reason`, by default an `AbortError`. */
   cancel(reason?: unknown): void;
@@ -247,11 +251,25 @@ export interface VideoPoller extends AsyncIterable<VideoUpdate> {
 
 /** What happened to a poll that an engine carries. */
 export type PollEvent =
-  /** An answer to the request, whatever its status; `0` for a redirect that `fetch` hides. `body` is the text of it. */
-  | { readonly type: "response"; readonly httpStatus: number; readonly retryAfter?: string | null; readonly body: string }
+  /**
+   * An answer to the request, whatever its status; `0` for a redirect that `fetch` hides. `body` is the text of it, and
+   * `oversized` says that there is more of it, which was not read. `date` is the header of that name: a `retryAfter` that is
+   * a date is counted from it, for the server's clock may not be right.
+   */
+  | {
+      readonly type: "response";
+      readonly httpStatus: number;
+      readonly retryAfter?: string | null | undefined;
+      readonly date?: string | null | undefined;
+      readonly oversized?: boolean | undefined;
+      readonly body: string;
+    }
   /** No answer came, or none in time. */
   | { readonly type: "network_error" }
-  /** The time came, or a webhook did. Also for an engine that has lost its place: it never asks sooner than `minIntervalMs` after the last question. */
+  /**
+   * The time came, or a webhook did. Also for an engine that has lost its place: it never asks sooner than `minIntervalMs` after
+   * the last question, and takes one whose answer was never told for a failed one.
+   */
   | { readonly type: "wake" };
 
 /** What an engine is to do next. */

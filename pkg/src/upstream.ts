@@ -4,6 +4,7 @@
  * It never rejects, and says nothing that holds the key.
  */
 
+import { passedOn } from "./date.js";
 import { containsKey, redact } from "./secret.js";
 
 /** What a caller is told. */
@@ -33,9 +34,6 @@ const DATA_TYPE = /^(?:application\/(?:[\w!#$&^.+-]+\+)?json|text\/plain)$/i;
 const PLAIN_CHARSET = /^(?:utf-?8|us-ascii|iso-8859-\d{1,2}|windows-125\d)$/i;
 /** Networks bring a megabyte in some hundred. */
 const MOST_CHUNKS = 16_384;
-/** Seconds, or a date in one of the three ways that HTTP knows. */
-const RETRY_AFTER =
-  /^(?:\d{1,20}|[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})$/;
 
 /** In our own words: small JSON. */
 export function refusal(status: number, error: string, headers?: Readonly<Record<string, string>>): Answer {
@@ -90,14 +88,14 @@ function answerOf({ status, redirects, headers: said, bytes }: Said, key: string
 
   // A page that a failing server or its gateway shows must not run on this origin.
   const headers: Record<string, string> = { "content-security-policy": "default-src 'none'; sandbox" };
-  const keep = (name: string, value: string | null | undefined, form: RegExp) => {
-    const match = value == null || containsKey(value, key) ? null : form.exec(value.trim());
-    if (match) headers[name] = match[0];
+  const keep = (name: string, value: string | null | undefined, read: (value: string) => string | undefined) => {
+    const kept = value == null || containsKey(value, key) ? undefined : read(value);
+    if (kept !== undefined) headers[name] = kept;
   };
-  keep("retry-after", said.get("retry-after"), RETRY_AFTER);
+  keep("retry-after", said.get("retry-after"), (value) => passedOn(value, said.get("date"), Date.now()));
   if (status === 204 || status === 205 || status === 304) return { status, headers, body: null };
   const declared = said.get("content-type") ?? "";
-  keep("content-type", declared.split(";", 1)[0], DATA_TYPE);
+  keep("content-type", declared.split(";", 1)[0], (value) => DATA_TYPE.exec(value.trim())?.[0]);
   // Anything else could be run by a page of this origin, as a script say.
   headers["content-type"] ??= "text/plain";
   // JSON is UTF-8, whatever a charset says (RFC 8259, section 8.1). Of texts in other charsets all bytes of ASCII come

@@ -713,11 +713,15 @@ export async function asked({ id, kind }: Video, settings: Settings, giveUpAtMs:
   const { status, redirects, headers, bytes } = said;
   // What is no HTTP at all is no answer.
   if (!redirects && !(Number.isInteger(status) && status >= 200 && status <= 599)) return { type: "network_error" };
-  const retryAfter = headers.get("retry-after");
+  const header = (name: string) => {
+    const value = headers.get(name);
+    return value === null || containsKey(value, apiKey) ? null : value;
+  };
   return {
     type: "response",
     httpStatus: redirects && !(status >= 300 && status < 400) ? 0 : status,
-    retryAfter: retryAfter === null || containsKey(retryAfter, apiKey) ? null : retryAfter,
+    retryAfter: header("retry-after"),
+    date: header("date"),
     body: redact(new TextDecoder().decode(bytes ?? new Uint8Array()), apiKey),
   };
 }

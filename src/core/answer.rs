@@ -2,18 +2,21 @@
 //! answer alone; whether a poll goes on after it is the machine's business.
 
 use super::Millis;
+use super::date;
 use super::error::{ErrorCode, Failure};
 use super::host::Host;
 use super::json::Json;
 use super::status::{NotAStatus, VideoStatus, decode, words};
 
 /// One HTTP answer, as a carrier hands it over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Response<'a> {
     /// The HTTP status; 0 for a redirect that the host hides (`opaqueredirect`).
     pub http_status: u16,
     /// The `Retry-After` header.
     pub retry_after: Option<&'a str>,
+    /// The `Date` header: what time it is for the server, whose clock may not be right.
+    pub date: Option<&'a str>,
     /// The body as text, so far as it was read.
     pub body: &'a str,
     /// Whether the body was longer than the limit and was not read to its end.
@@ -37,7 +40,9 @@ impl Answer {
     pub fn read<H: Host>(response: Response<'_>, asked_id: &str) -> Self {
         Self {
             outcome: outcome::<H>(&response, asked_id),
-            retry_after: response.retry_after.and_then(RetryAfter::read::<H>),
+            retry_after: response
+                .retry_after
+                .and_then(|header| RetryAfter::read(header, response.date)),
             fingerprint: fingerprint(response.body),
         }
     }
@@ -53,27 +58,27 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// Reads seconds, or an HTTP date in any of its three forms. What is neither asks for nothing.
-    pub fn read<H: Host>(header: &str) -> Option<Self> {
+    /// Reads seconds, or an HTTP date in any of its three forms. What is neither asks for nothing. Seconds
+    /// with decimals are not in the standard, but servers send them: they are rounded up. A date is as far
+    /// off as it is for the server, where `date`, its `Date` header, tells what time it is there.
+    pub fn read(header: &str, date: Option<&str>) -> Option<Self> {
         let text = header.trim();
-        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        if is_number(whole) && is_number(decimals) {
             // Too many digits for a number is still a very long time.
-            let seconds: Millis = text.parse().unwrap_or(Millis::MAX);
-            return Some(Self::For(seconds.saturating_mul(1_000)));
+            let seconds: Millis = whole.parse().unwrap_or(Millis::MAX);
+            let more = Millis::from(decimals.bytes().any(|digit| digit != b'0'));
+            return Some(Self::For(
+                seconds.saturating_add(more).saturating_mul(1_000),
+            ));
         }
-        // Hosts differ in what else they take for a date (words, local times).
-        let day = text.get(..3)?;
-        let is_date = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].contains(&day)
-            && text.matches(':').count() == 2;
-        let at = if !is_date {
-            None
-        } else if text.ends_with("GMT") {
-            H::date(text)
-        } else {
-            // The oldest form says the year last and no zone, and means the same one.
-            H::date(&[text, " GMT"].concat())
-        };
-        at.map(Self::Until)
+        let until = date::read(text)?;
+        let sent = date.and_then(|date| date::read(date.trim()));
+        Some(match sent {
+            Some(sent) => Self::For(until.saturating_sub(sent)),
+            None => Self::Until(until),
+        })
     }
 
     /// The earliest time that it allows, for an answer that came at `now`; nothing if that is over.
@@ -144,9 +149,8 @@ mod tests {
     fn read(http_status: u16, body: &str) -> Result<VideoStatus, Failure> {
         let response = Response {
             http_status,
-            retry_after: None,
             body,
-            oversized: false,
+            ..Response::default()
         };
         Answer::read::<Native>(response, "asked").outcome
     }
@@ -205,12 +209,12 @@ mod tests {
             ("Sun, 06 Nov 1994", None),
             ("06 Nov 1994 08:49:37 GMT", None),
             ("-5", None),
-            ("1.5", None),
+            ("1.5", Some(now + 2_000)),
             ("soon", None),
             ("", None),
             ("٣", None),
         ] {
-            let read = RetryAfter::read::<Native>(text);
+            let read = RetryAfter::read(text, None);
             assert_eq!(read.and_then(|asked| asked.not_before(now)), at, "{text:?}");
         }
     }
@@ -254,9 +258,9 @@ mod tests {
     fn an_oversized_body_is_refused_even_if_its_beginning_reads_well() {
         let response = Response {
             http_status: 200,
-            retry_after: None,
             body: r#"{"status":"PENDING"}"#,
             oversized: true,
+            ..Response::default()
         };
         assert_eq!(
             Answer::read::<Native>(response, "asked")

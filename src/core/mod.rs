@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod budget;
 pub mod cadence;
+mod date;
 pub mod endpoint;
 pub mod error;
 pub mod host;

@@ -457,9 +457,8 @@ mod tests {
         let (mut machine, _) = Machine::start("a b", Options::default(), 1_000);
         let response = Response {
             http_status: 200,
-            retry_after: None,
             body: r#"{"status":"RENDERING_VIDEO","progress":40,"generatedContent":[{"id":"a","status":"success"},{"status":"error"}]}"#,
-            oversized: false,
+            ..Response::default()
         };
         let answer = Answer::read::<Native>(response, "a b");
         machine.step(Event::Answer(answer), 2_000);

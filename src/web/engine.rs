@@ -64,21 +64,22 @@ fn answer(event: &JsValue, id: &str) -> Result<Answer, Failure> {
         .as_f64()
         .filter(|status| status.fract() == 0.0 && (0.0..1_000.0).contains(status))
         .ok_or_else(|| Failure::invalid("httpStatus must be a whole number below 1000"))?;
-    let retry_after = get(event, "retryAfter");
-    if !retry_after.is_null() && !retry_after.is_undefined() && !retry_after.is_string() {
-        return Err(Failure::invalid(
-            "retryAfter must be a text, if it is there",
-        ));
-    }
-    let retry_after = retry_after.as_string();
+    let header = |key| match get(event, key) {
+        value if value.is_null() || value.is_undefined() => Ok(None),
+        value => value.as_string().map(Some).ok_or_else(|| {
+            Failure::invalid("retryAfter and date must be texts, if they are there")
+        }),
+    };
+    let (retry_after, date) = (header("retryAfter")?, header("date")?);
     let body = get(event, "body")
         .as_string()
         .ok_or_else(|| Failure::invalid("the body must be a text"))?;
     let response = Response {
         http_status: http_status as u16,
         retry_after: retry_after.as_deref(),
+        date: date.as_deref(),
         body: &body,
-        oversized: false,
+        oversized: get(event, "oversized").is_truthy(),
     };
     Ok(Answer::read::<JavaScript>(response, id))
 }

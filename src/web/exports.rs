@@ -173,7 +173,7 @@ impl Client {
             http_status: http_status as u16,
             retry_after: retry_after.as_deref(),
             body: &body,
-            oversized: false,
+            ..Response::default()
         };
         self.inner.told(&id, understood(response, &id))
     }
@@ -202,7 +202,7 @@ pub struct Poll {
 
 #[wasm_bindgen]
 impl Poll {
-    /// Asks now, unless a request is under way.
+    /// Asks now, unless a request is under way, or left a moment ago.
     #[wasm_bindgen(js_name = askNow)]
     pub fn ask_now(&self) {
         self.inner.ask_now();

@@ -233,29 +233,34 @@ impl Transport {
         let mut reply = understood(
             Response {
                 http_status,
-                retry_after: None,
                 body: &text,
                 oversized,
+                ..Response::default()
             },
             id,
         );
         // A status asks for no patience.
-        let mut header = None;
+        let mut retry_after = None;
         if let Reply::Answer { answer, .. } = &mut reply
             && answer.outcome.is_err()
         {
-            // Other pages of this origin are sent it as it is.
-            header = retry_after(&response).filter(|text| match &self.secret {
+            retry_after = header(&response, "retry-after").filter(|text| match &self.secret {
                 Some(secret) => secret.redact_body(text, true) == text.as_str(),
                 None => true,
             });
-            answer.retry_after = header.as_deref().and_then(RetryAfter::read::<JavaScript>);
+            let date = header(&response, "date");
+            let read = |text: &str| RetryAfter::read(text, date.as_deref());
+            answer.retry_after = retry_after.as_deref().and_then(read);
+            // Other pages of this origin are sent it in seconds, for they do not hear of the server's clock.
+            if let Some(RetryAfter::For(pause)) = answer.retry_after {
+                retry_after = Some(itoa::Buffer::new().format(pause / 1_000).to_owned());
+            }
         }
         if let Some(tabs) = self.tabs.as_ref().filter(|_| !is_redirect && !oversized) {
             let answer = Array::of4(
                 &id.into(),
                 &http_status.into(),
-                &header.into(),
+                &retry_after.into(),
                 &text.as_ref().into(),
             );
             let newer = tabs.tell.apply(&tabs.this, &answer).unwrap_or_default();
@@ -268,7 +273,7 @@ impl Transport {
                     http_status: newer.get(0).as_f64().unwrap_or_default() as u16,
                     retry_after: retry_after.as_deref(),
                     body: &body,
-                    oversized: false,
+                    ..Response::default()
                 };
                 return Ok(understood(response, id));
             }
@@ -409,11 +414,11 @@ impl Transport {
     }
 }
 
-/// The header. A response of some other make may give anything for one.
-fn retry_after(response: &Loose) -> Option<String> {
+/// A header. A response of some other make may give anything for one.
+fn header(response: &Loose, name: &str) -> Option<String> {
     let headers = loose(response.headers().ok()?)?;
     let get: Function = headers.get().ok()?.dyn_into().ok()?;
-    get.call1(&headers, &"retry-after".into()).ok()?.as_string()
+    get.call1(&headers, &name.into()).ok()?.as_string()
 }
 
 /// An answer, read.

@@ -3,9 +3,8 @@
 //! for each exception that crosses into Rust costs a slot of wasm-bindgen's table for good (the one
 //! made for the value that the call did not return).
 
-use crate::core::Millis;
 use crate::core::host::Host;
-use js_sys::{Date, Function, Reflect};
+use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::*;
 
 /// A property, or `undefined` where there is none or reading it throws.
@@ -64,9 +63,5 @@ pub(super) enum JavaScript {}
 impl Host for JavaScript {
     fn decimal(text: &str) -> Option<f64> {
         Some(to_number(text))
-    }
-    fn date(text: &str) -> Option<Millis> {
-        let at = Date::parse(text);
-        (at >= 0.0).then_some(at as Millis)
     }
 }

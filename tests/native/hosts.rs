@@ -1,19 +1,17 @@
-//! What a host that carries the core may do in its own way: how it reads a number or a date out of
-//! a text. The core decides what is one, so that videos are the same in every host.
+//! What a host that carries the core may do in its own way, how it reads a number out of a text; and what it may not,
+//! how it reads when to come back.
 
+use super::world::START;
 use iacrea_video::core::answer::{Answer, Response, RetryAfter};
-use iacrea_video::core::host::Host;
+use iacrea_video::core::host::{Host, Native};
 use iacrea_video::core::status::Status;
 
-/// A host that takes more for a number or a date than is one, as JavaScript does.
+/// A host that takes more for a number than is one, as JavaScript does.
 enum Lax {}
 
 impl Host for Lax {
     fn decimal(_: &str) -> Option<f64> {
         Some(16.0)
-    }
-    fn date(text: &str) -> Option<u64> {
-        Some(text.len() as u64)
     }
 }
 
@@ -23,9 +21,8 @@ fn a_host_is_asked_to_read_decimal_numbers_alone() {
         let body = format!(r#"{{"status":"RENDERING_VIDEO","progress":{written}}}"#);
         let response = Response {
             http_status: 200,
-            retry_after: None,
             body: &body,
-            oversized: false,
+            ..Response::default()
         };
         match Answer::read::<Lax>(response, "v").outcome.unwrap().status {
             Status::RenderingVideo { progress, .. } => progress,
@@ -49,29 +46,44 @@ fn a_host_is_asked_to_read_decimal_numbers_alone() {
     }
 }
 
+/// The package's own reader is held to the same texts: `tests/edge/retry-after.test.mjs`.
 #[test]
-fn a_host_is_asked_to_read_http_dates_alone() {
-    for text in [
-        "Sun, 06 Nov 1994 08:49:37 GMT",
-        " Sunday, 06-Nov-94 08:49:37 GMT ",
-    ] {
-        let read = RetryAfter::Until(text.trim().len() as u64);
-        assert_eq!(RetryAfter::read::<Lax>(text), Some(read), "{text:?}");
+fn every_host_reads_the_same_out_of_retry_after() {
+    let text = include_str!("../vectors/retry-after.json");
+    let file: serde_json::Value = serde_json::from_str(text).unwrap();
+    let now = file["nowMs"].as_u64().unwrap();
+    let vectors = file["vectors"].as_array().unwrap();
+    assert!(vectors.len() > 90);
+    for vector in vectors {
+        let header = vector["retryAfter"].as_str().unwrap();
+        let date = vector["date"].as_str();
+        let wait = match RetryAfter::read(header, date) {
+            Some(RetryAfter::For(wait)) => Some(wait),
+            // A date that is over asks for nothing any more.
+            Some(RetryAfter::Until(at)) => Some(at.saturating_sub(now)),
+            None => None,
+        };
+        assert_eq!(wait, vector["waitMs"].as_u64(), "{vector}");
     }
-    // A host takes what has no zone for local time.
-    let oldest = "Sun Nov  6 08:49:37 1994";
-    let read = RetryAfter::Until(oldest.len() as u64 + 4);
-    assert_eq!(RetryAfter::read::<Lax>(oldest), Some(read));
-    for text in [
-        "2099 08:49:37 GMT",
-        "1.5",
-        "Soon",
-        "Sun",
-        "Sun, 2099",
-        "in 2099, at 08:49:37 GMT",
-        "Sun, 08:49 GMT",
-        "\u{661}\u{661}",
-    ] {
-        assert_eq!(RetryAfter::read::<Lax>(text), None, "{text:?}");
-    }
+}
+
+#[test]
+fn a_date_counts_from_the_servers_own_clock() {
+    let response = Response {
+        http_status: 429,
+        retry_after: Some("Fri, 15 Jan 2027 09:00:30 GMT"),
+        date: Some("Fri, 15 Jan 2027 09:00:00 GMT"),
+        ..Response::default()
+    };
+    let answer = Answer::read::<Native>(response, "v");
+    assert_eq!(answer.retry_after, Some(RetryAfter::For(30_000)));
+    let without = Response {
+        date: None,
+        ..response
+    };
+    let answer = Answer::read::<Native>(without, "v");
+    assert_eq!(
+        answer.retry_after,
+        Some(RetryAfter::Until(START + 3_630_000))
+    );
 }

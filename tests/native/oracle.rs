@@ -24,7 +24,7 @@ pub(crate) fn read_answer(bytes: &[u8]) {
         http_status,
         retry_after: Some(retry_after),
         body,
-        oversized: false,
+        ..Response::default()
     };
     let answer = Answer::read::<Native>(response, ID);
     if (200..=299).contains(&http_status) {
@@ -68,9 +68,8 @@ fn answer(body: &Value) -> Answer {
     let text = body.to_string();
     let response = Response {
         http_status: 200,
-        retry_after: None,
         body: &text,
-        oversized: false,
+        ..Response::default()
     };
     Answer::read::<Native>(response, "another")
 }

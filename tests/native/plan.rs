@@ -82,13 +82,16 @@ pub(crate) enum Act {
     Twin(Index),
 }
 
-/// What `Retry-After` asks for, read apart from the core: digits are seconds, the dates are those that
-/// [`retry_after`] writes, all else asks for nothing.
+/// What `Retry-After` asks for, read apart from the core: digits are seconds, with decimals the next whole one, the dates
+/// are those that [`retry_after`] writes, all else asks for nothing.
 pub(crate) fn asked(header: &str) -> Option<RetryAfter> {
     let text = header.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         let seconds: u64 = text.parse().unwrap_or(u64::MAX);
         return Some(RetryAfter::For(seconds.saturating_mul(1_000)));
+    }
+    if let Some((_, seconds)) = DECIMALS.iter().find(|(decimal, _)| *decimal == text) {
+        return Some(RetryAfter::For(seconds * 1_000));
     }
     let rare = DATES.iter().find(|(date, _)| *date == text);
     let at = rare.map(|(_, at)| *at).or_else(|| {
@@ -106,6 +109,9 @@ pub(crate) fn floor(answer: &Answer, now: u64) -> Option<u64> {
     };
     (at > now).then_some(at)
 }
+
+/// Seconds as no standard has them.
+const DECIMALS: [(&str, u64); 4] = [("1.5", 2), ("0.001", 1), ("7.0", 7), ("0.0", 0)];
 
 /// Dates in the forms that HTTP has beside the one that is written today.
 const DATES: [(&str, u64); 3] = [
@@ -125,7 +131,8 @@ fn retry_after() -> impl Strategy<Value = String> {
             httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(at))
         }),
         1 => select(DATES.to_vec()).prop_map(|(date, _)| date.to_owned()),
-        1 => select(vec!["", "soon", "-5", "1.5", "٣", "+3", "0x10", "1e3", "7, 8", "Fri, 32 Jan 2027 08:00:00 GMT"])
+        1 => select(DECIMALS.to_vec()).prop_map(|(decimal, _)| decimal.to_owned()),
+        1 => select(vec!["", "soon", "-5", "1.", ".5", "1.5.5", "٣", "+3", "0x10", "1e3", "7, 8", "Fri, 32 Jan 2027 08:00:00 GMT"])
             .prop_map(str::to_owned),
     ]
 }

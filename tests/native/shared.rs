@@ -1117,6 +1117,7 @@ pub(crate) fn read(answered: &Answered) -> Event {
         retry_after: answered.retry_after.as_deref(),
         body: &answered.body,
         oversized: answered.oversized,
+        ..Response::default()
     };
     let answer = Answer::read::<Native>(response, ID);
     assert_eq!(

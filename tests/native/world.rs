@@ -20,7 +20,7 @@ pub(crate) fn answer(http_status: u16, retry_after: Option<&str>, body: &str) ->
         http_status,
         retry_after,
         body,
-        oversized: false,
+        ..Response::default()
     };
     Event::Answer(Answer::read::<Native>(response, "v"))
 }
@@ -178,6 +178,7 @@ fn exchange(
     let response = Response {
         http_status: told.status,
         retry_after: reply.header("retry-after"),
+        date: reply.header("date"),
         body: body.trim_start_matches('\u{feff}'),
         oversized,
     };

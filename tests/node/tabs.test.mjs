@@ -278,6 +278,28 @@ describe("tabs of one origin", () => {
     tab.close();
   });
 
+  for (const aheadMs of [-HOUR, HOUR]) {
+    it(`tell each other when to come back, by the clock of a server that is ${aheadMs / HOUR} hours ahead`, async () => {
+      const date = (/** @type {number} */ ms) => new Date(Date.now() + aheadMs + ms).toUTCString();
+      const browser = openBrowser({ says: () => new Response("busy", { status: 429, headers: { "retry-after": date(30_000), date: date(0) } }) });
+      const tabs = await openTabs(browser, 3);
+      for (const tab of tabs) {
+        tab.poll("v", PACE);
+        await sleep(7);
+      }
+      await sleep(25_000);
+      const sent = browser.requests.length;
+      await sleep(60_000);
+      // From the first response on nobody asks sooner, whoever it came to.
+      for (const pause of pauses(browser).slice(sent - 1)) assert.ok(pause >= 30_000 && pause <= 30_000 + SILENCE_MS, `${pause} ms`);
+      assert.ok(sent <= 3 && browser.requests.length >= sent + 2, `${sent}, then ${browser.requests.length}`);
+      const answers = browser.messages.map(({ text }) => JSON.parse(text)).filter(({ type }) => type === "answer");
+      assert.ok(answers.length >= 2);
+      for (const { retryAfter } of answers) assert.equal(retryAfter, "30");
+      for (const tab of tabs) tab.close();
+    });
+  }
+
   it("give locks names that tell nothing of the channel's", async () => {
     const browser = openBrowser();
     const tabs = await openTabs(browser, 3);

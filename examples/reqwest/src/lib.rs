@@ -14,7 +14,7 @@ use iacrea_video::core::host::Native;
 use iacrea_video::core::machine::{Command, Event, Machine, Step, Update};
 use iacrea_video::core::secret::Secret;
 use iacrea_video::core::status::VideoStatus;
-use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use rustls::crypto::ring;
 use tokio::time::{sleep, timeout};
@@ -94,7 +94,8 @@ impl Carrier {
     async fn ask(&self, id: &str) -> reqwest::Result<Answer> {
         let mut response = self.http.get(self.endpoint.url(id)).send().await?;
         let status = response.status();
-        let retry_after = response.headers().get(RETRY_AFTER).cloned();
+        let header = |name| response.headers().get(name).cloned();
+        let (retry_after, date) = (header(RETRY_AFTER), header(DATE));
         let (mut bytes, mut oversized) = (Vec::new(), false);
         while let Some(chunk) = match response.chunk().await {
             // The code of an error says enough, also where its words do not come through.
@@ -116,6 +117,7 @@ impl Carrier {
         let response = Response {
             http_status: status.as_u16(),
             retry_after: retry_after.as_ref().and_then(|value| value.to_str().ok()),
+            date: date.as_ref().and_then(|value| value.to_str().ok()),
             body: &body,
             oversized,
         };
