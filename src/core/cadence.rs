@@ -96,11 +96,20 @@ fn spread(pause: Millis, options: &Options, jitter: &mut Jitter) -> Millis {
 
 /// The pause after the `failures`-th transient failure in a row: exponential with full jitter.
 pub fn backoff(failures: u32, options: &Options, jitter: &mut Jitter) -> Millis {
+    jitter
+        .up_to(doubled(failures, options))
+        .max(options.min_interval)
+}
+
+/// The longest that this may be.
+pub(super) fn longest_backoff(failures: u32, options: &Options) -> Millis {
+    doubled(failures, options).max(options.min_interval)
+}
+
+fn doubled(failures: u32, options: &Options) -> Millis {
     let first = FIRST_BACKOFF.min(options.max_interval);
     let doubled = first.saturating_mul(1 << failures.saturating_sub(1).min(20));
-    jitter
-        .up_to(doubled.min(LONGEST_BACKOFF))
-        .max(options.min_interval)
+    doubled.min(LONGEST_BACKOFF)
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ use std::sync::Arc;
 const LONGEST_LEAD: Millis = 60_000;
 /// How long the answer to the last question may take: longer than a request does.
 const LAST_ANSWER: Millis = 60_000;
+/// Between a request and one that somebody wants now, at least; less only where `min_interval` is.
+const SHORTEST_DEMANDED: Millis = 1_000;
 
 /// What has happened.
 #[derive(Clone, Debug)]
@@ -34,8 +36,12 @@ pub enum Event {
     NetworkError,
     /// The same, while the host knows that it has no network: not counted as a failure.
     Offline,
-    /// The time of the last command has come, or somebody knows that asking is worth it now.
+    /// The time of the last command has come.
     Wake,
+    /// Somebody says that a request is worth it now, as a webhook does. Anybody may say so, so it leaves
+    /// no sooner than a second after the last one, or `min_interval` where that is shorter; until then it
+    /// is put off, and while a request is under way it is that one.
+    PollNow,
     /// Another poll of this video sends a request now, whose response is for this one too.
     SharedRequest,
     /// Something makes asking likely worth it (the tab is back, the network is back). It hastens
@@ -251,7 +257,9 @@ impl Machine {
 
     /// Goes on where the poll that wrote `token` stopped: with its deadline and progress. It asks at
     /// once, unless the server has asked to be left alone; a poll whose deadline has passed meanwhile
-    /// asks one last time, and one that had ended for its sake starts a new allowance.
+    /// asks one last time. One that had ended with [`ErrorCode::Timeout`] starts a new allowance; one that
+    /// is under way, or ended otherwise, has what is left of its own, or `options.timeout_ms` from now on,
+    /// whichever is over sooner.
     ///
     /// Anyone can write a token, so it makes a poll slower or shorter than it would be without, and
     /// never faster or longer: what `options` gives counts, and of what it does not give the more
@@ -287,7 +295,7 @@ impl Machine {
         machine.deadline = sooner(machine.deadline, allowance);
         if matches!(machine.phase, Phase::Done | Phase::Failed(_)) {
             let timed_out = matches!(&machine.phase, Phase::Failed(failure) if failure.code == ErrorCode::Timeout);
-            if timed_out || machine.is_overdue(now) {
+            if timed_out {
                 machine.deadline = allowance;
             }
             machine.job.failures = 0;
@@ -381,9 +389,13 @@ impl Machine {
             Event::Wake | Event::SharedRequest if self.is_overdue(now) => {
                 self.end(Failure::new(ErrorCode::Timeout), now)
             }
+            Event::PollNow if self.is_overdue(now) && !is_asking => {
+                self.end(Failure::new(ErrorCode::Timeout), now)
+            }
             Event::Wake if self.job.not_before > now => self.sleep_until(self.job.not_before),
             Event::Wake | Event::SharedRequest => self.ask(now),
-            Event::Nudge => self.hasten(now),
+            Event::Nudge => self.hasten(self.options.min_interval, now),
+            Event::PollNow => self.hasten(self.options.min_interval.min(SHORTEST_DEMANDED), now),
             Event::Followed(is_followed) => {
                 let is_lost = self.is_followed && !is_followed;
                 self.is_followed = is_followed;
@@ -396,14 +408,14 @@ impl Machine {
         }
     }
 
-    /// The next question as soon as the pace allows.
-    fn hasten(&mut self, now: Millis) -> Step {
+    /// The next request so long after the last one, if it would not leave sooner anyway.
+    fn hasten(&mut self, interval: Millis, now: Millis) -> Step {
         match self.phase {
             Phase::Sleeping { until } => {
                 let allowed = self
                     .job
                     .asked_at
-                    .saturating_add(self.options.min_interval)
+                    .saturating_add(interval)
                     .max(self.job.not_before);
                 if allowed <= now && !self.is_overdue(now) {
                     self.ask(now)
@@ -424,7 +436,7 @@ impl Machine {
             Phase::Sleeping { until } if !has_news || self.job.retrying.is_some() => {
                 self.sleep_until(until)
             }
-            _ => self.hasten(now),
+            _ => self.hasten(self.options.min_interval, now),
         }
     }
 
@@ -432,6 +444,10 @@ impl Machine {
     /// snapshot between two steps, and may have lost the answer that it was waiting for. It asks no
     /// sooner than `min_interval` after the last question, and whoever is woken too late asks once
     /// more, and waits a minute at most for that answer, before the poll times out.
+    ///
+    /// A request whose response is lost is a failed one, and is sent anew after as long as failed ones are
+    /// at most. So a poll that is woken for ever, and never told of a response, ends as one does whose
+    /// requests all fail.
     pub fn wake(&mut self, now: Millis) -> Step {
         if let Some(ended) = self.ended(now) {
             return ended;
@@ -455,11 +471,26 @@ impl Machine {
                 self.ask(now)
             }
             Phase::Asking => {
-                let again = self.job.asked_at.saturating_add(self.options.min_interval);
-                if again <= now {
-                    self.ask(now)
+                let lease = if self.is_overdue(now) {
+                    self.options.min_interval
                 } else {
-                    self.hold_on(again)
+                    cadence::longest_backoff(self.job.failures.saturating_add(1), &self.options)
+                };
+                let again = self.job.asked_at.saturating_add(lease);
+                if again <= now {
+                    self.request_lost(now)
+                } else {
+                    // It goes on waiting for the response, to the deadline too, but no less than before any request.
+                    let soonest = self.job.asked_at.saturating_add(self.options.min_interval);
+                    let latest = self
+                        .deadline
+                        .map_or(again, |deadline| deadline.max(soonest));
+                    Step {
+                        command: Command::Sleep {
+                            until: again.min(latest),
+                        },
+                        update: None,
+                    }
                 }
             }
             _ => self.step(Event::Wake, now),
@@ -550,6 +581,21 @@ impl Machine {
         }
     }
 
+    /// The response to the last request is lost, and the next request is due. Nothing is told of it: an
+    /// engine that was restarted is no fault of the network.
+    fn request_lost(&mut self, now: Millis) -> Step {
+        self.each(&mut |job| job.failures = job.failures.saturating_add(1));
+        if self.has_failed_too_often() {
+            return self.end(Failure::new(ErrorCode::Network), now);
+        }
+        self.ask(now)
+    }
+
+    fn has_failed_too_often(&self) -> bool {
+        let most = self.options.max_failures;
+        most != u32::MAX && self.job.failures >= most
+    }
+
     fn failed(&mut self, failure: Failure, retry_after: Option<RetryAfter>, now: Millis) -> Step {
         if !failure.is_transient() {
             return self.end(failure, now);
@@ -561,10 +607,10 @@ impl Machine {
             job.retrying = Some(failure.code);
             job.not_before = not_before.unwrap_or(0);
         });
-        let job = &mut self.job;
-        if self.options.max_failures != u32::MAX && job.failures >= self.options.max_failures {
+        if self.has_failed_too_often() {
             return self.end(failure, now);
         }
+        let job = &mut self.job;
         let backoff = cadence::backoff(job.failures, &self.options, &mut job.jitter);
         if self
             .deadline

@@ -188,7 +188,8 @@ impl Poll {
     }
 
     /// Asks now instead of after the pause, say because a webhook came in; never sooner than the
-    /// server allows, and not while a request is under way.
+    /// server allows, nor than a second (or `min_interval`, where that is shorter) after the last request:
+    /// then it asks as soon as that is over. While a request is under way it waits for that one's answer.
     pub fn ask_now(&self) {
         self.inner.ask_now();
     }

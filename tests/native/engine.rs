@@ -208,3 +208,121 @@ fn polls_without_a_deadline_are_woken_like_others() {
     let until = sleeps_until(&machine.step(pending(), START));
     assert!(asks(&machine.wake(until + 3_600_000_000)));
 }
+
+/// Wakes an engine whose requests are never answered, each time as long after the last as `wait` has it, to its end:
+/// when its requests left, how it ended, and when.
+fn never_answered(
+    options: Options,
+    mut wait: impl FnMut(&Step, u64) -> u64,
+) -> (Vec<u64>, ErrorCode, u64) {
+    let (mut machine, mut step) = Machine::start("v", options, START);
+    let mut now = START;
+    let mut requests = Vec::new();
+    for _ in 0..10_000_000 {
+        match &step.command {
+            Command::Fetch { .. } => requests.push(now),
+            Command::Failed(failure) => return (requests, failure.code, now),
+            Command::Sleep { until } => assert!(*until > now),
+            Command::Done => panic!("there was no answer"),
+        }
+        now = wait(&step, now).max(now);
+        machine = restored(&machine);
+        step = machine.wake(now);
+    }
+    panic!("it asks for ever: {} requests", requests.len());
+}
+
+#[test]
+fn who_is_woken_for_ever_without_an_answer_ends() {
+    type Wait = fn(&Step, u64) -> u64;
+    let as_told: Wait = |step, now| match step.command {
+        Command::Sleep { until } => until,
+        _ => now + 3_000,
+    };
+    let waits: [(&str, Wait); 5] = [
+        ("at once, and when it wants to be", |step, now| {
+            match step.command {
+                Command::Sleep { until } => until,
+                _ => now,
+            }
+        }),
+        ("3 s after each request", as_told),
+        ("each 100 ms", |_, now| now + 100),
+        ("each 7 s", |_, now| now + 7_000),
+        ("each hour", |_, now| now + 3_600_000),
+    ];
+    for (what, wait) in waits {
+        for max_failures in [1, 3, 10] {
+            for min_interval in [500, SHORTEST, 5_000] {
+                let options = Options {
+                    timeout: None,
+                    min_interval,
+                    max_failures,
+                    ..Options::default()
+                };
+                let (requests, code, _) = never_answered(options, wait);
+                let what = format!("{what}, {max_failures} failures: {requests:?}");
+                assert_eq!(code, ErrorCode::Network, "{what}");
+                assert_eq!(requests.len(), max_failures as usize, "{what}");
+                for pair in requests.windows(2) {
+                    assert!(pair[1] - pair[0] >= min_interval, "{what}");
+                }
+            }
+        }
+        // Where no failure counts, the deadline does.
+        let timeout = 600_000;
+        let options = Options {
+            timeout: Some(timeout),
+            max_failures: u32::MAX,
+            ..Options::default()
+        };
+        let (requests, code, ended_at) = never_answered(options, wait);
+        assert_eq!(code, ErrorCode::Timeout, "{what}");
+        let is_frequent = !what.contains("hour");
+        assert!(
+            !is_frequent || ended_at <= START + timeout + 2 * SHORTEST + 67_000,
+            "{what}: {ended_at}"
+        );
+        let late = requests.iter().filter(|at| **at >= START + timeout);
+        assert!(
+            late.count() <= 1,
+            "{what}: it asks once more, and not again"
+        );
+    }
+}
+
+#[test]
+fn hints_while_a_request_takes_its_time_do_not_end_the_poll() {
+    // A request may take half a minute, and a webhook may come each second meanwhile.
+    let mut machine = start();
+    for after in 1..30 {
+        machine = restored(&machine);
+        let step = machine.wake(START + after * 1_000);
+        assert!(matches!(
+            step.command,
+            Command::Sleep { .. } | Command::Fetch { .. }
+        ));
+    }
+    let step = restored(&machine).step(done(), START + 30_000);
+    assert_eq!(step.command, Command::Done);
+}
+
+#[test]
+fn an_answer_makes_lost_ones_forgotten() {
+    let endless = Options {
+        timeout: None,
+        ..Options::default()
+    };
+    let (mut machine, _) = Machine::start("v", endless, START);
+    let mut now = START;
+    for _ in 0..5 {
+        for _ in 0..9 {
+            now += 40_000;
+            assert!(asks(&restored(&machine).wake(now)));
+            machine.wake(now);
+        }
+        now = sleeps_until(&machine.step(pending(), now));
+        machine = restored(&machine);
+        assert!(asks(&machine.wake(now)));
+    }
+}

@@ -454,7 +454,9 @@ pub(crate) fn ordeals() -> impl Strategy<Value = (Options, Vec<(u64, Ordeal)>)> 
     let event = prop_oneof![
         4 => answered().prop_map(Ordeal::Answer),
         3 => Just(Ordeal::Wake),
+        3 => Just(Ordeal::Woken),
         1 => Just(Ordeal::Nudge),
+        1 => Just(Ordeal::PollNow),
         1 => any::<bool>().prop_map(Ordeal::Followed),
         1 => Just(Ordeal::News),
         1 => answered().prop_map(Ordeal::Told),
@@ -487,7 +489,10 @@ pub(crate) fn ordeals() -> impl Strategy<Value = (Options, Vec<(u64, Ordeal)>)> 
 pub(crate) enum Ordeal {
     Answer(Answered),
     Wake,
+    /// By an engine that keeps nothing but the snapshot.
+    Woken,
     Nudge,
+    PollNow,
     Followed(bool),
     News,
     Told(Answered),

@@ -262,6 +262,98 @@ fn a_wake_asks_now_and_a_nudge_keeps_the_pace() {
 }
 
 #[test]
+fn a_request_that_somebody_wants_now_is_put_off_to_a_second_after_the_last_and_not_dropped() {
+    for (min_interval, soonest) in [
+        (0, 0_u64),
+        (1, 1),
+        (999, 999),
+        (1_000, 1_000),
+        (2_000, 1_000),
+        (60_000, 1_000),
+    ] {
+        let options = Options {
+            min_interval,
+            max_interval: 60_000,
+            ..Options::default()
+        };
+        for body in [ok(PENDING), answer(500, None, ""), Event::NetworkError] {
+            let mut asleep = start(options.clone()).0;
+            let until = sleeps_until(&asleep.step(body, START));
+            for at in [0, 1, 500, soonest.saturating_sub(1)] {
+                let step = asleep.clone().step(Event::PollNow, START + at);
+                let allowed = START + soonest;
+                if START + at < allowed {
+                    assert_eq!(
+                        sleeps_until(&step),
+                        until.min(allowed),
+                        "{min_interval}, {at}"
+                    );
+                } else {
+                    assert!(matches!(step.command, Command::Fetch { .. }));
+                }
+            }
+            // However often it is wanted, it leaves at that time.
+            for at in 0..soonest {
+                let step = asleep.step(Event::PollNow, START + at);
+                assert!(sleeps_until(&step) <= START + soonest);
+            }
+            let step = asleep.step(Event::PollNow, START + soonest);
+            assert!(matches!(step.command, Command::Fetch { .. }));
+        }
+    }
+}
+
+#[test]
+fn requests_that_others_want_do_not_end_a_poll_in_a_moment() {
+    // As a webhook does that anybody may call, while the server is in trouble for nine seconds.
+    for trouble in [
+        answer(500, None, ""),
+        answer(429, None, ""),
+        ok("<html>"),
+        Event::NetworkError,
+    ] {
+        let mut machine = machine();
+        let mut requests = vec![START];
+        let mut is_asking = true;
+        for now in START..START + 9_000 {
+            if is_asking {
+                machine.step(trouble.clone(), now);
+            }
+            let step = machine.step(Event::PollNow, now);
+            is_asking = matches!(step.command, Command::Fetch { .. });
+            if is_asking {
+                requests.push(now);
+            } else {
+                sleeps_until(&step);
+            }
+        }
+        assert!(requests.len() <= 10, "{requests:?}");
+        assert!(requests.windows(2).all(|pair| pair[1] - pair[0] >= 1_000));
+    }
+}
+
+#[test]
+fn a_request_that_somebody_wants_now_waits_for_the_server_and_for_none_under_way() {
+    let mut patient = machine();
+    patient.step(answer(429, Some("60"), ""), START);
+    let step = patient.step(Event::PollNow, START + 5_000);
+    assert_eq!(sleeps_until(&step), START + 60_000);
+    let (mut asking, begun) = start(Options::default());
+    let step = asking.step(Event::PollNow, START + 5_000);
+    assert_eq!(step.command, begun.command);
+    asking.step(ok(DONE), START + 6_000);
+    let step = asking.step(Event::PollNow, START + 7_000);
+    assert_eq!(step.command, Command::Done);
+    // Nor does it live on after its time.
+    let mut over = machine();
+    over.step(ok(PENDING), START + 1_199_000);
+    assert_eq!(
+        failure(&over.step(Event::PollNow, START + 1_200_000)),
+        ErrorCode::Timeout
+    );
+}
+
+#[test]
 fn a_followed_poll_asks_rarely_and_at_once_when_there_is_news() {
     let mut machine = machine();
     machine.step(Event::Followed(true), START);

@@ -69,7 +69,20 @@ fn a_clock_that_jumps_and_options_made_by_hand_break_nothing() {
             let event = match ordeal {
                 Ordeal::Answer(answered) => read(&answered),
                 Ordeal::Wake => Event::Wake,
+                Ordeal::Woken => {
+                    let before = step.command;
+                    step = machine.wake(now);
+                    if let Command::Sleep { until } = step.command {
+                        assert!(until > now, "it would be woken for ever at once");
+                    }
+                    if matches!(before, Command::Done | Command::Failed(_)) {
+                        assert_eq!(step.command, before, "what is over stays over");
+                    }
+                    audit(&machine.snapshot());
+                    continue;
+                }
                 Ordeal::Nudge => Event::Nudge,
+                Ordeal::PollNow => Event::PollNow,
                 Ordeal::Followed(is_followed) => Event::Followed(is_followed),
                 Ordeal::News => Event::News,
                 Ordeal::Told(answered) => match read(&answered) {

@@ -25,6 +25,8 @@ const LONGEST_ALARM: u64 = i32::MAX as u64;
 const LONGEST_BACKOFF: u64 = 30_000;
 /// The longest pause while somebody says when there is news.
 const WATCHED: u64 = 30_000;
+/// The shortest between a request and one that somebody wants now, unless the user has a shorter one.
+const SHORTEST_DEMANDED: u64 = 1_000;
 
 /// What a waiter's poll has promised so far: the rules, kept beside the machine.
 #[derive(Clone)]
@@ -263,8 +265,8 @@ impl<'a> Shared<'a> {
                 }
             }
             Act::AskNow => {
-                self.hurry = true;
-                self.hasten(Event::Wake);
+                self.hurry_up(SHORTEST_DEMANDED);
+                self.hasten(Event::PollNow);
             }
             Act::Nudge => self.nudge(),
             Act::Followed(is_followed) => self.hear(&Event::Followed(is_followed)),
@@ -368,8 +370,7 @@ impl<'a> Shared<'a> {
                     (Some(deadline), Some(allowed)) => Some(deadline.min(allowed)),
                     (deadline, allowed) => deadline.or(allowed),
                 };
-                let has_passed = deadline.is_some_and(|deadline| deadline <= now);
-                let deadline = if saved.books.timed_out || saved.books.over && has_passed {
+                let deadline = if saved.books.timed_out {
                     allowance
                 } else {
                     deadline
@@ -494,13 +495,13 @@ impl<'a> Shared<'a> {
         self.turn(|_, _| None);
     }
 
-    /// The next request may be as early as the tightest pace has it.
-    fn hurry_up(&mut self) {
+    /// The next request may be as early as the tightest pace has it, or so long after the last one.
+    fn hurry_up(&mut self, most: u64) {
         if let Some(asked_at) = self.asked_at {
             let tightest = self
                 .waiters
                 .iter()
-                .map(|w| w.books.options.min_interval)
+                .map(|w| w.books.options.min_interval.min(most))
                 .min();
             let allowed = asked_at.saturating_add(tightest.unwrap_or(0));
             self.not_before = self.not_before.min(allowed);
@@ -508,13 +509,13 @@ impl<'a> Shared<'a> {
     }
 
     fn nudge(&mut self) {
-        self.hurry_up();
+        self.hurry_up(u64::MAX);
         self.hasten(Event::Nudge);
     }
 
     /// As `Poll::hear` does it.
     fn hear(&mut self, event: &Event) {
-        self.hurry_up();
+        self.hurry_up(u64::MAX);
         self.deliver(event, |_, _| true);
     }
 
@@ -828,6 +829,10 @@ impl Waiter {
         let deadline = books.deadline.unwrap_or(u64::MAX);
         let overdue = deadline <= now;
         let min_after = now.saturating_add(options.min_interval);
+        let interval = match event {
+            Event::PollNow => options.min_interval.min(SHORTEST_DEMANDED),
+            _ => options.min_interval,
+        };
         let mut end = None;
         // When it may and must ask again: both ends of the pace.
         let (mut from, mut by) = (0, u64::MAX);
@@ -908,6 +913,7 @@ impl Waiter {
                 by = from.max(floor);
             }
             Event::Wake | Event::SharedRequest if overdue => {}
+            Event::PollNow if overdue && !was_asking => {}
             Event::Wake if floor > now => (from, by) = (floor, floor),
             Event::Wake | Event::SharedRequest => {
                 assert_eq!(
@@ -953,28 +959,34 @@ impl Waiter {
                 );
                 return step;
             }
-            Event::Nudge | Event::News | Event::Followed(_) => match step.command {
-                Command::Fetch { .. } => {
-                    let allowed = asked_at.saturating_add(options.min_interval);
-                    assert!(
-                        allowed <= now && floor <= now && !overdue,
-                        "nudged beyond the pace"
-                    );
-                    return step;
-                }
-                _ => {
-                    // Time being over is found out by the alarm, which is never later than this.
-                    assert!(matches!(step.command, Command::Sleep { until } if until <= deadline));
-                    assert!(
-                        matches!(step.command, Command::Sleep { until } if until <= self.ask_by)
-                    );
-                    if !matches!(event, Event::Nudge) {
-                        let soon = asked_at.saturating_add(options.min_interval).max(floor);
-                        assert!(matches!(step.command, Command::Sleep { until } if until <= soon));
+            Event::PollNow | Event::Nudge | Event::News | Event::Followed(_) => {
+                match step.command {
+                    Command::Fetch { .. } => {
+                        let allowed = asked_at.saturating_add(interval);
+                        assert!(
+                            allowed <= now && floor <= now && !overdue,
+                            "nudged beyond the pace"
+                        );
+                        return step;
                     }
-                    return step;
+                    _ => {
+                        // Time being over is found out by the alarm, which is never later than this.
+                        assert!(
+                            matches!(step.command, Command::Sleep { until } if until <= deadline)
+                        );
+                        assert!(
+                            matches!(step.command, Command::Sleep { until } if until <= self.ask_by)
+                        );
+                        if !matches!(event, Event::Nudge) {
+                            let soon = asked_at.saturating_add(interval).max(floor);
+                            assert!(
+                                matches!(step.command, Command::Sleep { until } if until <= soon)
+                            );
+                        }
+                        return step;
+                    }
                 }
-            },
+            }
             other => panic!("there is no rule for {other:?}"),
         }
         if end.is_none() && overdue {
@@ -1026,6 +1038,7 @@ impl Waiter {
                 for event in [
                     Event::Wake,
                     Event::Nudge,
+                    Event::PollNow,
                     Event::NetworkError,
                     Event::Offline,
                 ] {

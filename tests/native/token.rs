@@ -320,7 +320,7 @@ fn a_poll_whose_deadline_passed_meanwhile_asks_one_last_time() {
 }
 
 #[test]
-fn a_poll_that_had_ended_keeps_its_deadline_unless_that_has_passed() {
+fn only_a_poll_that_had_timed_out_starts_a_new_allowance() {
     const LIMIT: u64 = 60_000;
     let start = |max_failures| {
         let options = Options {
@@ -337,15 +337,43 @@ fn a_poll_that_had_ended_keeps_its_deadline_unless_that_has_passed() {
     let until = |later| Command::Fetch {
         give_up_at: Some(START + later),
     };
-    let mut unreachable = start(1);
-    unreachable.step(Event::NetworkError, START + 5_000);
-    assert_eq!(resumed_at(&unreachable, 9_000).1.command, until(LIMIT));
-    let late = resumed_at(&unreachable, 90_000).1.command;
-    assert_eq!(late, until(90_000 + LIMIT));
+    let last = Command::Fetch { give_up_at: None };
+    for end in [
+        Event::NetworkError,
+        answer(401, None, ""),
+        answer(404, None, ""),
+        answer(402, None, ""),
+        answer(200, None, r#"{"status":"ERROR"}"#),
+        answer(200, None, r#"{"status":"DONE","url":"https://c.test/v"}"#),
+    ] {
+        let mut ended = start(1);
+        let step = ended.step(end, START + 5_000);
+        assert!(matches!(step.command, Command::Failed(_) | Command::Done));
+        assert_eq!(resumed_at(&ended, 9_000).1.command, until(LIMIT));
+        assert_eq!(resumed_at(&ended, 90_000).1.command, last);
+        // With a limit of its own, the sooner of both counts.
+        for (timeout, ends) in [(9_000, 18_000), (90_000, LIMIT)] {
+            let options = RawOptions {
+                timeout_ms: Some(timeout as f64),
+                ..raw()
+            };
+            let token = ended.resume_token(0);
+            let (_, step) = Machine::resume(&token, ID, options, START + 9_000).unwrap();
+            assert_eq!(step.command, until(ends), "{timeout}");
+        }
+    }
     let mut timed_out = start(1);
     timed_out.step(Event::Wake, START + LIMIT);
-    let late = resumed_at(&timed_out, 90_000).1.command;
-    assert_eq!(late, until(90_000 + LIMIT));
+    for later in [LIMIT, 90_000] {
+        let step = resumed_at(&timed_out, later).1;
+        assert_eq!(step.command, until(later + LIMIT));
+    }
+    // What was resumed ends where it says, whichever poll that is of.
+    let mut refused = start(1);
+    refused.step(answer(401, None, ""), START);
+    let (mut again, _) = resumed_at(&refused, LIMIT / 2);
+    again.step(answer(401, None, ""), START + LIMIT / 2);
+    assert_eq!(resumed_at(&again, LIMIT / 2 + 1).1.command, until(LIMIT));
     // It was told at once that its next question would come too late.
     let mut held_off = start(2);
     held_off.step(answer(429, Some("61"), ""), START + 1_000);
