@@ -5,28 +5,39 @@ use super::value::{get, get_function};
 use crate::core::Millis;
 use gloo_timers::callback::Timeout;
 use js_sys::Date;
+use std::cell::Cell;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    fn performance_now() -> f64;
+    #[wasm_bindgen(js_namespace = performance, js_name = now, catch)]
+    fn performance_now() -> Result<f64, JsValue>;
 }
 
-/// Unix time that goes on steadily from when the clock was made, whatever is done to the wall clock.
+/// Unix time that goes on from when the clock was made, whatever is done to the wall clock. It never goes back: where
+/// `performance.now` does, as when the fake timers of a test are taken away, that counts as no time.
 pub(super) struct Clock {
-    origin: f64,
+    origin: Cell<f64>,
+    /// What `performance.now` said last.
+    reading: Cell<f64>,
 }
 
 impl Clock {
     pub(super) fn new() -> Self {
+        let reading = reading().unwrap_or_default();
         Self {
-            origin: Date::now() - performance_now(),
+            origin: Cell::new(Date::now() - reading),
+            reading: Cell::new(reading),
         }
     }
 
     pub(super) fn now(&self) -> Millis {
-        (self.origin + performance_now()) as Millis
+        let before = self.reading.get();
+        let reading = reading().unwrap_or(before);
+        self.reading.set(reading);
+        let back = (before - reading).max(0.0);
+        self.origin.set(self.origin.get() + back);
+        (self.origin.get() + reading) as Millis
     }
 
     /// How far this clock is ahead of the wall clock by now.
@@ -35,11 +46,17 @@ impl Clock {
     }
 }
 
+/// Nothing where the host has no such clock, or one that says something else.
+fn reading() -> Option<f64> {
+    performance_now().ok().filter(|reading| reading.is_finite())
+}
+
 /// Longest delay that every host keeps; a longer one would fire at once.
 const LONGEST: Millis = i32::MAX as Millis;
 
 /// Calls back after `delay`, or earlier where the delay is longer than a timer can hold: whoever is
-/// woken looks at the clock and sleeps on. Dropping it clears the timer.
+/// woken looks at the clock and sleeps on. Dropping it clears the timer. Both call the host, whose timers may
+/// be of any make, so nothing may be borrowed then.
 #[must_use = "dropping an alarm clears it"]
 pub(super) fn alarm(delay: Millis, ring: impl FnOnce() + 'static) -> Timeout {
     Timeout::new(delay.min(LONGEST) as u32, ring)

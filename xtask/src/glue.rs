@@ -61,7 +61,7 @@ fn short(mut index: usize) -> String {
 /// Its caller instantiates the module with `imports`, hands the instance's exports to `setWasm`, and
 /// then calls the export `__wbindgen_start`, in this order, before it uses anything of `exports`.
 pub(crate) fn factory(generated: &str, names: &Names) -> Result<String> {
-    let generated = &called_whenever(&catching_directly(generated)?)?;
+    let generated = &on_any_timers(&called_whenever(&catching_directly(generated)?)?)?;
     let mut body = String::new();
     let mut functions = Vec::new();
     let mut exports = Vec::new();
@@ -171,6 +171,61 @@ fn called_whenever(glue: &str) -> Result<String> {
     Ok(glue.replace(BEGINNING, &format!("{BEGINNING}{CHECK}")))
 }
 
+/// The timers of the glue. Hosts have timers of any make (fake ones of tests, which are taken away again, too), and the module
+/// relies on this: nothing is called within `startTimer`, nothing twice, nothing that was stopped, nothing much too early, and
+/// neither function throws. Where `setTimeout` throws, or does not wait, `setInterval` takes its place, so that a poll goes on
+/// at its pace; where that throws too, the poll goes on with whatever happens next.
+const TIMERS: &str = "\
+function startTimer(act, ms) {
+    const timer = { act };
+    const begun = now();
+    let isStarted = false;
+    const wait = (left) => {
+        if (timer.waits) return;
+        timer.waits = true;
+        try { timer.interval = setInterval(fire, left); } catch {}
+    };
+    const fire = () => {
+        const { act } = timer;
+        if (!act) return;
+        const passed = now() - begun;
+        if (!isStarted || (passed >= 0 && passed < ms - 1)) return wait(ms - (passed || 0));
+        stopTimer(timer);
+        act();
+    };
+    try { timer.id = setTimeout(fire, ms); } catch { wait(ms); }
+    isStarted = true;
+    return timer;
+}
+function stopTimer(timer) {
+    timer.act = undefined;
+    try { clearTimeout(timer.id); } catch {}
+    try { if (timer.waits) clearInterval(timer.interval); } catch {}
+}
+function now() {
+    try { return performance.now(); } catch {}
+}
+";
+
+/// The same glue on those.
+fn on_any_timers(glue: &str) -> Result<String> {
+    const CALLS: [(&str, &str); 2] = [
+        (" setTimeout(arg0, arg1);", " startTimer(arg0, arg1);"),
+        (" clearTimeout(arg0);", " stopTimer(arg0);"),
+    ];
+    let mut text = glue.to_owned();
+    for (call, guarded) in CALLS {
+        text = text.replace(call, guarded);
+    }
+    if text.contains(" setTimeout(") || text.contains(" clearTimeout(") {
+        bail!("the glue uses timers in an unknown way");
+    }
+    if text != glue {
+        text.push_str(TIMERS);
+    }
+    Ok(text)
+}
+
 /// Appends one line, with the module's own names behind every `wasm.`.
 fn push_renamed(body: &mut String, line: &str, names: &Names) -> Result<()> {
     const INSTANCE: &str = "wasm.";
@@ -269,6 +324,14 @@ export function version() {
 export function __wbg_now_01(arg0) {
     return Date.now();
 }
+export function __wbg_setTimeout_03() { return handleError(function (arg0, arg1) {
+    const ret = setTimeout(arg0, arg1);
+    return ret;
+}, arguments); }
+export function __wbg_clearTimeout_04(arg0) {
+    const ret = clearTimeout(arg0);
+    return ret;
+}
 export function __wbg_unused_02() { return handleError(function (arg0, arg1) {
     return arg0[arg1];
 }, arguments); }
@@ -324,6 +387,9 @@ export function __wbg_set_wasm(val) {
         assert!(!inside.contains("__wbg_set_wasm"));
         assert_eq!(inside.matches("let wasm").count(), 0);
         assert!(inside.contains("return wasm.b();"));
+        assert!(inside.contains("    const ret = startTimer(arg0, arg1);\n"));
+        assert!(inside.contains("    const ret = stopTimer(arg0);\n"));
+        assert_eq!(inside.matches("function startTimer(").count(), 1);
         assert_eq!(inside.matches("wasm.c(").count(), 2);
         assert!(inside.contains(
             "function __wbg_unused_02(arg0, arg1) { try {\n    return arg0[arg1];\n} catch (e) { caught(e); } }\n"
@@ -366,6 +432,8 @@ export function __wbg_set_wasm(val) {
             ("f.apply(this, args)", "f(...args)"),
             ("}, arguments); }", "}, [...arguments]); }"),
             ("function makeMutClosure(", "function makeClosure("),
+            ("= setTimeout(arg0, arg1)", "= setTimeout(arg0, arg1, arg2)"),
+            ("= clearTimeout(arg0)", "= clearTimeout(getObject(arg0))"),
             ("cnt: 1 }", "count: 1 }"),
             ("real = (...args)", "real = function(...args)"),
         ] {
