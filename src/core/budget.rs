@@ -14,39 +14,52 @@ const MICROS: Micros = 1_000;
 const LATENESS: Micros = 20 * MICROS;
 /// Slowed down or speeded up at most this often: answers that come together tell of one moment.
 const CHANGES_EVERY: Millis = 1_000;
-/// A gap counts as much as each of so many before it.
-const AVERAGED: u64 = 31;
-/// A longer pause between two requests says nothing of their rate,
-const LONGEST_GAP: Micros = 250 * MICROS;
-/// and a shorter one says that some left together.
+/// What is slowed down leaves more than this between two requests,
 const SHORTEST_GAP: Micros = 4 * MICROS;
-/// However often it is slowed down, it keeps an eighth of its rate: a video that is refused for ever
-/// must not starve the others.
+/// and no more than this, however few are taken: somebody has to find out when it is over.
+const LONGEST_GAP: Micros = 2_000 * MICROS;
+/// So much slower than what the server takes, in thirds: at the first complaint, and at later ones.
+const FIRST_SLOWER: u64 = 6;
+const SLOWER: u64 = 4;
+/// Where the user's own limit is lower, an eighth of that is left.
 const SLOWEST: u64 = 8;
-/// Where more answers than these are complaints, in thousandths, all are meant,
+/// A server that refused something a moment ago is close to its limit: for so many requests, within these
+/// bounds of time,
+const CAUTIOUS_REQUESTS: u64 = 250;
+const CAUTIOUS_FROM: Millis = 25_000;
+const CAUTIOUS_TO: Millis = 60_000;
+/// it is asked faster by such a part in a second, and by less where the gaps are long: the limit is met
+/// again after some hundred requests, so that few of them find it.
+const CAUTIOUS_STEP: u64 = 64;
+const LONGEST_STEP: Micros = 100 * MICROS / CAUTIOUS_STEP;
+/// Far below that, and one that has not complained since, is asked twice as fast in five seconds.
+const STEP: u64 = 8;
+/// Where more answers than these are complaints, in thousandths, all requests are meant.
 const FEW_REFUSED: u64 = 125;
-/// and it slows down until fewer are, or to this.
-const SLOWEST_GAP: Micros = 2_000 * MICROS;
 
-/// The rate of one client.
+/// The rate of one client. It finds the server's limit as TCP finds that of a network: at the first
+/// complaint down to half of what the server has just taken, then up in small steps until it complains
+/// again, and down to three quarters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Between two requests by the user's will.
     own: Micros,
     /// The same by the server's: 0 while it has not complained.
     learnt: Micros,
-    /// As it was before the server complained.
-    base: Micros,
-    /// Between the last few requests, on average.
-    usual: Micros,
-    /// How many those are.
-    seen: u64,
+    /// What the last complaint may make of it, at least and at most.
+    slower: [Micros; 2],
+    /// By how much that is slower than what the server took, in thirds.
+    thirds: u64,
+    /// Between two of those requests that the server took.
+    limit: Micros,
     /// By when the next request may follow, by the gaps alone.
     next: Micros,
-    sent_at: Option<Micros>,
-    changed_at: Millis,
-    /// Whether that was for the slower.
-    is_slowed: bool,
+    /// When it was slowed down last, and speeded up.
+    slowed_at: Millis,
+    quickened_at: Millis,
+    /// How many requests the server has taken since the second began, and in the one before.
+    second: Millis,
+    taken: [u64; 2],
     /// Complaints among the last few answers, in thousandths.
     refused: u64,
 }
@@ -57,13 +70,14 @@ impl Budget {
         Self {
             own: (1_000_000.0 / per_second) as Micros,
             learnt: 0,
-            base: 0,
-            usual: 0,
-            seen: 0,
+            slower: [0; 2],
+            thirds: FIRST_SLOWER,
+            limit: 0,
             next: 0,
-            sent_at: None,
-            changed_at: 0,
-            is_slowed: false,
+            slowed_at: 0,
+            quickened_at: 0,
+            second: 0,
+            taken: [0; 2],
             refused: 0,
         }
     }
@@ -84,46 +98,86 @@ impl Budget {
         let is_late = now.saturating_sub(self.next) <= LATENESS;
         let due = if is_late { self.next } else { now };
         self.next = due.saturating_add(gap);
-        if let Some(before) = self.sent_at {
-            let apart = now.saturating_sub(before).min(LONGEST_GAP);
-            let seen = self.seen.min(AVERAGED);
-            self.usual = (seen * self.usual + apart) / (seen + 1);
-            self.seen = seen + 1;
-        }
-        self.sent_at = Some(now);
     }
 
-    /// An answer came, to whichever poll. What it asks for with `Retry-After` is for that poll to heed:
-    /// it may be meant for that video alone, and the others are told so themselves.
-    pub fn heard(&mut self, answer: &Answer, now: Millis) {
+    /// An answer came, to whichever poll; `again` where the last one to the same poll was a refusal too,
+    /// which may then be meant for that video alone. What it asks for with `Retry-After` is for that
+    /// poll to heed, and the others are told so themselves. Returns whether it was a refusal.
+    pub fn heard(&mut self, answer: &Answer, again: bool, now: Millis) -> bool {
         let is_refused =
             matches!(&answer.outcome, Err(failure) if failure.code == ErrorCode::RateLimited);
         self.refused = (15 * self.refused + if is_refused { 1_000 } else { 0 }) / 16;
-        let is_soon = now.saturating_sub(self.changed_at) < CHANGES_EVERY && self.changed_at <= now;
-        // A complaint is heard although another answer was content a moment ago.
-        if is_soon && (self.is_slowed || !is_refused) {
-            return;
+        self.count(!is_refused, now);
+        let is_meant = is_refused && (!again || self.refused > FEW_REFUSED);
+        let is_settled = is_over(self.slowed_at, CHANGES_EVERY, now);
+        if is_meant && is_settled {
+            self.slowed_at = now;
+            let before = self.own.max(self.learnt);
+            let longest = LONGEST_GAP.max(self.own.saturating_mul(SLOWEST));
+            let most = if before == 0 {
+                self.thirds = FIRST_SLOWER;
+                longest
+            } else {
+                self.thirds = SLOWER;
+                before.saturating_mul(2).min(longest)
+            };
+            let before = before.max(SHORTEST_GAP);
+            self.slower = [before.saturating_add(before / 3).min(longest), most];
         }
-        self.changed_at = now;
-        self.is_slowed = is_refused;
-        if is_refused {
-            if self.learnt == 0 {
-                self.base = self.own.max(self.usual).max(SHORTEST_GAP);
+        if is_meant || !is_settled {
+            // What comes in the same moment tells more of how much is taken.
+            let [least, most] = self.slower;
+            let taken = self.gap_of_taken(now);
+            let gap = taken.map_or(most, |gap| gap * self.thirds / 3);
+            let gap = gap.min(most).max(least);
+            let next = now.saturating_mul(MICROS).saturating_add(gap);
+            if is_meant {
+                (self.learnt, self.next) = (gap, next);
+            } else {
+                self.learnt = self.learnt.min(gap);
+                self.next = self.next.min(next);
             }
-            let mut most = self.base.saturating_mul(SLOWEST).max(self.learnt);
-            if self.refused > FEW_REFUSED {
-                most = most.max(SLOWEST_GAP);
+            if taken.is_some() {
+                self.limit = self.learnt / self.thirds * 3;
             }
-            self.learnt = self.base.max(self.learnt).saturating_mul(2).min(most);
-            self.next = now.saturating_mul(MICROS).saturating_add(self.learnt);
-        } else {
-            // Twice as fast again in five seconds; and once that is fast enough, all is as it was.
-            self.learnt -= self.learnt / 8;
+        } else if is_over(self.quickened_at, CHANGES_EVERY, now) {
+            self.quickened_at = now;
+            let cautious = (self.learnt.saturating_mul(CAUTIOUS_REQUESTS) / MICROS)
+                .clamp(CAUTIOUS_FROM, CAUTIOUS_TO);
+            let is_far = self.learnt / SLOWER * 3 > self.limit;
+            self.learnt -= if is_far || is_over(self.slowed_at, cautious, now) {
+                self.learnt / STEP
+            } else {
+                (self.learnt / CAUTIOUS_STEP).min(LONGEST_STEP)
+            };
+            // Once that is fast enough, all is as it was.
             if self.learnt <= self.own.max(SHORTEST_GAP) {
                 self.learnt = 0;
             }
         }
+        is_refused
     }
+
+    fn count(&mut self, is_taken: bool, now: Millis) {
+        if is_over(self.second, 1_000, now) {
+            let is_next = !is_over(self.second, 2_000, now);
+            self.taken = [0, if is_next { self.taken[0] } else { 0 }];
+            self.second = if is_next { self.second + 1_000 } else { now };
+        }
+        self.taken[0] += u64::from(is_taken);
+    }
+
+    /// Between two of the requests that were taken in the last second.
+    fn gap_of_taken(&self, now: Millis) -> Option<Micros> {
+        let left = 1_000_u64.saturating_sub(now.saturating_sub(self.second));
+        let taken = 1_000 * self.taken[0] + left * self.taken[1];
+        (1_000_000 * MICROS).checked_div(taken)
+    }
+}
+
+/// Whether so much time has passed; or the clock was set back.
+fn is_over(since: Millis, span: Millis, now: Millis) -> bool {
+    now.saturating_sub(since) >= span || since > now
 }
 
 #[cfg(test)]
@@ -171,10 +225,14 @@ mod tests {
             .collect()
     }
 
+    fn refuse(budget: &mut Budget, now: Millis) {
+        budget.heard(&failed(ErrorCode::RateLimited, None), false, now);
+    }
+
     /// Others of its videos have no complaints.
     fn others_go_on(budget: &mut Budget, now: Millis) {
         for _ in 0..30 {
-            budget.heard(&fine(), now);
+            budget.heard(&fine(), false, now);
         }
     }
 
@@ -199,10 +257,10 @@ mod tests {
                     came += 1;
                     if room >= 1_000 {
                         room -= 1_000;
-                        budget.heard(&fine(), now);
+                        budget.heard(&fine(), false, now);
                     } else {
                         refused += 1;
-                        budget.heard(&failed(ErrorCode::RateLimited, None), now);
+                        budget.heard(&failed(ErrorCode::RateLimited, None), false, now);
                     }
                 }
                 while in_flight.len() < concurrency && budget.next(false, now) == now {
@@ -227,7 +285,7 @@ mod tests {
         for _ in 0..200 {
             assert_eq!(budget.next(false, now), now);
             budget.sent(now);
-            budget.heard(&fine(), now);
+            budget.heard(&fine(), false, now);
             now += gap;
         }
         (budget, now)
@@ -268,7 +326,7 @@ mod tests {
             let times = leave(&mut budget, 3, NOW);
             assert_eq!(times[0], NOW);
             assert_eq!(times[2] == NOW, per_second > 1.0, "{per_second}");
-            budget.heard(&failed(ErrorCode::RateLimited, Some(7_000)), NOW);
+            budget.heard(&failed(ErrorCode::RateLimited, Some(7_000)), false, NOW);
         }
         let mut budget = Budget::new(1.0);
         leave(&mut budget, 3, Millis::MAX);
@@ -278,43 +336,88 @@ mod tests {
     fn without_a_limit_nothing_waits_until_the_server_complains() {
         let (mut budget, now) = asking_each(10);
         for code in [ErrorCode::Http, ErrorCode::Network, ErrorCode::BadResponse] {
-            budget.heard(&failed(code, Some(20_000)), now);
+            budget.heard(&failed(code, Some(20_000)), false, now);
             assert_eq!(budget.next(false, now), now);
         }
-        budget.heard(&failed(ErrorCode::RateLimited, None), now);
-        // Half as fast as they were.
+        refuse(&mut budget, now);
+        // Half as fast as was taken.
         let times = leave(&mut budget, 50, now);
-        assert!((15..=25).contains(&(times[0] - now)), "{times:?}");
-        assert!((15..=25).contains(&(times[49] - times[48])), "{times:?}");
+        assert!((19..=22).contains(&(times[0] - now)), "{times:?}");
+        assert!((19..=22).contains(&(times[49] - times[48])), "{times:?}");
         // One that is alone keeps to its own pace.
         assert_eq!(budget.next(true, now), now);
     }
 
     #[test]
+    fn it_slows_down_to_what_was_taken_in_whatever_order_that_is_heard() {
+        for (taken, refused) in [(10_u64, 90), (1, 5), (3, 3), (50, 1), (100, 900)] {
+            let gap = 2_000 / taken;
+            for refused_first in [false, true] {
+                let mut budget = Budget::new(f64::INFINITY);
+                for at in 0..taken + refused {
+                    let is_refused = if refused_first {
+                        at < refused
+                    } else {
+                        at >= taken
+                    };
+                    if is_refused {
+                        refuse(&mut budget, NOW + 100);
+                    } else {
+                        budget.heard(&fine(), false, NOW + 100);
+                    }
+                }
+                let times = leave(&mut budget, 2, NOW + 100);
+                let seen = times[1] - times[0];
+                assert!(
+                    (gap..=gap + 1).contains(&seen),
+                    "{taken} of {refused}: {seen}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn complaints_of_one_moment_are_one() {
         let (mut budget, now) = asking_each(10);
+        refuse(&mut budget, now);
+        let once = leave(&mut budget.clone(), 20, now);
         for _ in 0..30 {
-            budget.heard(&failed(ErrorCode::RateLimited, None), now);
+            refuse(&mut budget, now + 1);
         }
-        let times = leave(&mut budget, 2, now);
-        assert!(times[1] - times[0] <= 25, "{times:?}");
-        others_go_on(&mut budget, now);
-        budget.heard(&failed(ErrorCode::RateLimited, None), now + 1_000);
-        let times = leave(&mut budget, 20, now + 1_000);
-        assert!((35..=45).contains(&(times[19] - times[18])), "{times:?}");
-        // But never slower than this, while the others have no complaints.
-        for second in 2..60 {
-            others_go_on(&mut budget, now + second * 1_000 - 1);
-            budget.heard(&failed(ErrorCode::RateLimited, None), now + second * 1_000);
+        let times = leave(&mut budget, 20, now);
+        assert!(times[19] - once[19] <= 2, "{times:?} {once:?}");
+        // Nor does a content answer hide those of its moment.
+        let slow = budget.learnt;
+        budget.heard(&fine(), false, now + 1_000);
+        refuse(&mut budget, now + 1_001);
+        assert!(budget.learnt > slow);
+    }
+
+    #[test]
+    fn it_never_goes_below_a_request_in_two_seconds_or_an_eighth_of_the_users_limit() {
+        for (mut budget, slowest) in [
+            (Budget::new(f64::INFINITY), 2_000),
+            (Budget::new(50.0), 2_000),
+            (Budget::new(1.0), 8_000),
+            (Budget::new(0.5), 16_000),
+        ] {
+            let mut before = 0;
+            for second in 0..60 {
+                let now = NOW + second * 1_000;
+                refuse(&mut budget, now);
+                let times = leave(&mut budget.clone(), 2, now);
+                let gap = times[1] - times[0];
+                assert!((before..=slowest).contains(&gap), "{gap} after {before}");
+                before = gap;
+            }
+            assert_eq!(before, slowest);
         }
-        let times = leave(&mut budget, 3, now + 100_000);
-        assert!((75..=85).contains(&(times[2] - times[1])), "{times:?}");
     }
 
     #[test]
     fn once_the_server_is_content_all_is_soon_as_it_was() {
         let (mut budget, mut now) = asking_each(10);
-        budget.heard(&failed(ErrorCode::RateLimited, None), now);
+        refuse(&mut budget, now);
         let mut gaps = Vec::new();
         for _ in 0..40 {
             let times = leave(&mut budget, 30, now);
@@ -327,8 +430,8 @@ mod tests {
             gaps.is_sorted_by(|before, after| before + 1 >= *after),
             "{gaps:?}"
         );
-        assert!(gaps[3] >= 12 && gaps[7] <= 8, "{gaps:?}");
-        assert_eq!(gaps.last(), Some(&0));
+        assert!(gaps[10] >= 8, "first it is careful: {gaps:?}");
+        assert_eq!(gaps.last(), Some(&0), "{gaps:?}");
         assert_eq!(budget.next(false, now), now);
     }
 
@@ -336,42 +439,47 @@ mod tests {
     fn a_limit_of_the_users_holds_and_the_servers_complaints_come_on_top() {
         let mut budget = Budget::new(50.0);
         let last = leave(&mut budget, 100, NOW)[99];
-        budget.heard(&failed(ErrorCode::RateLimited, None), last);
+        others_go_on(&mut budget, last);
+        refuse(&mut budget, last);
         let times = leave(&mut budget, 3, last);
-        assert_eq!(times[2] - times[1], 40);
+        // As thirty were taken, and no more than twice as slow.
+        assert!((39..=41).contains(&(times[2] - times[1])), "{times:?}");
         for second in 1..60 {
-            budget.heard(&fine(), last + second * 1_000);
+            budget.heard(&fine(), false, last + second * 1_000);
         }
         let times = leave(&mut budget, 30, last + 60_000);
         assert_eq!(times[29] - times[28], 20);
-
-        let mut slow = Budget::new(0.5);
-        for (complaint, gap) in [4_000, 8_000, 16_000, 16_000].into_iter().enumerate() {
-            let now = NOW + complaint as Millis * 1_000;
-            slow.heard(&failed(ErrorCode::RateLimited, None), now);
-            let times = leave(&mut slow.clone(), 2, now);
-            assert_eq!(times, [now + gap, now + 2 * gap]);
-        }
     }
 
     #[test]
-    fn one_that_is_refused_for_ever_does_not_starve_the_others() {
+    fn one_that_is_refused_for_ever_does_not_slow_the_others() {
         let (mut budget, now) = asking_each(10);
         for second in 0..60 {
             let at = now + second * 1_000;
-            budget.heard(&failed(ErrorCode::RateLimited, Some(3_600_000)), at);
+            let refused = failed(ErrorCode::RateLimited, Some(3_600_000));
+            budget.heard(&refused, second > 0, at);
             others_go_on(&mut budget, at);
-            assert!(budget.next(false, at) <= at + 170, "{second}");
+            assert!(budget.next(false, at) <= at + 22, "{second}");
         }
+        assert_eq!(budget.learnt, 0);
+        // Where most are, all are meant, whoever they come to.
+        for at in 0..30 {
+            budget.heard(
+                &failed(ErrorCode::RateLimited, None),
+                true,
+                now + 61_000 + at,
+            );
+        }
+        assert!(budget.learnt > 0);
     }
 
     #[test]
     fn a_clock_that_is_set_back_does_not_keep_it_from_learning() {
         let (mut budget, now) = asking_each(10);
-        budget.heard(&failed(ErrorCode::RateLimited, None), now);
+        refuse(&mut budget, now);
         let slow = budget.learnt;
         assert!(slow > 0);
-        budget.heard(&fine(), now - 3_600_000);
+        budget.heard(&fine(), false, now - 3_600_000);
         assert!(budget.learnt < slow);
     }
 
@@ -391,14 +499,14 @@ mod tests {
         ] {
             let seconds = play(budget, concurrency, taken, 60, from);
             let (came, refused) = sum(&seconds[10..]);
-            assert!(refused * 7 <= came, "{what}: {seconds:?}");
+            assert!(refused * 14 <= came, "{what}: {seconds:?}");
             assert!(
                 (came - refused) * 10 >= 50 * taken * 6,
                 "{what}: {seconds:?}"
             );
             // And all is as it was soon after the server takes that.
-            let seconds = play(budget, concurrency, 1_000_000, 60, from + 60_000);
-            assert!(seconds[15].0 >= 4 * taken, "{what}: {seconds:?}");
+            let seconds = play(budget, concurrency, 1_000_000, 120, from + 60_000);
+            assert!(seconds[75].0 >= 4 * taken, "{what}: {seconds:?}");
             assert!(budget.learnt == 0, "{what}: {seconds:?}");
         }
     }
@@ -410,51 +518,5 @@ mod tests {
         let (came, refused) = sum(&seconds[20..]);
         assert_eq!(came, refused);
         assert!((19..=21).contains(&came), "{seconds:?}");
-    }
-
-    #[test]
-    fn how_fast_it_was_is_known_from_the_first_requests_on() {
-        for (gap, count, slowed) in [
-            // All at once.
-            (0, 1, 8),
-            (0, 6, 8),
-            (0, 100, 8),
-            (100, 2, 200),
-            (100, 40, 200),
-            // However long it pauses.
-            (60_000, 40, 500),
-        ] {
-            let mut budget = Budget::new(f64::INFINITY);
-            for at in 0..count {
-                budget.sent(NOW + at * gap);
-            }
-            let now = NOW + count * gap;
-            budget.heard(&failed(ErrorCode::RateLimited, None), now);
-            let times = leave(&mut budget, 3, now);
-            assert_eq!(times[0] - now, slowed, "{count} each {gap} ms");
-            assert_eq!(times[2] - times[1], slowed, "{count} each {gap} ms");
-        }
-        // Six at a time, which is one each 20 ms.
-        let mut budget = Budget::new(f64::INFINITY);
-        for at in 0..60 {
-            budget.sent(NOW + at / 6 * 120);
-        }
-        budget.heard(&failed(ErrorCode::RateLimited, None), NOW + 1_200);
-        let times = leave(&mut budget, 1, NOW + 1_200);
-        assert!((30..=50).contains(&(times[0] - NOW - 1_200)), "{times:?}");
-    }
-
-    #[test]
-    fn a_content_answer_does_not_hide_the_complaints_of_its_moment() {
-        let (mut budget, now) = asking_each(10);
-        budget.heard(&failed(ErrorCode::RateLimited, None), now);
-        budget.heard(&fine(), now + 1_000);
-        assert_eq!(budget.learnt, 17_500);
-        budget.heard(&failed(ErrorCode::RateLimited, None), now + 1_001);
-        assert_eq!(budget.learnt, 35_000);
-        // Those do hide content ones, and each other.
-        budget.heard(&fine(), now + 2_000);
-        budget.heard(&failed(ErrorCode::RateLimited, None), now + 2_000);
-        assert_eq!(budget.learnt, 35_000);
     }
 }

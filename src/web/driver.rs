@@ -66,6 +66,8 @@ struct State {
     alarm: Option<(Millis, Timeout)>,
     /// The body of the last status.
     raw: JsValue,
+    /// The last response was that there are too many requests.
+    was_refused: bool,
     last_serial: u32,
 }
 
@@ -115,8 +117,9 @@ struct Gate {
 }
 
 impl Gate {
-    fn is_open(&self) -> bool {
-        self.limits.iter().all(|limit| self.in_flight < *limit)
+    /// Whether a request waits, and may leave as far as those in flight go.
+    fn has_next(&self) -> bool {
+        !self.queue.is_empty() && self.limits.iter().all(|limit| self.in_flight < *limit)
     }
 
     fn queue(&mut self, since: Millis, running: &Rc<Loop>) {
@@ -225,10 +228,9 @@ impl Client {
 
     /// The loop of one video, made if there is none.
     fn running(self: &Rc<Self>, id: &str) -> Rc<Loop> {
-        let mut loops = self.loops.borrow_mut();
-        if loops.is_empty() {
+        if self.loops.borrow().is_empty() {
             let client = Rc::downgrade(self);
-            *self.hints.borrow_mut() = Some(Hints::listen(move |hint| {
+            let hints = Hints::listen(move |hint| {
                 let Some(client) = client.upgrade() else {
                     return;
                 };
@@ -239,8 +241,10 @@ impl Client {
                     }
                     running.hasten(Event::Nudge);
                 }
-            }));
+            });
+            self.hints.replace(Some(hints));
         }
+        let mut loops = self.loops.borrow_mut();
         let at = loops.partition_point(|running| running.id.as_str() < id);
         if let Some(running) = loops.get(at).filter(|running| running.id == id) {
             return Rc::clone(running);
@@ -270,44 +274,56 @@ impl Client {
 
     /// Takes an ended loop out; after the last one nothing listens or waits any more.
     fn forget(&self, ended: &Rc<Loop>) {
-        let mut loops = self.loops.borrow_mut();
-        loops.retain(|running| !Rc::ptr_eq(running, ended));
-        if loops.is_empty() {
-            self.hints.take();
-            let mut gate = self.gate.borrow_mut();
-            gate.alarm = None;
-            gate.queue.clear();
+        {
+            let mut loops = self.loops.borrow_mut();
+            loops.retain(|running| !Rc::ptr_eq(running, ended));
+            if !loops.is_empty() {
+                return;
+            }
         }
+        let hints = self.hints.take();
+        let (alarm, queue) = {
+            let mut gate = self.gate.borrow_mut();
+            (gate.alarm.take(), std::mem::take(&mut gate.queue))
+        };
+        // Both are taken back from the host, with nothing borrowed.
+        drop((hints, alarm, queue));
     }
 
     /// Lets waiting requests go, as many as may.
     fn let_in(self: &Rc<Self>) {
-        loop {
+        while self.gate.borrow().has_next() {
+            let now = self.clock.now();
+            let is_alone = self.loops.borrow().len() == 1;
             let next = {
                 let mut gate = self.gate.borrow_mut();
-                if gate.queue.is_empty() || !gate.is_open() {
+                let at = gate.budget.next(is_alone, now);
+                if at <= now {
+                    gate.queue.pop()
+                } else if gate.alarm.is_some() {
                     return;
+                } else {
+                    drop(gate);
+                    return self.open_in(at - now);
                 }
-                let now = self.clock.now();
-                let at = gate.budget.next(self.loops.borrow().len() == 1, now);
-                if at > now {
-                    let client = Rc::downgrade(self);
-                    gate.alarm.get_or_insert_with(|| {
-                        alarm(at - now, move || {
-                            if let Some(client) = client.upgrade() {
-                                client.gate.borrow_mut().alarm = None;
-                                client.let_in();
-                            }
-                        })
-                    });
-                    return;
-                }
-                gate.queue.pop().and_then(|(_, next)| next.upgrade())
             };
-            if let Some(next) = next {
+            if let Some(next) = next.and_then(|(_, next)| next.upgrade()) {
                 next.send();
             }
         }
+    }
+
+    /// Lets requests in again after `delay`.
+    fn open_in(self: &Rc<Self>, delay: Millis) {
+        let client = Rc::downgrade(self);
+        let alarm = alarm(delay, move || {
+            if let Some(client) = client.upgrade() {
+                let rung = client.gate.borrow_mut().alarm.take();
+                drop(rung);
+                client.let_in();
+            }
+        });
+        self.gate.borrow_mut().alarm = Some(alarm);
     }
 
     fn request_ended(&self) {
@@ -321,7 +337,7 @@ impl Loop {
     fn turn(self: &Rc<Self>, event: &mut dyn FnMut(&mut Waiter, Millis) -> Option<Step>) {
         let now = self.client.clock.now();
         let mut notices = Vec::new();
-        let mut abandoned = None;
+        let mut ended = None;
         {
             let mut state = self.state.borrow_mut();
             let State {
@@ -348,12 +364,17 @@ impl Loop {
                 self.client.gate.borrow_mut().queue(since, self);
             }
             if state.waiters.is_empty() {
-                abandoned = self.end(&mut state);
+                ended = Some(self.end(&mut state));
             }
         }
-        // Aborting runs listeners of whoever provides `fetch`: like any callback, with nothing borrowed.
-        if let Some(attempt) = abandoned {
-            attempt.abort();
+        // Clearing timers, and aborting, which runs listeners of whoever provides `fetch`, call the host: like any
+        // callback, with nothing borrowed.
+        if let Some((abandoned, alarm)) = ended {
+            self.client.forget(self);
+            drop(alarm);
+            if let Some(attempt) = abandoned {
+                attempt.abort();
+            }
         }
         self.client.let_in();
         self.rearm();
@@ -410,40 +431,47 @@ impl Loop {
 
     /// One alarm for all: the earliest.
     fn rearm(self: &Rc<Self>) {
-        let mut state = self.state.borrow_mut();
-        let limit = match state.request {
-            // It sets the alarm itself, a moment from now.
-            Request::Waiting(..) if self.client.transport.tabs.is_none() => return,
-            Request::InFlight { until, .. } => until,
-            _ => None,
+        let (due, obsolete) = {
+            let mut state = self.state.borrow_mut();
+            let limit = match state.request {
+                // It sets the alarm itself, a moment from now.
+                Request::Waiting(..) if self.client.transport.tabs.is_none() => return,
+                Request::InFlight { until, .. } => until,
+                _ => None,
+            };
+            let mut due = limit;
+            for at in state.waiters.iter().filter_map(|waiter| waiter.due) {
+                due = Some(due.map_or(at, |due| due.min(at)));
+            }
+            if due == state.alarm.as_ref().map(|(at, _)| *at) {
+                return;
+            }
+            (due, state.alarm.take())
         };
-        let mut due = limit;
-        for at in state.waiters.iter().filter_map(|waiter| waiter.due) {
-            due = Some(due.map_or(at, |due| due.min(at)));
-        }
-        if due == state.alarm.as_ref().map(|(at, _)| *at) {
-            return;
-        }
-        let now = self.client.clock.now();
-        state.alarm = due.map(|at| {
+        drop(obsolete);
+        if let Some(at) = due {
+            let delay = at.saturating_sub(self.client.clock.now());
             let running = Rc::clone(self);
-            (at, alarm(at.saturating_sub(now), move || running.ring()))
-        });
+            let alarm = alarm(delay, move || running.ring());
+            let replaced = self.state.borrow_mut().alarm.replace((at, alarm));
+            drop(replaced);
+        }
     }
 
     fn ring(self: &Rc<Self>) {
         let now = self.client.clock.now();
-        let late = {
+        let (rung, late) = {
             let mut state = self.state.borrow_mut();
-            state.alarm = None;
-            match &mut state.request {
+            let late = match &mut state.request {
                 Request::InFlight { attempt, until } => {
                     let passed = until.take_if(|until| *until <= now);
                     passed.map(|_| Rc::clone(attempt))
                 }
                 _ => None,
-            }
+            };
+            (state.alarm.take(), late)
         };
+        drop(rung);
         if let Some(attempt) = late {
             attempt.expire();
         }
@@ -464,16 +492,24 @@ impl Loop {
     }
 
     fn send(self: &Rc<Self>) {
-        let mut state = self.state.borrow_mut();
-        // Whoever queued may have left meanwhile.
-        if !matches!(state.request, Request::Queued) {
-            return;
-        }
         // A host without it cannot be worked with; that is told as "internal", not waited out.
         let controller = AbortController::new().unwrap_or_else(|error| throw_val(error));
-        let attempt = Attempt::new(controller);
+        let own = Attempt::new(controller);
+        {
+            let mut state = self.state.borrow_mut();
+            // Whoever queued may have left meanwhile.
+            if !matches!(state.request, Request::Queued) {
+                return;
+            }
+            state.request = Request::Waiting(Rc::clone(&own));
+        }
+        let now = self.client.clock.now();
+        {
+            let mut gate = self.client.gate.borrow_mut();
+            gate.in_flight += 1;
+            gate.budget.sent(now);
+        }
         let running = Rc::clone(self);
-        let own = Rc::clone(&attempt);
         spawn_local(async move {
             let transport = &running.client.transport;
             let turn = transport.turn(&running.id, &own).await;
@@ -483,20 +519,16 @@ impl Loop {
                 running.arrived(&own, reply);
             }
         });
-        state.request = Request::Waiting(attempt);
-        let mut gate = self.client.gate.borrow_mut();
-        gate.in_flight += 1;
-        gate.budget.sent(self.client.clock.now());
     }
 
     /// The turn of a request has come; whether it is still wanted.
     fn depart(self: &Rc<Self>, own: &Rc<Attempt>) -> bool {
         {
+            let now = self.client.clock.now();
             let mut state = self.state.borrow_mut();
             if !state.request.is(own) {
                 return false;
             }
-            let now = self.client.clock.now();
             state.request = Request::InFlight {
                 attempt: Rc::clone(own),
                 until: Some(now.saturating_add(self.client.transport.timeout)),
@@ -548,7 +580,9 @@ impl Loop {
         let (event, raw) = reply.event();
         if let Event::Answer(answer) = &event {
             let now = self.client.clock.now();
-            self.client.gate.borrow_mut().budget.heard(answer, now);
+            let mut state = self.state.borrow_mut();
+            let mut gate = self.client.gate.borrow_mut();
+            state.was_refused = gate.budget.heard(answer, state.was_refused, now);
         }
         {
             let mut state = self.state.borrow_mut();
@@ -560,13 +594,11 @@ impl Loop {
         self.step(&event);
     }
 
-    /// The last poll has left: nothing may happen any more. Returns what is still to be aborted.
-    fn end(self: &Rc<Self>, state: &mut State) -> Option<Rc<Attempt>> {
-        state.alarm = None;
-        self.client.forget(self);
+    /// The last poll has left: nothing may happen any more. Returns what is still to be aborted, and cleared.
+    fn end(&self, state: &mut State) -> (Option<Rc<Attempt>>, Option<(Millis, Timeout)>) {
         let abandoned = self.recall(state);
         state.request = Request::None;
-        abandoned
+        (abandoned, state.alarm.take())
     }
 
     /// Takes back the request that is in flight, if one is. Returns what is to be aborted.
@@ -591,9 +623,9 @@ pub(super) struct Poll {
 }
 
 impl Poll {
-    /// Asks now, unless a request is under way.
+    /// Asks now, unless a request is under way, or left a moment ago.
     pub(super) fn ask_now(&self) {
-        self.of.hasten(Event::Wake);
+        self.of.hasten(Event::PollNow);
     }
 
     /// Something is heard of the video beside the answers, by all of its polls at once: a question

@@ -9,6 +9,7 @@
     clippy::indexing_slicing
 )]
 
+mod batch;
 mod catalogue;
 mod damage;
 mod engine;

@@ -81,6 +81,7 @@ describe("a budget", () => {
     while (polls.some(({ current }) => !current)) await sleep(5);
     const blocker = own.poll("blocker", SLOW);
     await server.arrived(4);
+    await sleep(1_000);
     for (const poll of polls) poll.pollNow();
     blocks.resolve(undefined);
     await server.arrived(7);
@@ -112,6 +113,68 @@ describe("a budget", () => {
     assert.ok(again >= 0.75 * usual && again > 1.2 * slow, `${again} of ${usual}`);
     for (const poll of polls) poll.cancel();
   });
+
+  /** How a server may count. @type {Record<string, (perSecond: number) => (nowMs: number) => boolean>} */
+  const limits = {
+    "in each second of its clock": (perSecond) => {
+      let [second, count] = [0, 0];
+      return (nowMs) => {
+        if (second !== Math.floor(nowMs / 1_000)) [second, count] = [Math.floor(nowMs / 1_000), 0];
+        return (count += 1) <= perSecond;
+      };
+    },
+    "in any second": (perSecond) => {
+      /** @type {number[]} */
+      let taken = [];
+      return (nowMs) => {
+        taken = taken.filter((atMs) => atMs > nowMs - 1_000);
+        return taken.length < perSecond && taken.push(nowMs) > 0;
+      };
+    },
+    "by a bucket": (perSecond) => {
+      let [tokens, atMs] = [perSecond, performance.now()];
+      return (nowMs) => {
+        tokens = Math.min(tokens + ((nowMs - atMs) * perSecond) / 1_000, perSecond);
+        atMs = nowMs;
+        return tokens >= 1 && (tokens -= 1) >= 0;
+      };
+    },
+  };
+  for (const [how, limit] of Object.entries(limits)) {
+    for (const apartMs of [0, 1_000]) {
+      it(`keeps 100 videos, begun ${apartMs} ms apart, to what a server takes that counts ${how}`, async (test) => {
+        const takes = limit(10);
+        const began = performance.now();
+        /** @type {{ sent: number, refused: number }[]} */
+        const minutes = [];
+        const fetch = async () => {
+          const nowMs = performance.now();
+          const minute = (minutes[Math.floor((nowMs - began) / 60_000)] ??= { sent: 0, refused: 0 });
+          minute.sent += 1;
+          const isTaken = takes(nowMs);
+          if (!isTaken) minute.refused += 1;
+          await sleep(80);
+          const clips = [{ status: "pending" }, { status: "pending" }];
+          return isTaken ? Response.json({ status: "GENERATING_VIDEO", generatedContent: clips }) : new Response(null, { status: 429 });
+        };
+        const own = new VideoClient({ baseUrl: "https://api.example", fetch });
+        const options = { timeoutMs: Infinity, maxConsecutiveFailures: Infinity };
+        /** @type {ReturnType<typeof own.poll>[]} */
+        const polls = [];
+        for (const id of names(100)) {
+          polls.push(own.poll(id, options));
+          if (apartMs > 0) await sleep(apartMs);
+        }
+        await sleep(240_000 - 100 * apartMs);
+        for (const poll of polls) poll.cancel();
+        test.diagnostic(minutes.map(({ sent, refused }) => `${refused} of ${sent}`).join(", "));
+        for (const { sent, refused } of minutes.slice(1, 4)) {
+          assert.ok(refused < 0.05 * sent, `${refused} of ${sent} are refused`);
+          assert.ok(sent - refused > 0.7 * 600, `${sent - refused} are taken`);
+        }
+      });
+    }
+  }
 
   it("does not slow a video that is alone, which has a pace of its own", async (test) => {
     const server = await scriptedServer(test, inOrder(429, 429, 429, pending, done));

@@ -4,16 +4,21 @@
 import { atOnce, still } from "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { freshPackage, VideoClient } from "./package.mjs";
 import { done, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
 import { deferred, failure, QUICK, recorder, rejection, rejectionInOneTurn, SLOW, staysPending, within } from "./settling.mjs";
 import { client, createVideo, inFlight, KEY, logOf, logWhen, staysQuiet, url } from "./virtual-simulator.mjs";
+
+/** Between a request and one that pollNow wants, at least, unless minIntervalMs is less. */
+const SHORTEST_MS = 1_000;
 
 describe("pollNow", () => {
   it("asks at once", async (test) => {
     const server = await scriptedServer(test, inOrder(pending, done));
     const poll = new VideoClient({ baseUrl: server.url }).poll("v", SLOW);
     await new Promise((resolve) => poll.subscribe(resolve));
+    await sleep(SHORTEST_MS);
     poll.pollNow();
     assert.equal((await atOnce(poll.done)).requests, 2);
   });
@@ -22,10 +27,45 @@ describe("pollNow", () => {
     const server = await scriptedServer(test, inOrder(pending, 500, done));
     const poll = new VideoClient({ baseUrl: server.url }).poll("v", SLOW);
     await new Promise((resolve) => poll.subscribe(resolve));
+    await sleep(SHORTEST_MS);
     poll.pollNow();
     await atOnce(new Promise((resolve) => poll.subscribe(resolve)));
+    await sleep(SHORTEST_MS);
     poll.pollNow();
     await atOnce(poll.done);
+  });
+
+  for (const [minIntervalMs, soonestMs] of /** @type {const} */ ([
+    [60_000, SHORTEST_MS],
+    [2_000, SHORTEST_MS],
+    [700, 700],
+  ])) {
+    it(`with minIntervalMs ${minIntervalMs} is put off to ${soonestMs} ms after the last request, and not dropped`, async (test) => {
+      const server = await scriptedServer(test, ({ number }) => (number < 5 ? pending : done));
+      const poll = new VideoClient({ baseUrl: server.url }).poll("v", { minIntervalMs, maxIntervalMs: 60_000 });
+      for (let request = 1; request < 5; request += 1) {
+        await server.arrived(request);
+        await sleep(50);
+        // As a webhook does that anybody may call.
+        for (let again = 0; again < 30; again += 1) {
+          poll.pollNow();
+          await sleep(10);
+        }
+      }
+      await poll.done;
+      const pauses = server.arrivals.slice(1).map(({ atMs }, at) => atMs - (server.arrivals[at]?.atMs ?? NaN));
+      assert.deepEqual(pauses, [soonestMs, soonestMs, soonestMs, soonestMs]);
+    });
+  }
+
+  it("called without end does not end a poll whose server is in trouble for a while", async (test) => {
+    const server = await scriptedServer(test, () => (performance.now() - began < 8_000 ? 500 : done));
+    const began = performance.now();
+    const poll = new VideoClient({ baseUrl: server.url }).poll("v");
+    const calls = setInterval(() => poll.pollNow(), 20);
+    assert.equal((await poll.done).status, "DONE");
+    clearInterval(calls);
+    assert.ok(server.arrivals.length <= 10, `${server.arrivals.length} requests`);
   });
 
   it("joins a request in flight, however often it is called", async () => {

@@ -4,6 +4,7 @@
 import { atOnce } from "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { VideoClient } from "./package.mjs";
 import { done, generating, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
 import { failure, QUICK, recorder, rejection, rejectionInOneTurn, SLOW, staysPending } from "./settling.mjs";
@@ -156,6 +157,7 @@ describe("polls of one video", () => {
     const one = own.poll("v", SLOW);
     await server.arrived(1);
     await new Promise((resolve) => one.subscribe(resolve));
+    await sleep(1_000);
     one.pollNow();
     await atOnce(Promise.all([one.done, other]));
     assert.equal(server.arrivals.length, 2);
