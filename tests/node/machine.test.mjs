@@ -213,3 +213,37 @@ describe("the machine", () => {
     }
   });
 });
+
+describe("an engine that loses every answer", () => {
+  /** Woken as the machine wants it, or as an engine does that was killed in each of its requests. @type {Record<string, (command: Step["command"], nowMs: number) => number>} */
+  const waits = {
+    "woken when it wants to be": (command, nowMs) => (command.type === "sleep" ? command.untilMs : nowMs + 3_000),
+    "woken each second": (_, nowMs) => nowMs + 1_000,
+    "woken each minute": (_, nowMs) => nowMs + 60_000,
+  };
+  for (const [how, wait] of Object.entries(waits)) {
+    for (const [options, code] of /** @type {[MachineOptions, string][]} */ ([
+      [{}, "network"],
+      [{ timeoutMs: Infinity }, "network"],
+      [{ timeoutMs: Infinity, maxConsecutiveFailures: 3 }, "network"],
+      [{ timeoutMs: 60_000, maxConsecutiveFailures: Infinity }, "timeout"],
+    ])) {
+      it(`${how}, with ${JSON.stringify(options)}, ends with "${code}"`, async () => {
+        let nowMs = NOW;
+        let { snapshot, command } = await start("v", nowMs, options);
+        /** @type {number[]} */
+        const requests = [];
+        for (let steps = 0; command.type === "fetch" || command.type === "sleep"; steps += 1) {
+          assert.ok(steps < 5_000, "it goes on for ever");
+          if (command.type === "fetch") requests.push(nowMs);
+          nowMs = wait(command, nowMs);
+          ({ snapshot, command } = await step(snapshot, WAKE, nowMs));
+        }
+        assert.ok(command.type === "failed");
+        assert.equal(command.error.code, code);
+        requests.slice(1).forEach((atMs, at) => assert.ok(atMs - (requests[at] ?? NaN) >= 2_000, requests.join(" ")));
+        assert.ok(requests.length <= (code === "timeout" ? 12 : (options.maxConsecutiveFailures ?? 10)), requests.join(" "));
+      });
+    }
+  }
+});

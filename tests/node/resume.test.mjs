@@ -69,6 +69,40 @@ describe("a poll that goes on from a token", () => {
     assert.equal(performance.now() - start, 600);
   });
 
+  for (const [what, first, begun, resumedMs, timeoutMs, endsMs] of /** @type {const} */ ([
+    ["that ended unauthorized keeps its deadline", 401, "unauthorized", 1_500, 3_000, 3_000],
+    ["that ended unauthorized takes a sooner one", 401, "unauthorized", 1_500, 500, 2_000],
+    ["that ended for its failures keeps its deadline", 500, "http", 1_500, 3_000, 3_000],
+    ["that was left keeps its deadline", 200, undefined, 1_500, 3_000, 3_000],
+    ["that was left takes a sooner one", 200, undefined, 1_500, 500, 2_000],
+    ["that was left takes no later one", 200, undefined, 1_500, 60_000, 3_000],
+    ["that timed out begins anew", 200, "timeout", 4_000, 3_000, 7_000],
+  ])) {
+    it(`${what}: ${endsMs} ms after it began`, async (test) => {
+      const server = await scriptedServer(test, ({ number }) => (number === 1 && first !== 200 ? first : pending));
+      const began = performance.now();
+      const own = new VideoClient({ baseUrl: server.url });
+      const poll = own.poll("v", { minIntervalMs: 100, maxIntervalMs: 200, timeoutMs: 3_000, maxConsecutiveFailures: 1 });
+      if (begun) await failure(poll.done, begun);
+      else await new Promise((resolve) => poll.subscribe(resolve));
+      await sleep(resumedMs - (performance.now() - began));
+      const resumeToken = poll.resumeToken();
+      if (!begun) poll.cancel();
+      await failure(own.waitForVideo("v", { minIntervalMs: 100, maxIntervalMs: 200, timeoutMs, resumeToken }), "timeout");
+      assert.equal(performance.now() - began, endsMs);
+    });
+  }
+
+  it("after its deadline asks once, where it had ended for something else", async (test) => {
+    const server = await scriptedServer(test, ({ number }) => (number === 1 ? 401 : pending));
+    const own = new VideoClient({ baseUrl: server.url });
+    const { resumeToken } = await failure(own.waitForVideo("v", { timeoutMs: 3_000 }), "unauthorized");
+    assert.ok(resumeToken);
+    await sleep(10_000);
+    await failure(atOnce(own.waitForVideo("v", { timeoutMs: 3_000, resumeToken })), "timeout");
+    assert.equal(server.arrivals.length, 2);
+  });
+
   it("keeps the deadline, however late timeoutMs would put it", async () => {
     const id = await createVideo({ scenario: "pending-for-ever" });
     const start = performance.now();

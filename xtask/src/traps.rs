@@ -117,8 +117,8 @@ const REASONS: &[Reason] = &[
             "wasm_bindgen::__rt::borrow_fail",
             "trap",
         ],
-        why: "a borrow is held across no call of a user's code: the tests call back in from each callback. \
-              A host whose timers or listeners call back at once would get here",
+        why: "a borrow is held across no call of a user's code: the tests call back in from each callback, and from \
+              timers of any make",
     },
     Reason {
         functions: &[
@@ -167,6 +167,7 @@ const REASONS: &[Reason] = &[
             "client_",
             "gloo_timers::",
             "iacrea_video::web::driver::Client::let_in",
+            "iacrea_video::web::driver::Client::open_in",
             "iacrea_video::web::driver::Loop::rearm",
             "iacrea_video::web::fetch::Transport::ask",
             "iacrea_video::web::exports::Client::get_status",
