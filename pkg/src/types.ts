@@ -33,7 +33,7 @@ interface VideoBase {
   readonly creditsTotal?: number;
   /** Credits used (inferred). */
   readonly creditsUsed?: number;
-  /** The parsed body itself, with all that the server said. `undefined` after a resume, until the first answer. */
+  /** The parsed body itself, with all that the server said. `undefined` after a resume, until the first answer, and for a 202 without a status. */
   readonly raw: unknown;
 }
 
@@ -59,13 +59,21 @@ export interface RenderingVideo extends VideoBase {
 /** The video is finished. */
 export interface DoneVideo extends VideoBase {
   readonly status: "DONE";
-  /** Where the video is. Its name on the wire is not documented: the likely names are tried, then the only web address in the body. */
+  /**
+   * Where the video is: http or https, without blanks. Its name on the wire is not documented: the likely names are tried
+   * in three levels of the body, then the only address that no name and no ending says is something else.
+   */
   readonly url: string;
   /** The server's id of the video, or the one that was asked for. */
   readonly id: string;
+  /** As the server wrote it, where that is not the documented `DONE` but `completed` or the like, with the video beside it. */
+  readonly rawStatus?: string;
 }
 
-/** In between: waiting to start, or a failed clip is being generated again. */
+/**
+ * In between: waiting to start, or a failed clip is being generated again. `getStatus` gives it for a response 202 without
+ * a status too; a poll keeps the status that it has.
+ */
 export interface PendingVideo extends VideoBase {
   readonly status: "PENDING";
   /** The server's words, such as "Re-generating video in error". */
@@ -75,10 +83,16 @@ export interface PendingVideo extends VideoBase {
 /** The server gave up. A poll rejects with `video_failed`. */
 export interface FailedVideo extends VideoBase {
   readonly status: "ERROR";
+  /** The server's words: those of the error, else its `message`. */
   readonly message?: string;
+  /**
+   * As the server wrote it, where that is not the documented `ERROR` but `failed` or the like: a poll ends with that after
+   * three in a row over at least 30 s, and until then it is `UNRECOGNIZED`.
+   */
+  readonly rawStatus?: string;
 }
 
-/** A status this version does not know. Polling goes on. */
+/** A status this version does not know. Polling goes on, unless its word means failure and is said again and again. */
 export interface UnrecognizedVideo extends VideoBase {
   readonly status: "UNRECOGNIZED";
   /** As the server wrote it; empty where a `resumeToken` says no more, until the first response. */

@@ -6,7 +6,7 @@ use super::date;
 use super::error::{ErrorCode, Failure};
 use super::host::Host;
 use super::json::Json;
-use super::status::{NotAStatus, VideoStatus, decode, words};
+use super::status::{NotAStatus, Status, VideoStatus, decode, failure_meant, has_part, words};
 
 /// One HTTP answer, as a carrier hands it over.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +29,14 @@ pub struct Response<'a> {
 pub struct Answer {
     /// What it means.
     pub outcome: Result<VideoStatus, Failure>,
+    /// A response 202 without a status: the job is accepted and not done, and no more is said. For who asks once that
+    /// is `PENDING`, which is in `outcome`; a poll keeps the status that it has, and waits on.
+    pub is_bare_accept: bool,
+    /// For a status this version does not know: the end that it stands for, if its word means failure. One such word is
+    /// no end yet.
+    pub failure_meant: Option<Status>,
+    /// For a status that says or means failure without words: the body.
+    pub unexplained: Option<String>,
     /// How long the server asks to be left alone.
     pub retry_after: Option<RetryAfter>,
     /// Equal for equal bodies.
@@ -38,13 +46,32 @@ pub struct Answer {
 impl Answer {
     /// Reads an answer about the video that was asked for.
     pub fn read<H: Host>(response: Response<'_>, asked_id: &str) -> Self {
-        Self {
-            outcome: outcome::<H>(&response, asked_id),
+        let mut answer = Self {
             retry_after: response
                 .retry_after
                 .and_then(|header| RetryAfter::read(header, response.date)),
             fingerprint: fingerprint(response.body),
+            ..Self::of(Err(Failure::new(ErrorCode::BadResponse)))
+        };
+        answer.outcome = outcome::<H>(&response, asked_id, &mut answer);
+        answer
+    }
+
+    /// One that says nothing else.
+    pub(super) const fn of(outcome: Result<VideoStatus, Failure>) -> Self {
+        Self {
+            outcome,
+            is_bare_accept: false,
+            failure_meant: None,
+            unexplained: None,
+            retry_after: None,
+            fingerprint: 0,
         }
+    }
+
+    /// Whether it tells how far the video is.
+    pub fn has_status(&self) -> bool {
+        self.outcome.is_ok() && !self.is_bare_accept
     }
 }
 
@@ -91,9 +118,13 @@ impl RetryAfter {
     }
 }
 
-fn outcome<H: Host>(response: &Response<'_>, asked_id: &str) -> Result<VideoStatus, Failure> {
+fn outcome<H: Host>(
+    response: &Response<'_>,
+    asked_id: &str,
+    answer: &mut Answer,
+) -> Result<VideoStatus, Failure> {
     let code = match response.http_status {
-        200..=299 => return video_status::<H>(response, asked_id),
+        200..=299 => return video_status::<H>(response, asked_id, answer),
         0 | 300..=303 | 305..=308 => ErrorCode::Redirected,
         401 | 403 => ErrorCode::Unauthorized,
         404 => ErrorCode::NotFound,
@@ -110,7 +141,11 @@ fn outcome<H: Host>(response: &Response<'_>, asked_id: &str) -> Result<VideoStat
     .with_detail(explained.as_deref().unwrap_or(response.body)))
 }
 
-fn video_status<H: Host>(response: &Response<'_>, asked_id: &str) -> Result<VideoStatus, Failure> {
+fn video_status<H: Host>(
+    response: &Response<'_>,
+    asked_id: &str,
+    answer: &mut Answer,
+) -> Result<VideoStatus, Failure> {
     let bad = |why: &str| {
         let failure = Failure {
             http_status: Some(response.http_status),
@@ -126,11 +161,32 @@ fn video_status<H: Host>(response: &Response<'_>, asked_id: &str) -> Result<Vide
     if response.oversized {
         return Err(bad("longer than maxResponseBytes"));
     }
-    let json = Json::read(response.body).ok_or_else(|| bad("not JSON"))?;
-    decode::<H>(&json, asked_id).map_err(|why| match why {
-        NotAStatus::NoStatus => bad("no status in it"),
-        NotAStatus::DoneWithoutUrl => bad("DONE without the URL of the video"),
-    })
+    let json = Json::read(response.body);
+    let why = match json
+        .as_ref()
+        .map(|json| (decode::<H>(json, asked_id), json))
+    {
+        Some((Ok(video), json)) => {
+            answer.failure_meant = failure_meant(&video.status, json);
+            let end = answer.failure_meant.as_ref().unwrap_or(&video.status);
+            if matches!(end, Status::Error { message: None, .. }) {
+                answer.unexplained = Some(response.body.to_owned());
+            }
+            return Ok(video);
+        }
+        Some((Err(NotAStatus::DoneWithoutUrl), _)) => "DONE without the URL of the video",
+        // Accepted, and not done (RFC 9110, section 15.3.3), whatever else such a body may be.
+        _ if response.http_status == 202 => {
+            answer.is_bare_accept = true;
+            return Ok(VideoStatus::bare(Status::Pending { message: None }));
+        }
+        Some((Err(NotAStatus::NoStatus), _)) => "no status in it",
+        None if has_part(response.body, "NaN") || has_part(response.body, "Infinity") => {
+            "not JSON, which has no NaN and no Infinity"
+        }
+        None => "not JSON",
+    };
+    Err(bad(why))
 }
 
 /// FNV-1a: one changed byte always changes it, which is what telling bodies apart (and guarding a
@@ -251,6 +307,116 @@ mod tests {
             );
             assert_eq!(failure.http_status, Some(200));
             assert!(failure.is_transient());
+        }
+    }
+
+    #[test]
+    fn a_number_that_json_does_not_have_is_named() {
+        for number in ["NaN", "-NaN", "Infinity", "-Infinity"] {
+            let body = format!(r#"{{"status":"RENDERING_VIDEO","progress":{number}}}"#);
+            let failure = read(200, &body).unwrap_err();
+            let detail = format!("not JSON, which has no NaN and no Infinity: {body}");
+            assert_eq!(failure.detail, Some(detail));
+        }
+        let body = r#"{"status":"PENDING","a":nan}"#;
+        let failure = read(200, body).unwrap_err();
+        assert_eq!(failure.detail, Some(format!("not JSON: {body}")));
+    }
+
+    fn whole(http_status: u16, body: &str) -> Answer {
+        let response = Response {
+            http_status,
+            retry_after: None,
+            body,
+            oversized: false,
+        };
+        Answer::read::<Native>(response, "asked")
+    }
+
+    #[test]
+    fn a_202_without_a_status_says_that_the_job_goes_on() {
+        for body in [
+            "",
+            " ",
+            "{}",
+            r#"{"id":"v"}"#,
+            "null",
+            "accepted",
+            "<p>busy</p>",
+        ] {
+            let answer = whole(202, body);
+            let pending = VideoStatus::bare(Status::Pending { message: None });
+            assert_eq!(answer.outcome, Ok(pending), "{body}");
+            assert!(answer.is_bare_accept && !answer.has_status(), "{body}");
+            for other in [200, 201, 203, 204, 206] {
+                let answer = whole(other, body);
+                assert!(answer.outcome.is_err() && !answer.is_bare_accept, "{other}");
+            }
+        }
+        // With one it is as any other.
+        let answer = whole(202, r#"{"status":"PENDING"}"#);
+        assert!(answer.has_status() && !answer.is_bare_accept);
+        let answer = whole(202, r#"{"status":"DONE"}"#);
+        assert_eq!(answer.outcome.unwrap_err().code, ErrorCode::BadResponse);
+        let oversized = Response {
+            http_status: 202,
+            retry_after: None,
+            body: "",
+            oversized: true,
+        };
+        assert!(Answer::read::<Native>(oversized, "asked").outcome.is_err());
+    }
+
+    #[test]
+    fn a_word_that_means_failure_is_told_beside_a_status_that_is_not_known() {
+        for word in [
+            "failed",
+            "canceled",
+            "Cancelled",
+            "EXPIRED",
+            "rejected",
+            "timed_out",
+        ] {
+            let body = format!(r#"{{"status":"{word}","error":"GPU"}}"#);
+            let answer = whole(200, &body);
+            let raw_status = word.to_owned();
+            assert_eq!(
+                answer.outcome.unwrap().status,
+                Status::Unrecognized {
+                    raw_status: raw_status.clone()
+                }
+            );
+            let meant = Status::Error {
+                message: Some("GPU".into()),
+                raw_status: Some(raw_status),
+            };
+            assert_eq!(answer.failure_meant, Some(meant));
+            assert_eq!(answer.unexplained, None);
+        }
+        for word in [
+            "QUEUED",
+            "ERROR",
+            "PENDING",
+            "clip_failed",
+            "failing",
+            "completed",
+        ] {
+            let answer = whole(200, &format!(r#"{{"status":"{word}"}}"#));
+            assert_eq!(answer.failure_meant, None, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_failure_without_words_has_its_body_for_them() {
+        for body in [r#"{"status":"ERROR","code":7}"#, r#"{"status":"failed"}"#] {
+            assert_eq!(whole(200, body).unexplained.as_deref(), Some(body));
+        }
+        for body in [
+            r#"{"status":"ERROR","message":"why"}"#,
+            r#"{"status":"PENDING"}"#,
+            r#"{"status":"QUEUED"}"#,
+        ] {
+            assert_eq!(whole(200, body).unexplained, None, "{body}");
         }
     }
 

@@ -193,23 +193,13 @@ mod tests {
 
     fn fine() -> Answer {
         let status = Status::Pending { message: None };
-        Answer {
-            outcome: Ok(VideoStatus {
-                status,
-                generated_content: None,
-                credits_total: None,
-                credits_used: None,
-            }),
-            retry_after: None,
-            fingerprint: 0,
-        }
+        Answer::of(Ok(VideoStatus::bare(status)))
     }
 
     fn failed(code: ErrorCode, wait: Option<Millis>) -> Answer {
         Answer {
-            outcome: Err(Failure::new(code)),
             retry_after: wait.map(RetryAfter::For),
-            fingerprint: 0,
+            ..Answer::of(Err(Failure::new(code)))
         }
     }
 

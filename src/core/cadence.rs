@@ -125,10 +125,8 @@ mod tests {
                 .collect(),
         );
         VideoStatus {
-            status,
             generated_content,
-            credits_total: None,
-            credits_used: None,
+            ..VideoStatus::bare(status)
         }
     }
     fn mean_pause(video: &VideoStatus, options: &Options) -> Millis {
@@ -238,8 +236,13 @@ mod tests {
         let done = Status::Done {
             url: "https://c.test/v".into(),
             id: "v".into(),
+            raw_status: None,
         };
-        for status in [done, Status::Error { message: None }] {
+        let error = Status::Error {
+            message: None,
+            raw_status: None,
+        };
+        for status in [done, error] {
             assert!(mean_pause(&video(status, &[]), &Options::default()) > 4_900);
         }
     }

@@ -75,6 +75,9 @@ pub struct Failure {
     /// The server's own words (at most [`DETAIL_LIMIT`]), or for
     /// [`ErrorCode::InvalidArgument`] what is wrong.
     pub detail: Option<String>,
+    /// For [`ErrorCode::VideoFailed`]: the server did not say the documented `ERROR` but another word that means it,
+    /// again and again. Should it mean something else, the poll can go on from its token.
+    pub is_inferred: bool,
 }
 
 /// Longest `detail`, in UTF-16 units, which is what JavaScript counts.
@@ -87,6 +90,7 @@ impl Failure {
             code,
             http_status: None,
             detail: None,
+            is_inferred: false,
         }
     }
 
@@ -123,7 +127,9 @@ impl Failure {
 
     /// Whether trying again later, from the resume token, can help.
     pub fn is_retryable(&self) -> bool {
-        self.is_transient() || matches!(self.code, ErrorCode::Timeout | ErrorCode::Internal)
+        self.is_transient()
+            || self.is_inferred
+            || matches!(self.code, ErrorCode::Timeout | ErrorCode::Internal)
     }
 
     /// What happened, in words, with the HTTP status and the detail.
@@ -220,7 +226,13 @@ mod tests {
             ]
         );
         assert!(Failure::new(ErrorCode::Timeout).is_retryable());
-        assert!(!Failure::new(ErrorCode::VideoFailed).is_retryable());
+        let failed = Failure::new(ErrorCode::VideoFailed);
+        assert!(!failed.is_retryable() && !failed.is_transient());
+        let inferred = Failure {
+            is_inferred: true,
+            ..failed
+        };
+        assert!(inferred.is_retryable() && !inferred.is_transient());
     }
 
     #[test]

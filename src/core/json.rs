@@ -61,18 +61,26 @@ impl<'a> Json<'a> {
 
     /// A finite number of at least 0, written as a number or as a text; else nothing.
     pub(super) fn number<H: Host>(&self) -> Option<f64> {
+        let (number, is_percent) = self.share::<H>()?;
+        (!is_percent).then_some(number)
+    }
+
+    /// The same, where a percent sign may follow; and whether it does.
+    pub(super) fn share<H: Host>(&self) -> Option<(f64, bool)> {
         let text = match self {
             Json::Number(text) => text,
             Json::Text(text) => text.trim(),
             _ => return None,
         };
+        let percent = text.strip_suffix('%');
+        let text = percent.unwrap_or(text).trim();
         // Hosts differ in what else they take for a number ("", "0x10", "Infinity").
         let is_decimal = !text.is_empty()
             && text
                 .bytes()
                 .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
         let number = H::decimal(is_decimal.then_some(text)?)?;
-        (number.is_finite() && number >= 0.0).then_some(number)
+        (number.is_finite() && number >= 0.0).then_some((number, percent.is_some()))
     }
 }
 
@@ -328,6 +336,26 @@ mod tests {
         let list = |values: usize| format!("[{}0]", "{},".repeat(values - 2));
         assert!(read(&list(MOST_VALUES)).is_some());
         assert!(read(&list(MOST_VALUES + 1)).is_none());
+    }
+
+    #[test]
+    fn a_share_may_have_a_percent_sign_and_a_number_may_not() {
+        for (written, share) in [
+            ("0.5", Some((0.5, false))),
+            ("\"45\"", Some((45.0, false))),
+            ("\"45%\"", Some((45.0, true))),
+            ("\" 0.5 % \"", Some((0.5, true))),
+            ("\"1e1%\"", Some((10.0, true))),
+            ("\"%\"", None),
+            ("\"-5%\"", None),
+            ("\"Infinity%\"", None),
+            ("\"% 45\"", None),
+            ("\"45 % done\"", None),
+        ] {
+            let json = Json::read(written).unwrap();
+            assert_eq!(json.share::<Native>(), share, "{written}");
+        }
+        assert_eq!(Json::read("\"45%\"").unwrap().number::<Native>(), None);
     }
 
     #[test]

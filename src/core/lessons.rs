@@ -83,20 +83,17 @@ mod tests {
                 _ => ContentStatus::Pending,
             })
         };
-        Event::Answer(Answer {
-            outcome: Ok(VideoStatus {
-                status,
-                generated_content: (!clips.is_empty()).then(|| clips.chars().map(clip).collect()),
-                credits_total: None,
-                credits_used: None,
-            }),
-            retry_after: None,
-            fingerprint: 0,
-        })
+        Event::Answer(Answer::of(Ok(VideoStatus {
+            generated_content: (!clips.is_empty()).then(|| clips.chars().map(clip).collect()),
+            ..VideoStatus::bare(status)
+        })))
     }
     fn done() -> Status {
-        let (url, id) = ("https://c.test/v".into(), "v".into());
-        Status::Done { url, id }
+        Status::Done {
+            url: "https://c.test/v".into(),
+            id: "v".into(),
+            raw_status: None,
+        }
     }
 
     fn poll(lessons: &Lessons) -> Machine {

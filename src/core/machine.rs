@@ -22,6 +22,10 @@ const LONGEST_LEAD: Millis = 60_000;
 const LAST_ANSWER: Millis = 60_000;
 /// Between a request and one that somebody wants now, at least; less only where `min_interval` is.
 const SHORTEST_DEMANDED: Millis = 1_000;
+/// A word that means failure, and is not the documented one, counts when it was said so often in a row,
+const FAILED_TIMES: u32 = 3;
+/// over at least so long: a server that generates a failed clip again has said something else by then.
+const FAILED_FOR: Millis = 30_000;
 
 /// What has happened.
 #[derive(Clone, Debug)]
@@ -123,6 +127,9 @@ pub struct Machine {
     pub(super) is_stale: bool,
     /// What the last update told; nothing yet in a poll that was just started or resumed.
     pub(super) told: Option<Told>,
+    /// How often in a row the server has said a word that means failure, and since when. It is of this poll alone: one
+    /// that goes on from a token hears of it anew.
+    pub(super) failed_words: (u32, Millis),
 }
 
 /// Where the poll stands.
@@ -148,6 +155,8 @@ pub(super) struct Job {
     /// The server asked not to be asked before this.
     pub(super) not_before: Millis,
     pub(super) jitter: Jitter,
+    /// Something has come of a request, whatever it was.
+    pub(super) is_heard: bool,
 }
 
 impl Job {
@@ -163,6 +172,7 @@ impl Job {
             retrying: None,
             not_before: 0,
             jitter: Jitter::new(fingerprint(id) ^ now),
+            is_heard: false,
         }
     }
 
@@ -172,6 +182,14 @@ impl Job {
         self.asked_at = now;
     }
 
+    /// A response came that is no failure, with the time before which no other request may follow.
+    fn goes_on(&mut self, not_before: Millis) {
+        self.is_heard = true;
+        self.failures = 0;
+        self.retrying = None;
+        self.not_before = not_before;
+    }
+
     /// The server told a status.
     fn observe(
         &mut self,
@@ -179,9 +197,7 @@ impl Job {
         fingerprint: u64,
         now: Millis,
     ) -> Arc<VideoStatus> {
-        self.failures = 0;
-        self.retrying = None;
-        self.not_before = 0;
+        self.goes_on(0);
         self.fingerprint = fingerprint;
         if let Some(last) = &self.last {
             // A list of clips that is omitted while rendering, say, is still the last one sent.
@@ -212,6 +228,7 @@ impl Job {
         self.retrying = other.retrying;
         self.not_before = other.not_before;
         self.jitter = other.jitter.clone();
+        self.is_heard = other.is_heard;
     }
 
     /// A clock that was set back, or was ahead where a token was written: all is as far off as it was when it was
@@ -250,6 +267,7 @@ impl Machine {
             is_followed: false,
             is_stale: false,
             told: None,
+            failed_words: (0, 0),
         };
         let step = machine.ask(now);
         (machine, step)
@@ -317,7 +335,7 @@ impl Machine {
         let theirs = other.shared.as_deref().unwrap_or(&other.job);
         let is_asleep = matches!(other.phase, Phase::Sleeping { .. });
         (self.is_followed, self.is_stale) = (other.is_followed, other.is_stale);
-        if is_asleep && theirs.last.is_none() && theirs.retrying.is_none() {
+        if is_asleep && !theirs.is_heard {
             return None;
         }
         let own = u32::from(self.phase == Phase::Asking);
@@ -383,7 +401,10 @@ impl Machine {
             }
             Event::NetworkError => self.failed(Failure::new(ErrorCode::Network), None, now),
             Event::Offline => {
-                self.each(&mut |job| job.retrying = Some(ErrorCode::Network));
+                self.each(&mut |job| {
+                    job.is_heard = true;
+                    job.retrying = Some(ErrorCode::Network);
+                });
                 self.go_on(now.saturating_add(self.options.max_interval), now)
             }
             Event::Wake | Event::SharedRequest if self.is_overdue(now) => {
@@ -539,10 +560,22 @@ impl Machine {
     }
 
     fn answered(&mut self, answer: Answer, now: Millis) -> Step {
-        let video = match answer.outcome {
+        let mut video = match answer.outcome {
+            Ok(video) if answer.is_bare_accept => {
+                return self.accepted(&video, answer.retry_after, now);
+            }
             Ok(video) => video,
             Err(failure) => return self.failed(failure, answer.retry_after, now),
         };
+        match answer.failure_meant {
+            Some(end) if self.is_failed_for_good(now) => {
+                video.status = end;
+                // The body may be the same as before, and is news all the same.
+                self.told = None;
+            }
+            Some(_) => {}
+            None => self.failed_words = (0, 0),
+        }
         if let Some(shared) = &mut self.shared {
             shared.observe(video.clone(), answer.fingerprint, now);
         }
@@ -556,16 +589,49 @@ impl Machine {
                     update: self.current(now),
                 }
             }
-            Status::Error { message } => {
-                let failure = Failure::new(ErrorCode::VideoFailed)
-                    .with_detail(message.as_deref().unwrap_or_default());
-                self.end(failure, now)
+            Status::Error {
+                message,
+                raw_status,
+            } => {
+                let failure = Failure {
+                    is_inferred: raw_status.is_some(),
+                    ..Failure::new(ErrorCode::VideoFailed)
+                };
+                let words = message.as_deref().or(answer.unexplained.as_deref());
+                self.end(failure.with_detail(words.unwrap_or_default()), now)
             }
             _ => {
                 let pause = self.pause(&video, now);
                 self.go_on(now.saturating_add(pause), now)
             }
         }
+    }
+
+    /// The server has said once more a word that means failure; whether it is taken at its word.
+    fn is_failed_for_good(&mut self, now: Millis) -> bool {
+        let (times, since) = &mut self.failed_words;
+        // A clock that was set back has not seen so long pass.
+        *since = if *times == 0 { now } else { now.min(*since) };
+        *times = times.saturating_add(1);
+        *times >= FAILED_TIMES && now - *since >= FAILED_FOR
+    }
+
+    /// The job goes on, and that is all that was said: no failure, and no other status than before. `video` stands for
+    /// one where there was none yet.
+    fn accepted(
+        &mut self,
+        video: &VideoStatus,
+        retry_after: Option<RetryAfter>,
+        now: Millis,
+    ) -> Step {
+        let not_before = retry_after
+            .and_then(|asked| asked.not_before(now))
+            .unwrap_or(0);
+        self.each(&mut |job| job.goes_on(not_before));
+        self.failed_words = (0, 0);
+        let last = self.job.last.clone();
+        let pause = self.pause(last.as_deref().unwrap_or(video), now);
+        self.go_on(now.saturating_add(pause).max(not_before), now)
     }
 
     /// From a question to the next, after an answer that tells of no trouble.
@@ -603,6 +669,7 @@ impl Machine {
         // Kept also where this poll ends: the server asked it of whoever goes on.
         let not_before = retry_after.and_then(|asked| asked.not_before(now));
         self.each(&mut |job| {
+            job.is_heard = true;
             job.failures = job.failures.saturating_add(1);
             job.retrying = Some(failure.code);
             job.not_before = not_before.unwrap_or(0);
@@ -640,9 +707,9 @@ impl Machine {
         }
     }
 
-    /// Sleeps until `next`, telling what is new; unless time is over.
+    /// Sleeps until `next`, telling what is new; unless time is over, or the server wants to be left alone for longer.
     fn go_on(&mut self, next: Millis, now: Millis) -> Step {
-        if self.is_overdue(now) {
+        if self.is_overdue(now.max(self.job.not_before)) {
             return self.end(Failure::new(ErrorCode::Timeout), now);
         }
         let step = self.sleep_until(next);

@@ -1,6 +1,7 @@
 //! The part that decides. It has no clock, no network and no JavaScript: time and answers come in
 //! as arguments, commands come out, so every rule of a poll can be tested natively in virtual time.
 
+mod address;
 pub mod answer;
 pub mod budget;
 pub mod cadence;

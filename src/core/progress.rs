@@ -4,6 +4,7 @@
 use super::Millis;
 use super::status::{ContentStatus, GeneratedContent, Status, VideoStatus};
 use super::usual::Usual;
+use std::mem::take;
 
 /// Millionths: fine enough for a bar, exact in a snapshot.
 pub type Ppm = u32;
@@ -30,14 +31,14 @@ pub enum Scale {
 }
 
 impl Scale {
-    /// Learns from one more value and returns it as 0 to 1. Proven once, the scale holds.
-    pub fn read(&mut self, wire: f64) -> f64 {
-        if *self == Scale::Unproven {
-            if wire > 1.0 {
-                *self = Scale::Percent;
-            } else if wire > 0.0 && wire < 1.0 {
-                *self = Scale::Fraction;
-            }
+    /// Learns from one more value and returns it as 0 to 1. `is_percent` says that it came with a percent sign, which
+    /// proves the scale of this value and of those after it. So does a value above 1, whatever came before: only
+    /// percent count that far, and they may begin with half of one.
+    pub fn read(&mut self, wire: f64, is_percent: bool) -> f64 {
+        if is_percent || wire > MOST_FRACTION {
+            *self = Scale::Percent;
+        } else if *self == Scale::Unproven && wire > 0.0 && wire < 1.0 {
+            *self = Scale::Fraction;
         }
         let fraction = if *self == Scale::Fraction {
             wire
@@ -47,6 +48,9 @@ impl Scale {
         fraction.clamp(0.0, 1.0)
     }
 }
+
+/// A sum of fractions may come out above 1 by its last digits.
+const MOST_FRACTION: f64 = 1.000_001;
 
 /// From the last clip to the first progress of the render, in milliseconds: a guess.
 const WARM_UP: f64 = 3_000.0;
@@ -88,7 +92,13 @@ impl Progress {
         if let Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } =
             &mut video.status
         {
-            *progress = self.scale.read(*progress);
+            let before = self.scale;
+            *progress = self.scale.read(*progress, take(&mut video.is_percent));
+            if before == Scale::Fraction && self.scale == Scale::Percent {
+                // What was read of the render so far was a hundred times too much, and so was what followed from it.
+                self.render_from = self.render_from.filter(|(_, part)| *part == 0);
+                self.end = None;
+            }
         }
         self.overall = self.overall.max(reached(video).unwrap_or(0));
         let was_made = self.is_made();
@@ -381,10 +391,8 @@ mod tests {
         };
         let generated_content = (!clips.is_empty()).then(|| clips.chars().map(clip).collect());
         VideoStatus {
-            status,
             generated_content,
-            credits_total: None,
-            credits_used: None,
+            ..VideoStatus::bare(status)
         }
     }
     fn rendering(progress: f64) -> VideoStatus {
@@ -397,6 +405,7 @@ mod tests {
         Status::Done {
             url: "https://c.test/v".into(),
             id: "v".into(),
+            raw_status: None,
         }
     }
 
@@ -408,14 +417,58 @@ mod tests {
                 vec![0.0, 0.01, 0.02, 0.5, 1.0, 0.005],
             ),
             (vec![0.0, 0.25, 1.0, 0.5], vec![0.0, 0.25, 1.0, 0.5]),
-            (vec![0.5, 1.2], vec![0.5, 1.0]),
+            // Percent that begin with less than one prove themselves later; a fraction's last digits prove nothing.
+            (vec![0.5, 3.2, 12.0, 45.0], vec![0.5, 0.032, 0.12, 0.45]),
+            (vec![0.5, 3.2, 1.0, 0.5], vec![0.5, 0.032, 0.01, 0.005]),
+            (
+                vec![0.5, 0.75, 1.000_000_000_000_000_2],
+                vec![0.5, 0.75, 1.0],
+            ),
             (vec![1.0, 0.5, 1.0], vec![0.01, 0.5, 1.0]),
             (vec![250.0, 1.0], vec![1.0, 0.01]),
         ] {
             let mut scale = Scale::default();
-            let read: Vec<f64> = wires.iter().map(|wire| scale.read(*wire)).collect();
+            let read: Vec<f64> = wires.iter().map(|wire| scale.read(*wire, false)).collect();
             assert_eq!(read, fractions, "{wires:?}");
         }
+    }
+
+    #[test]
+    fn a_percent_sign_proves_the_scale_at_any_value() {
+        let mut scale = Scale::default();
+        for (wire, is_percent, fraction) in [
+            (0.5, true, 0.005),
+            (1.0, false, 0.01),
+            (80.0, true, 0.8),
+            (0.5, false, 0.005),
+        ] {
+            assert_eq!(scale.read(wire, is_percent), fraction, "{wire}");
+        }
+        let mut video = VideoStatus {
+            is_percent: true,
+            ..rendering(0.5)
+        };
+        Progress::default().observe(&mut video, 0);
+        assert_eq!(
+            video,
+            rendering(0.005),
+            "what was read has no sign any more"
+        );
+    }
+
+    #[test]
+    fn a_scale_that_is_proven_late_takes_back_what_was_estimated_but_not_overall() {
+        let mut progress = Progress::default();
+        let mut overall = 0.0;
+        for (wire, seconds) in [(0.5, 0), (0.9, 5), (3.2, 10), (12.0, 15), (45.0, 30)] {
+            let mut video = rendering(wire);
+            progress.observe(&mut video, START + seconds * 1_000);
+            assert!(progress.overall() >= overall, "{wire}");
+            overall = progress.overall();
+        }
+        // From 3.2 % to 45 % in 20 s, half a step each: 26 s for the rest.
+        let left = progress.remaining(START + 30_000).unwrap();
+        assert!((20_000..32_000).contains(&left), "{left}");
     }
 
     #[test]

@@ -93,13 +93,11 @@ fn bare(video: &VideoStatus) -> Option<VideoStatus> {
     let clips = video.generated_content.as_ref();
     let clips = clips.filter(|clips| clips.len() <= MOST_CLIPS);
     (!video.status.is_final()).then(|| VideoStatus {
-        status: video.status.clone(),
         generated_content: clips.map(|clips| {
             let states = clips.iter().map(|clip| clip.status);
             states.map(GeneratedContent::bare).collect()
         }),
-        credits_total: None,
-        credits_used: None,
+        ..VideoStatus::bare(video.status.clone())
     })
 }
 
@@ -229,6 +227,7 @@ impl<'a> Codec<'a> {
                 if self.is_whole {
                     self.some(&mut failure.http_status, u16::default, Self::number);
                     self.some(&mut failure.detail, String::new, Self::text);
+                    self.flag(&mut failure.is_inferred);
                 }
             }
             _ => {}
@@ -237,6 +236,9 @@ impl<'a> Codec<'a> {
         if self.is_whole {
             let blank = || Box::new(Job::new("", 0));
             self.some(&mut machine.shared, blank, |codec, job| codec.job(job));
+            let (times, since) = &mut machine.failed_words;
+            self.number(times);
+            self.number(since);
         }
     }
 
@@ -284,15 +286,9 @@ impl<'a> Codec<'a> {
             }
             self.put(job.jitter.state().into());
             self.number(&mut job.fingerprint);
+            self.flag(&mut job.is_heard);
         }
-        let blank = || {
-            Arc::new(VideoStatus {
-                status: Status::GeneratingVideo,
-                generated_content: None,
-                credits_total: None,
-                credits_used: None,
-            })
-        };
+        let blank = || Arc::new(VideoStatus::bare(Status::GeneratingVideo));
         self.some(&mut job.last, blank, |codec, video| {
             codec.video(Arc::make_mut(video));
         });
@@ -309,8 +305,12 @@ impl<'a> Codec<'a> {
                 4 if self.is_whole => Status::Done {
                     url: text(),
                     id: text(),
+                    raw_status: None,
                 },
-                5 if self.is_whole => Status::Error { message: None },
+                5 if self.is_whole => Status::Error {
+                    message: None,
+                    raw_status: None,
+                },
                 _ => Status::Unrecognized { raw_status: text() },
             };
         }
@@ -321,13 +321,23 @@ impl<'a> Codec<'a> {
             }
             _ if !self.is_whole => {}
             Status::GeneratingVideo => {}
-            Status::Pending { message } | Status::Error { message } => {
+            Status::Pending { message } => self.some(message, text, Self::text),
+            Status::Error {
+                message,
+                raw_status,
+            } => {
                 self.some(message, text, Self::text);
+                self.some(raw_status, text, Self::text);
             }
             Status::Unrecognized { raw_status } => self.text(raw_status),
-            Status::Done { url, id } => {
+            Status::Done {
+                url,
+                id,
+                raw_status,
+            } => {
                 self.text(url);
                 self.text(id);
+                self.some(raw_status, text, Self::text);
             }
         }
         self.some(&mut video.generated_content, Vec::new, Self::clips);

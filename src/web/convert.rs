@@ -102,12 +102,22 @@ fn written(video: &VideoStatus) -> Written {
         Status::GeneratingVideo
         | Status::StartRenderingVideo { .. }
         | Status::RenderingVideo { .. } => {}
-        Status::Done { url, id } => {
+        Status::Done {
+            url,
+            id,
+            raw_status,
+        } => {
             out.text(",\"url\":", Some(url));
             out.text(",\"id\":", Some(id));
+            out.text(",\"rawStatus\":", raw_status.as_deref());
         }
-        Status::Pending { message } | Status::Error { message } => {
+        Status::Pending { message } => out.text(",\"message\":", message.as_deref()),
+        Status::Error {
+            message,
+            raw_status,
+        } => {
             out.text(",\"message\":", message.as_deref());
+            out.text(",\"rawStatus\":", raw_status.as_deref());
         }
         Status::Unrecognized { raw_status } => out.text(",\"rawStatus\":", Some(raw_status)),
     }
@@ -132,7 +142,7 @@ pub(super) fn status_to_js(mut status: VideoStatus, raw: &JsValue) -> JsValue {
     if let Status::StartRenderingVideo { progress } | Status::RenderingVideo { progress } =
         &mut status.status
     {
-        *progress = Scale::default().read(*progress);
+        *progress = Scale::default().read(*progress, status.is_percent);
     }
     made(written(&status), &status, raw).into()
 }

@@ -549,7 +549,7 @@ impl Loop {
             if matches!(state.request, Request::InFlight { .. }) {
                 return;
             }
-            if answer.outcome.is_ok() {
+            if answer.has_status() {
                 state.raw = raw;
             }
             let abandoned = self.recall(&mut state);
@@ -587,7 +587,7 @@ impl Loop {
         {
             let mut state = self.state.borrow_mut();
             state.request = Request::None;
-            if matches!(&event, Event::Answer(answer) if answer.outcome.is_ok()) {
+            if matches!(&event, Event::Answer(answer) if answer.has_status()) {
                 state.raw = raw;
             }
         }

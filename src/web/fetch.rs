@@ -23,6 +23,12 @@ extern "C" {
     #[wasm_bindgen(js_name = fetch, catch)]
     fn global_fetch(url: &str, init: &RequestInit) -> Result<JsValue, JsValue>;
 
+    type TextDecoder;
+    #[wasm_bindgen(constructor, catch)]
+    fn new(label: &str) -> Result<TextDecoder, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn decode(this: &TextDecoder, bytes: &[u8]) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(js_name = Uint8Array)]
     type Bytes;
     /// A copy: of a buffer from there on, or of all of a list, of which the rest is `undefined` then. It throws where what
@@ -242,7 +248,7 @@ impl Transport {
         // A status asks for no patience.
         let mut retry_after = None;
         if let Reply::Answer { answer, .. } = &mut reply
-            && answer.outcome.is_err()
+            && !answer.has_status()
         {
             retry_after = header(&response, "retry-after").filter(|text| match &self.secret {
                 Some(secret) => secret.redact_body(text, true) == text.as_str(),
@@ -378,13 +384,39 @@ impl Transport {
             }
         }
         let oversized = oversized?;
-        let text = String::from_utf8(bytes)
-            .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned());
+        let text = self.text(bytes, response);
         let text = match text.strip_prefix('\u{feff}') {
             Some(rest) => rest.to_owned(),
             None => text,
         };
         Ok(Body { text, oversized })
+    }
+
+    /// What is UTF-8 is read as that, as JSON is (RFC 8259, section 8.1) whatever a header says of it. Any other body is
+    /// read in the charset that its mark or its header names, if the host knows it, and otherwise with gaps.
+    fn text(&self, bytes: Vec<u8>, response: &Loose) -> String {
+        let bytes = match String::from_utf8(bytes) {
+            // No text holds these: UTF-16 does between its letters, and ISO-2022-JP at each change of its tables.
+            Ok(text) if !text.bytes().any(|byte| matches!(byte, 0 | 0x1b)) => return text,
+            Ok(text) => text.into_bytes(),
+            Err(broken) => broken.into_bytes(),
+        };
+        let plain = String::from_utf8_lossy(&bytes);
+        // Where the key can be seen between the gaps, no decoder may hide it.
+        if let Some(secret) = &self.secret
+            && secret.redact_body(&plain, true) != plain
+        {
+            return plain.into_owned();
+        }
+        let label = match bytes.get(..2) {
+            Some(b"\xfe\xff") => Some("utf-16be".to_owned()),
+            Some(b"\xff\xfe") => Some("utf-16le".to_owned()),
+            _ => header_of(response, "content-type").and_then(|header| charset(&header)),
+        };
+        // An unknown label throws, which is rare enough here.
+        let decoder = label.and_then(|label| TextDecoder::new(&label).ok());
+        let decoded = decoder.and_then(|decoder| decoder.decode(&bytes).ok()?.as_string());
+        decoded.unwrap_or_else(|| plain.into_owned())
     }
 
     /// All that `reader` has; whether that is too much.
@@ -415,19 +447,29 @@ impl Transport {
 }
 
 /// A header. A response of some other make may give anything for one.
-fn header(response: &Loose, name: &str) -> Option<String> {
+fn header_of(response: &Loose, name: &str) -> Option<String> {
     let headers = loose(response.headers().ok()?)?;
     let get: Function = headers.get().ok()?.dyn_into().ok()?;
     get.call1(&headers, &name.into()).ok()?.as_string()
 }
 
+/// The charset that a `Content-Type` names.
+fn charset(content_type: &str) -> Option<String> {
+    const NAME: &[u8] = b"charset=";
+    let mut parts = content_type.as_bytes().windows(NAME.len());
+    let at = parts.position(|part| part.eq_ignore_ascii_case(NAME))?;
+    let mut values = content_type.get(at + NAME.len()..)?.split([';', '"']);
+    values.find(|value| !value.is_empty()).map(str::to_owned)
+}
+
 /// An answer, read.
 pub(super) fn understood(response: Response<'_>, id: &str) -> Reply {
     let answer = Answer::read::<JavaScript>(response, id);
-    let raw = match &answer.outcome {
-        // What has a status is JSON, so this does not throw.
-        Ok(_) => JSON::parse(response.body).unwrap_or_default(),
-        Err(_) => JsValue::UNDEFINED,
+    let raw = if answer.has_status() {
+        // It is JSON, so this does not throw.
+        JSON::parse(response.body).unwrap_or_default()
+    } else {
+        JsValue::UNDEFINED
     };
     Reply::Answer { answer, raw }
 }

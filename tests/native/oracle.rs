@@ -27,9 +27,10 @@ pub(crate) fn read_answer(bytes: &[u8]) {
         ..Response::default()
     };
     let answer = Answer::read::<Native>(response, ID);
-    if (200..=299).contains(&http_status) {
+    if (200..=299).contains(&http_status) && !answer.is_bare_accept {
         audit_json(body, &answer);
     }
+    assert!(!answer.is_bare_accept || http_status == 202 && answer.outcome.is_ok());
     match &answer.outcome {
         Ok(video) => {
             assert!((200..=299).contains(&http_status));
@@ -86,13 +87,20 @@ fn audit_video(video: &VideoStatus) {
         Status::StartRenderingVideo { progress, .. } | Status::RenderingVideo { progress, .. } => {
             assert!(progress.is_finite() && *progress >= 0.0, "{progress}");
         }
-        Status::Done { url, id, .. } => {
+        Status::Done {
+            url,
+            id,
+            raw_status,
+            ..
+        } => {
             let scheme = url.to_ascii_lowercase();
             assert!(
                 scheme.starts_with("http://") || scheme.starts_with("https://"),
                 "{url}"
             );
             assert!(url.trim() == url && says(id));
+            assert!(!url.contains([' ', '\t', '\n', '\r']), "{url:?}");
+            assert!(raw_status.as_deref().is_none_or(says));
         }
         Status::Pending { message, .. } | Status::Error { message, .. } => {
             assert!(message.as_deref().is_none_or(says));
@@ -178,11 +186,20 @@ fn encode(video: &VideoStatus) -> Value {
     let mut body = json!({ "status": video.status.name() });
     match &video.status {
         Status::StartRenderingVideo { progress, .. } | Status::RenderingVideo { progress, .. } => {
-            body["progress"] = amount(*progress);
+            let sign = if video.is_percent { "%" } else { "" };
+            body["progress"] = Value::from(format!("{progress}{sign}"));
         }
-        Status::Done { url, id, .. } => {
+        Status::Done {
+            url,
+            id,
+            raw_status,
+            ..
+        } => {
             body["url"] = json!(url);
             body["id"] = json!(id);
+            if let Some(raw_status) = raw_status {
+                body["status"] = json!(raw_status);
+            }
         }
         Status::Pending { message, .. } | Status::Error { message, .. } => {
             body["message"] = json!(message)

@@ -219,7 +219,8 @@ fn words() -> impl Strategy<Value = String> {
 fn status() -> impl Strategy<Value = Value> {
     let word = prop_oneof![
         8 => select(vec!["PENDING", "GENERATING_VIDEO", "START_RENDERING_VIDEO", "RENDERING_VIDEO", "rendering-video"]),
-        1 => select(vec!["DONE", " done ", "ERROR", "QUEUED", "ｄone", "D O N E"]),
+        1 => select(vec!["DONE", " done ", "ERROR", "QUEUED", "ｄone", "D O N E", "completed"]),
+        1 => select(vec!["failed", "CANCELLED"]),
     ];
     let address = prop_oneof![
         4 => Just(json!("https://cdn.test/v.mp4")),
@@ -261,7 +262,7 @@ fn status() -> impl Strategy<Value = Value> {
 fn answered() -> impl Strategy<Value = Answered> {
     let well = status().prop_map(|body| (200, body.to_string()));
     let ill_shaped = (
-        select(vec![200_u16, 200, 201, 204, 206, 299]),
+        select(vec![200_u16, 200, 201, 202, 202, 204, 206, 299]),
         select(vec![
             "",
             "null",

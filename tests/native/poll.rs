@@ -941,3 +941,222 @@ fn which_texts_are_ids() {
         assert!(check_id(good).is_ok());
     }
 }
+
+#[test]
+fn a_202_without_a_status_is_no_failure_and_no_status() {
+    for body in ["", r#"{"id":"v"}"#, "accepted"] {
+        let accepted = || answer(202, None, body);
+        // However often it comes, before any status there is nothing to show.
+        let mut fresh = machine();
+        for round in 0..30 {
+            let now = START + round * 4_000;
+            let step = fresh.step(accepted(), now);
+            let pause = sleeps_until(&step) - now;
+            assert!((3_400..=3_500).contains(&pause), "{pause}");
+            assert_eq!(step.update, None);
+            fresh.step(Event::Wake, now + 4_000);
+        }
+        assert_eq!(fresh.step(ok(DONE), START + 200_000).command, Command::Done);
+        // It ends a row of failures, and the status stays what it was.
+        let mut late = machine();
+        late.step(ok(r#"{"status":"RENDERING_VIDEO","progress":0.5}"#), START);
+        for _ in 0..5 {
+            for _ in 0..9 {
+                late.step(Event::Wake, START);
+                late.step(Event::NetworkError, START);
+            }
+            late.step(Event::Wake, START);
+            let update = late.step(accepted(), START).update.unwrap();
+            assert_eq!(update.retrying, None);
+            assert_eq!(update.video.status.name(), "RENDERING_VIDEO");
+            late.step(Event::Wake, START);
+            assert_eq!(
+                late.step(accepted(), START).update,
+                None,
+                "which is no news"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_202_without_a_status_is_heeded_like_any_response() {
+    let accepted = |header| answer(202, Some(header), "");
+    let mut asleep = machine();
+    assert_eq!(
+        sleeps_until(&asleep.step(accepted("60"), START)),
+        START + 60_000
+    );
+    assert_eq!(
+        sleeps_until(&asleep.step(Event::Wake, START + 59_999)),
+        START + 60_000
+    );
+    let over = machine().step(accepted("1200"), START);
+    assert_eq!(failure(&over), ErrorCode::Timeout);
+    let over = machine().step(accepted("1"), START + 1_200_000);
+    assert_eq!(failure(&over), ErrorCode::Timeout);
+    // Another poll of the video waits for the same next response, and for the server's time.
+    let (mut joined, _) = Machine::start("v", Options::default(), START + 100);
+    let step = joined.join(&asleep, START + 100).unwrap();
+    assert_eq!(sleeps_until(&step), START + 60_000);
+    let restored = Machine::restore(&asleep.snapshot()).unwrap();
+    assert_eq!(restored, asleep);
+}
+
+#[test]
+fn another_word_for_done_ends_it_with_the_video_and_that_word() {
+    let body = r#"{"status":"completed","video":{"url":"https://cdn.test/v.mp4"}}"#;
+    let step = machine().step(ok(body), START);
+    assert_eq!(step.command, Command::Done);
+    let update = step.update.unwrap();
+    assert_eq!(update.overall, 1.0);
+    let Status::Done {
+        url, raw_status, ..
+    } = &update.video.status
+    else {
+        panic!("{update:?}");
+    };
+    assert_eq!(
+        (url.as_str(), raw_status.as_deref()),
+        ("https://cdn.test/v.mp4", Some("completed"))
+    );
+}
+
+const FAILED: &str = r#"{"status":"failed","message":"done","error":"out of film"}"#;
+
+/// What comes of a poll that is told these one after the other, each with the seconds since its start.
+fn after(said: &[(&str, u64)]) -> (Machine, Step) {
+    let (mut machine, mut step) = start(Options::default());
+    for (body, seconds) in said {
+        let now = START + seconds * 1_000;
+        machine.step(Event::Wake, now);
+        machine = Machine::restore(&machine.snapshot()).unwrap();
+        step = machine.step(ok(body), now);
+    }
+    (machine, step)
+}
+
+#[test]
+fn another_word_for_error_ends_it_after_three_in_a_row_over_half_a_minute() {
+    let end = [(FAILED, 0), (FAILED, 15), (FAILED, 30)];
+    let (machine, step) = after(&end);
+    let Command::Failed(failure) = &step.command else {
+        panic!("{step:?}");
+    };
+    assert_eq!(failure.code, ErrorCode::VideoFailed);
+    assert_eq!(failure.detail.as_deref(), Some("out of film"));
+    assert!(failure.is_retryable(), "the word is not the documented one");
+    let update = step
+        .update
+        .expect("the end is told, though the body is the same as before");
+    assert!(
+        matches!(&update.video.status, Status::Error { raw_status: Some(word), .. } if word == "failed")
+    );
+    assert_eq!(Machine::restore(&machine.snapshot()), Ok(machine));
+    // Without words the body says it.
+    let silent = r#"{"status":"expired","code":7}"#;
+    let (_, step) = after(&[(silent, 0), (silent, 15), (silent, 30)]);
+    let Command::Failed(failure) = &step.command else {
+        panic!("{step:?}");
+    };
+    assert_eq!(failure.detail.as_deref(), Some(silent));
+}
+
+#[test]
+fn another_word_for_error_is_no_end_before_that() {
+    let generating = r#"{"status":"GENERATING_VIDEO"}"#;
+    for said in [
+        vec![(FAILED, 0)],
+        vec![(FAILED, 0), (FAILED, 600)],
+        vec![(FAILED, 0), (FAILED, 10), (FAILED, 20), (FAILED, 29)],
+        vec![
+            (FAILED, 0),
+            (FAILED, 15),
+            (generating, 20),
+            (FAILED, 30),
+            (FAILED, 45),
+        ],
+        vec![
+            (FAILED, 0),
+            (FAILED, 15),
+            (r#"{"status":"QUEUED"}"#, 20),
+            (FAILED, 40),
+            (FAILED, 60),
+        ],
+    ] {
+        let (mut machine, step) = after(&said);
+        assert!(matches!(step.command, Command::Sleep { .. }), "{said:?}");
+        let status = machine.current(START).unwrap().video;
+        assert_eq!(status.status.name(), "UNRECOGNIZED");
+        assert_eq!(machine.step(ok(DONE), START).command, Command::Done);
+    }
+    // A failure between them, other than a status, says nothing of the video.
+    let (mut machine, _) = after(&[(FAILED, 0), (FAILED, 15)]);
+    machine.step(Event::NetworkError, START + 20_000);
+    let step = machine.step(ok(FAILED), START + 30_000);
+    assert_eq!(failure(&step), ErrorCode::VideoFailed);
+    // A clock that was set back has not seen so long pass.
+    let (mut machine, _) = after(&[(FAILED, 1_000), (FAILED, 1_001)]);
+    for seconds in [0, 29] {
+        let step = machine.step(ok(FAILED), START + seconds * 1_000);
+        assert!(matches!(step.command, Command::Sleep { .. }));
+    }
+    let step = machine.step(ok(FAILED), START + 30_000);
+    assert_eq!(failure(&step), ErrorCode::VideoFailed);
+}
+
+#[test]
+fn a_poll_that_goes_on_after_another_word_for_error_hears_it_anew() {
+    let (ended, _) = after(&[(FAILED, 0), (FAILED, 15), (FAILED, 30)]);
+    let now = START + 60_000;
+    let token = ended.resume_token(0);
+    let (mut machine, step) = Machine::resume(&token, "v", RawOptions::default(), now).unwrap();
+    assert!(matches!(step.command, Command::Fetch { .. }));
+    let step = machine.step(ok(FAILED), now);
+    assert!(matches!(step.command, Command::Sleep { .. }));
+    assert_eq!(machine.step(ok(DONE), now + 5_000).command, Command::Done);
+}
+
+#[test]
+fn an_error_without_words_ends_it_with_its_body() {
+    for (body, detail) in [
+        (
+            r#"{"status":"ERROR","code":7}"#,
+            r#"{"status":"ERROR","code":7}"#,
+        ),
+        (
+            r#"{"status":"ERROR","message":"success","error":"GPU out of memory"}"#,
+            "GPU out of memory",
+        ),
+    ] {
+        let step = machine().step(ok(body), START);
+        let Command::Failed(failure) = &step.command else {
+            panic!("{step:?}");
+        };
+        assert_eq!(failure.detail.as_deref(), Some(detail));
+        assert!(!failure.is_retryable());
+    }
+}
+
+#[test]
+fn overall_does_not_fall_when_percent_prove_themselves_late() {
+    let mut machine = machine();
+    let mut overall = 0.0;
+    let shares = [
+        ("0.5", 0.5),
+        ("3.2", 0.032),
+        ("12", 0.12),
+        ("\"45 %\"", 0.45),
+    ];
+    for (at, (wire, share)) in shares.into_iter().enumerate() {
+        let now = START + at as u64 * 5_000;
+        let body = format!(r#"{{"status":"RENDERING_VIDEO","progress":{wire}}}"#);
+        let update = machine.step(ok(&body), now).update.unwrap();
+        assert!(
+            matches!(update.video.status, Status::RenderingVideo { progress, .. } if progress == share)
+        );
+        assert!(update.overall >= overall);
+        overall = update.overall;
+        machine.step(Event::Wake, now + 5_000);
+    }
+}

@@ -51,6 +51,8 @@ struct Books {
     is_followed: bool,
     /// There was some after the question that is under way.
     is_stale: bool,
+    /// How often in a row the server said a word that means failure, and since when.
+    failed_words: (u32, u64),
 }
 
 struct Waiter {
@@ -72,8 +74,13 @@ struct Waiter {
 
 enum Request {
     None,
-    Queued { until: u64 },
-    InFlight { back: u64, reply: Option<Event> },
+    Queued {
+        until: u64,
+    },
+    InFlight {
+        back: u64,
+        reply: Option<Box<Event>>,
+    },
 }
 
 /// What the server has said since the loop began, put together apart from the machine. It is what those who
@@ -93,6 +100,9 @@ impl Said {
     fn hear(&mut self, event: &Event, now: u64) {
         self.nothing = false;
         match event {
+            Event::Answer(answer) | Event::Told(answer) if answer.is_bare_accept => {
+                self.retrying = None;
+            }
             Event::Answer(Answer {
                 outcome: Ok(video), ..
             })
@@ -346,6 +356,7 @@ impl<'a> Shared<'a> {
                     floor: 0,
                     is_followed: false,
                     is_stale: false,
+                    failed_words: (0, 0),
                 };
                 let (machine, step) = Machine::start(ID, options, now);
                 assert!(
@@ -391,6 +402,7 @@ impl<'a> Shared<'a> {
                     timed_out: false,
                     is_followed: false,
                     is_stale: false,
+                    failed_words: (0, 0),
                     asked_at: asked_at.min(now),
                     floor: if saved.books.floor > 0 { floor } else { 0 },
                     ..saved.books.clone()
@@ -547,7 +559,7 @@ impl<'a> Shared<'a> {
         };
         self.request = Request::InFlight {
             back: self.now.saturating_add(after),
-            reply,
+            reply: reply.map(Box::new),
         };
     }
 
@@ -556,7 +568,7 @@ impl<'a> Shared<'a> {
         else {
             return;
         };
-        self.receive(reply.unwrap_or(Event::NetworkError));
+        self.receive(reply.map_or(Event::NetworkError, |event| *event));
     }
 
     /// As `Loop::told` does it.
@@ -587,7 +599,9 @@ impl<'a> Shared<'a> {
     fn receive(&mut self, event: Event) {
         let now = self.now;
         self.floor = match &event {
-            Event::Answer(answer) | Event::Told(answer) if transient(&event).is_some() => {
+            Event::Answer(answer) | Event::Told(answer)
+                if transient(&event).is_some() || answer.is_bare_accept =>
+            {
                 floor(answer, now).unwrap_or(0)
             }
             Event::Offline => self.floor,
@@ -791,6 +805,7 @@ impl Saved {
                 floor: forged.not_before,
                 is_followed: false,
                 is_stale: false,
+                failed_words: (0, 0),
             },
         }
     }
@@ -842,13 +857,25 @@ impl Waiter {
         };
         match event {
             Event::Answer(Answer {
-                outcome: Ok(video), ..
+                outcome: Ok(video),
+                is_bare_accept,
+                failure_meant,
+                ..
             })
             | Event::Told(Answer {
-                outcome: Ok(video), ..
+                outcome: Ok(video),
+                is_bare_accept,
+                failure_meant,
+                ..
             }) => {
-                (books.failures, books.retrying, books.floor) = (0, None, 0);
-                from = min_after;
+                let floor = if *is_bare_accept { floor } else { 0 };
+                (books.failures, books.retrying, books.floor) = (0, None, floor);
+                from = min_after.max(floor);
+                books.failed_words = match (failure_meant, books.failed_words) {
+                    (None, _) => (0, 0),
+                    (Some(_), (0, _)) => (1, now),
+                    (Some(_), (times, since)) => (times + 1, since),
+                };
                 let pace = match (books.is_stale, books.is_followed) {
                     (true, _) => options.min_interval,
                     (false, true) => {
@@ -858,7 +885,14 @@ impl Waiter {
                     }
                     (false, false) => options.max_interval,
                 };
-                by = now.saturating_add(pace);
+                by = now.saturating_add(pace).max(floor);
+                let (times, since) = books.failed_words;
+                if times >= 3 && now - since >= 30_000 {
+                    end = Some(ErrorCode::VideoFailed);
+                }
+                if floor > 0 && books.deadline.is_some_and(|deadline| floor >= deadline) {
+                    end = Some(ErrorCode::Timeout);
+                }
                 match &video.status {
                     Status::Done { url, .. } => {
                         assert_eq!(step.command, Command::Done, "DONE wins, however late");
@@ -1055,7 +1089,17 @@ impl Waiter {
     fn audit_origin(&self, update: &Update, said: &Said, now: u64) {
         let video = &*update.video;
         if self.is_fresh {
-            assert_eq!(Some(video), said.video.as_ref());
+            let mut expected = said.video.clone();
+            if let (Some(expected), Status::Error { raw_status, .. }) =
+                (&mut expected, &video.status)
+                && let Some(word) = raw_status
+            {
+                assert!(
+                    matches!(&expected.status, Status::Unrecognized { raw_status, .. } if raw_status == word)
+                );
+                expected.status = video.status.clone();
+            }
+            assert_eq!(Some(video), expected.as_ref());
             assert_eq!(update.overall, said.progress.overall());
             assert_eq!(update.remaining_ms, said.progress.remaining(now));
             return;

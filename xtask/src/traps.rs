@@ -91,6 +91,7 @@ const REASONS: &[Reason] = &[
             "iacrea_video::web::exports::Client::get_status",
             "iacrea_video::web::exports::Client::told",
             "iacrea_video::core::machine::Job",
+            "iacrea_video::core::machine::Machine::answered",
             "iacrea_video::core::machine::Machine::current",
             "iacrea_video::core::machine::Machine::join",
             "iacrea_video::core::machine::Machine::step",
