@@ -98,14 +98,34 @@ function answerOf({ status, redirects, headers: said, bytes }: Said, key: string
   keep("content-type", declared.split(";", 1)[0], (value) => DATA_TYPE.exec(value.trim())?.[0]);
   // Anything else could be run by a page of this origin, as a script say.
   headers["content-type"] ??= "text/plain";
-  // JSON is UTF-8, whatever a charset says (RFC 8259, section 8.1). Of texts in other charsets all bytes of ASCII come
-  // through this decoder, so the key is found.
-  const text = new TextDecoder().decode(bytes);
+  // Of texts in most charsets all bytes of ASCII come through a decoder for UTF-8, so the key is found.
+  const text = textOf(bytes, declared, key);
   const clean = redact(text, key);
-  const isClean = clean === text;
   const charset = CHARSET.exec(declared)?.[1];
-  if (charset !== undefined && (!isClean || PLAIN_CHARSET.test(charset))) headers["content-type"] += `; charset=${isClean ? charset : "utf-8"}`;
-  return { status, headers, body: isClean ? bytes : new TextEncoder().encode(clean) };
+  // What is in another charset than those is sent as UTF-8.
+  const isKept = clean === text && (charset === undefined || PLAIN_CHARSET.test(charset));
+  if (charset !== undefined) headers["content-type"] += `; charset=${isKept ? charset : "utf-8"}`;
+  return { status, headers, body: isKept ? bytes : new TextEncoder().encode(clean) };
+}
+
+/**
+ * The text of a body. What is UTF-8 is read as that, as JSON is (RFC 8259, section 8.1) whatever a header says of it; any
+ * other body in the charset that its mark or its header names, if the host knows it, and otherwise with gaps. The module
+ * does the same (`src/web/fetch.rs`).
+ */
+export function textOf(bytes: Uint8Array<ArrayBuffer>, type: string | null, key: string): string {
+  const plain = new TextDecoder().decode(bytes);
+  // No text holds zeros or escapes: UTF-16 does between its letters, and ISO-2022-JP at each change of its tables. A gap
+  // that the body has itself is read once more, to the same.
+  if (!/[\0\x1b\ufffd]/.test(plain)) return plain;
+  // Where the key can be seen between the gaps, no decoder may hide it.
+  if (redact(plain, key) !== plain) return plain;
+  const mark = bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : undefined;
+  try {
+    return new TextDecoder(mark ?? CHARSET.exec(type ?? "")?.[1]).decode(bytes);
+  } catch {
+    return plain; // nobody knows that charset
+  }
 }
 
 /** One request within its limits: what came back, or that nothing did (in time). It never rejects. */

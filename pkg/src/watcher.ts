@@ -11,7 +11,7 @@ import { start, step } from "./machine.workerd.js";
 import { log, type Video } from "./route.js";
 import { containsKey, keyFrom, redact, SHORTEST } from "./secret.js";
 import type { DoneUpdate, MachineOptions, PollCommand, PollEvent, Step, VideoUpdate } from "./types.js";
-import { exchange, SIZE_LIMIT, TIME_LIMIT_MS } from "./upstream.js";
+import { exchange, SIZE_LIMIT, textOf, TIME_LIMIT_MS } from "./upstream.js";
 import { isVideoId } from "./video-id.js";
 import { deliveryIdOf, post, signingKeyFrom } from "./watch-delivery.js";
 import { MOST_BYTES, Viewers, type ViewersHost } from "./watch-viewers.js";
@@ -112,6 +112,8 @@ interface Watch extends Video {
   readonly heard: boolean;
   /** What it said last was a failure that is being tried again. */
   readonly retrying: boolean;
+  /** What it said last came with 202. */
+  readonly isAccepted?: boolean;
   /** When a hint last hastened a request, or will. */
   readonly hintedAtMs?: number;
   readonly end?: { readonly type: "done" } | { readonly type: "failed"; readonly error: PlainError; readonly resumeToken?: string };
@@ -421,7 +423,8 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     let dropped: readonly string[] = [];
     const isStatus = command.type === "failed" ? command.error.code === "video_failed" : watch.heard && !watch.retrying;
     const values: Record<string, Uint8Array> = {};
-    if (event?.type === "response" && isStatus && event.body !== (await this.#stored(BODY))) values[BODY] = encoded(event.body);
+    if (event?.type === "response") watch = { ...watch, isAccepted: event.httpStatus === 202 };
+    if (event?.type === "response" && isStatus && saysStatus(command, told) && event.body !== (await this.#stored(BODY))) values[BODY] = encoded(event.body);
     if (text !== undefined) {
       const bytes = encoded(text);
       values[eventKey(watch.seq)] = bytes;
@@ -557,6 +560,8 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     await this.#firstAnswer();
     const watch = this.#watch;
     if (!watch || !hasAnswer(watch)) return json(503, { error: "the video API has not answered yet" }, { "retry-after": "1" });
+    // The API said that the job goes on, and no more.
+    if (!watch.heard && !watch.end) return json(202, {});
     if (watch.end?.type === "failed" && watch.end.error.code !== "video_failed") {
       const { code, message } = watch.end.error;
       return json(code === "not_found" ? 404 : 502, { error: message, code });
@@ -722,7 +727,7 @@ export async function asked({ id, kind }: Video, settings: Settings, giveUpAtMs:
     httpStatus: redirects && !(status >= 300 && status < 400) ? 0 : status,
     retryAfter: header("retry-after"),
     date: header("date"),
-    body: redact(new TextDecoder().decode(bytes ?? new Uint8Array()), apiKey),
+    body: redact(textOf(bytes ?? new Uint8Array(), headers.get("content-type"), apiKey), apiKey),
   };
 }
 
@@ -775,9 +780,14 @@ function isWatch(kept: unknown): kept is Watch {
   );
 }
 
+/** Whether the body that led to this has a status: a 202 may have none, and the last that had one is what is kept. */
+function saysStatus(command: PollCommand, told: VideoUpdate | undefined): boolean {
+  return command.type === "failed" || typeof (told?.raw as { status?: unknown } | null | undefined)?.status === "string";
+}
+
 /** There is something to say about the video. */
-function hasAnswer({ heard, end }: Watch): boolean {
-  return heard || end !== undefined;
+function hasAnswer({ heard, isAccepted = false, end }: Watch): boolean {
+  return heard || isAccepted || end !== undefined;
 }
 
 /** What viewers are told of a command, if anything. */

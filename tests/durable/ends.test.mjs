@@ -103,6 +103,33 @@ describe("the end of a watch", { timeout: 280_000 }, async () => {
     const { status, body } = await ask("body");
     assert.deepEqual([status, body], [200, done]);
   });
+
+  it("is still to come where the API says 202 and no status: as the API would say it, or the last body that had one", async () => {
+    const accepted = { status: 202, body: '{"id":"accepted"}' };
+    scripts.set("accepted", inOrder(accepted, accepted, generating(2), 500, accepted, accepted, done));
+    const asked = async (/** @type {number} */ number) => {
+      while (requests("accepted") < number) await pass("accepted", POLL.minIntervalMs);
+      const { status, body } = await ask("accepted");
+      return [status, body];
+    };
+    // Nobody watches before that.
+    assert.deepEqual(await asked(0), [202, {}]);
+    assert.deepEqual(await asked(2), [202, {}]);
+    for (const number of [3, 4, 5, 6]) assert.deepEqual(await asked(number), [200, generating(2)]);
+    assert.deepEqual(await asked(7), [200, done]);
+  });
+
+  it("is that of a poll where another word than ERROR is said three times in half a minute", async () => {
+    const viewing = await socket(await watch("rejected", inOrder(generating(1), { status: "rejected", error: "no film" })));
+    await pass("rejected", HOUR_MS);
+    await viewing.over;
+    assert.deepEqual(
+      viewing.told.map(({ type, update }) => [type, update.status, update.rawStatus]),
+      [["update", "GENERATING_VIDEO", undefined], ["update", "UNRECOGNIZED", "rejected"], ["failed", "ERROR", "rejected"]],
+    );
+    const { error } = viewing.told.at(-1) ?? assert.fail();
+    assert.deepEqual([error.code, error.retryable, error.detail], ["video_failed", true, "no film"]);
+  });
 });
 
 describe("a watch that is over", { timeout: 280_000 }, async () => {

@@ -229,8 +229,8 @@ for (const host of all) {
         ["APPLICATION/JSON;Charset=UTF-8", "APPLICATION/JSON; charset=UTF-8"],
         ["application/json; charset=utf-8; x=<script>", "application/json; charset=utf-8"],
         ["text/plain; x=1; charset=\"iso-8859-1\"", "text/plain; charset=iso-8859-1"],
-        ["text/plain; charset=utf-16le", "text/plain"],
-        ["application/json; charset=iso-2022-jp", "application/json"],
+        ["text/plain; charset=utf-16le", "text/plain; charset=utf-8"],
+        ["application/json; charset=iso-2022-jp", "application/json; charset=utf-8"],
         ['text/html; charset="utf-8"', "text/plain; charset=utf-8"],
         ["text/javascript", "text/plain"],
         ["application/javascript; charset=utf-8", "text/plain; charset=utf-8"],
@@ -249,6 +249,21 @@ for (const host of all) {
           const id = upstream.video({ headers: { "content-type": value }, body: "{}" });
           const { headers, body } = await send(host.origin, `${BASE}/${id}`);
           assert.deepEqual([headers.get("content-type"), body], [sent, "{}"]);
+        });
+      }
+
+      for (const [what, type, body, sent, text] of /** @type {[string, string, Buffer, string, string | undefined][]} */ ([
+        ["in UTF-16, as UTF-8", "application/json; charset=utf-16le", Buffer.from('{"message":"\u00e9t\u00e9"}', "utf16le"), "application/json; charset=utf-8", '{"message":"\u00e9t\u00e9"}'],
+        ["in UTF-16 with a mark, as UTF-8", "text/plain; charset=utf-16", Buffer.from("\ufeff\u00e9t\u00e9", "utf16le"), "text/plain; charset=utf-8", "\u00e9t\u00e9"],
+        ["in ISO-2022-JP, as UTF-8", "text/plain; charset=iso-2022-jp", Buffer.from("\x1b$B%F%9%H\x1b(B", "latin1"), "text/plain; charset=utf-8", "\u30c6\u30b9\u30c8"],
+        ["in a charset that every byte of ASCII is the same in, as it is", "text/plain; charset=iso-8859-1", Buffer.from("\u00e9t\u00e9", "latin1"), "text/plain; charset=iso-8859-1", undefined],
+      ])) {
+        it(`of a text ${what}`, async () => {
+          const id = upstream.video({ headers: { "content-type": type }, body });
+          const response = await fetch(`${host.origin}${BASE}/${id}`);
+          const bytes = Buffer.from(await response.arrayBuffer());
+          assert.equal(response.headers.get("content-type"), sent);
+          assert.deepEqual(bytes, text === undefined ? body : Buffer.from(text));
         });
       }
 
@@ -324,6 +339,7 @@ for (const host of all) {
         ["from a script", { body: `"${each((code) => `\\u{${code.toString(16)}}`)}"` }, /^\*\*\*$/],
         ["from a charset that the body alone names", { headers: { "content-type": "text/html; charset=utf-8" }, body: Buffer.from(`\ufeff${KEY}`, "utf16le") }, /^\*\*\*$/],
         ["from a charset that the header alone names", { headers: { "content-type": "text/html; charset=utf-16le" }, body: Buffer.from(`\ufeff${KEY}`) }, /^\*\*\*$/],
+        ["from a charset in which it is no ASCII", { headers: { "content-type": "text/plain; charset=utf-16be" }, body: Buffer.from(`\u00e9 ${KEY}`, "utf16le").swap16() }, /^\*\*\*$/],
         ["from another charset", { headers: { "content-type": "text/plain; charset=iso-8859-1" }, body: Buffer.from(`n\xe9 ${KEY}`, "latin1") }, /^\*\*\*$/],
         ["from a redirect", { status: 302, headers: { location: `/?${KEY}` }, body: KEY }, /redirects/],
         ["from the reason", { status: 418, body: KEY }, /^\*\*\*$/],
