@@ -155,10 +155,10 @@ export function situations(elsewhere) {
     const bytes = Buffer.concat([Buffer.from('{"message":"'), Buffer.of(0xc3, 0x28, 0xed, 0xa0, 0x80, 0xff), Buffer.from(`",${body.slice(1)}`)]);
     return Buffer.concat([Buffer.from(text(200, bytes)), bytes]);
   }));
-  add("utf16", "UTF-16", "bad_response 3", (socket) => {
-    const bytes = Buffer.from(`\uFEFF${DONE}`, "utf16le");
-    socket.end(Buffer.concat([Buffer.from(text(200, bytes)), bytes]));
-  });
+  add("utf16", "UTF-16", "done 2", said((body) => {
+    const bytes = Buffer.from(`\uFEFF${body}`, "utf16le");
+    return Buffer.concat([Buffer.from(text(200, bytes)), bytes]);
+  }));
   add("zeros", "zero bytes", "bad_response 3", bodies("\0".repeat(100)));
   add("html", "a page with status 200", "bad_response 3", bodies(HTML));
   add("null", "null", "bad_response 3", bodies("null"));
