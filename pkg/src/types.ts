@@ -92,7 +92,7 @@ export interface FailedVideo extends VideoBase {
   readonly rawStatus?: string;
 }
 
-/** A status this version does not know. Polling goes on, unless its word means failure and is said again and again. */
+/** A status this version does not know. Polling goes on, unless its word means failure and comes again and again. */
 export interface UnrecognizedVideo extends VideoBase {
   readonly status: "UNRECOGNIZED";
   /** As the server wrote it; empty where a `resumeToken` says no more, until the first response. */

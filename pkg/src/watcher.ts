@@ -112,7 +112,7 @@ interface Watch extends Video {
   readonly heard: boolean;
   /** What it said last was a failure that is being tried again. */
   readonly retrying: boolean;
-  /** What it said last came with 202. */
+  /** Its last response was a 202. */
   readonly isAccepted?: boolean;
   /** When a hint last hastened a request, or will. */
   readonly hintedAtMs?: number;
@@ -560,7 +560,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     await this.#firstAnswer();
     const watch = this.#watch;
     if (!watch || !hasAnswer(watch)) return json(503, { error: "the video API has not answered yet" }, { "retry-after": "1" });
-    // The API said that the job goes on, and no more.
+    // By a 202 without a status: the job goes on, and no more is known.
     if (!watch.heard && !watch.end) return json(202, {});
     if (watch.end?.type === "failed" && watch.end.error.code !== "video_failed") {
       const { code, message } = watch.end.error;

@@ -29,11 +29,11 @@ pub struct Response<'a> {
 pub struct Answer {
     /// What it means.
     pub outcome: Result<VideoStatus, Failure>,
-    /// A response 202 without a status: the job is accepted and not done, and no more is said. For who asks once that
-    /// is `PENDING`, which is in `outcome`; a poll keeps the status that it has, and waits on.
+    /// A response 202 without a status: the job is accepted and not done, and the response says no more. A single
+    /// request takes that for `PENDING`, which is in `outcome`; a poll keeps the status that it has, and goes on.
     pub is_bare_accept: bool,
-    /// For a status this version does not know: the end that it stands for, if its word means failure. One such word is
-    /// no end yet.
+    /// For a status this version does not know: the final status that it stands for, if its word means failure. A
+    /// single one ends no poll.
     pub failure_meant: Option<Status>,
     /// For a status that says or means failure without words: the body.
     pub unexplained: Option<String>,

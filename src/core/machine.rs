@@ -22,9 +22,9 @@ const LONGEST_LEAD: Millis = 60_000;
 const LAST_ANSWER: Millis = 60_000;
 /// Between a request and one that somebody wants now, at least; less only where `min_interval` is.
 const SHORTEST_DEMANDED: Millis = 1_000;
-/// A word that means failure, and is not the documented one, counts when it was said so often in a row,
+/// A status that means failure, and is not the documented one, counts after so many in a row,
 const FAILED_TIMES: u32 = 3;
-/// over at least so long: a server that generates a failed clip again has said something else by then.
+/// over at least so long: a server that generates a failed clip again has another status by then.
 const FAILED_FOR: Millis = 30_000;
 
 /// What has happened.
@@ -127,8 +127,8 @@ pub struct Machine {
     pub(super) is_stale: bool,
     /// What the last update told; nothing yet in a poll that was just started or resumed.
     pub(super) told: Option<Told>,
-    /// How often in a row the server has said a word that means failure, and since when. It is of this poll alone: one
-    /// that goes on from a token hears of it anew.
+    /// How many statuses in a row meant failure without being the documented one, and since when. They are counted for
+    /// this poll alone; one that is resumed from a token counts anew.
     pub(super) failed_words: (u32, Millis),
 }
 
@@ -155,8 +155,8 @@ pub(super) struct Job {
     /// The server asked not to be asked before this.
     pub(super) not_before: Millis,
     pub(super) jitter: Jitter,
-    /// Something has come of a request, whatever it was.
-    pub(super) is_heard: bool,
+    /// A request has had an outcome, whatever it was.
+    pub(super) had_outcome: bool,
 }
 
 impl Job {
@@ -172,7 +172,7 @@ impl Job {
             retrying: None,
             not_before: 0,
             jitter: Jitter::new(fingerprint(id) ^ now),
-            is_heard: false,
+            had_outcome: false,
         }
     }
 
@@ -184,7 +184,7 @@ impl Job {
 
     /// A response came that is no failure, with the time before which no other request may follow.
     fn goes_on(&mut self, not_before: Millis) {
-        self.is_heard = true;
+        self.had_outcome = true;
         self.failures = 0;
         self.retrying = None;
         self.not_before = not_before;
@@ -228,7 +228,7 @@ impl Job {
         self.retrying = other.retrying;
         self.not_before = other.not_before;
         self.jitter = other.jitter.clone();
-        self.is_heard = other.is_heard;
+        self.had_outcome = other.had_outcome;
     }
 
     /// A clock that was set back, or was ahead where a token was written: all is as far off as it was when it was
@@ -335,7 +335,7 @@ impl Machine {
         let theirs = other.shared.as_deref().unwrap_or(&other.job);
         let is_asleep = matches!(other.phase, Phase::Sleeping { .. });
         (self.is_followed, self.is_stale) = (other.is_followed, other.is_stale);
-        if is_asleep && !theirs.is_heard {
+        if is_asleep && !theirs.had_outcome {
             return None;
         }
         let own = u32::from(self.phase == Phase::Asking);
@@ -402,7 +402,7 @@ impl Machine {
             Event::NetworkError => self.failed(Failure::new(ErrorCode::Network), None, now),
             Event::Offline => {
                 self.each(&mut |job| {
-                    job.is_heard = true;
+                    job.had_outcome = true;
                     job.retrying = Some(ErrorCode::Network);
                 });
                 self.go_on(now.saturating_add(self.options.max_interval), now)
@@ -607,7 +607,7 @@ impl Machine {
         }
     }
 
-    /// The server has said once more a word that means failure; whether it is taken at its word.
+    /// Counts one more status that means failure; whether that is enough to end the poll.
     fn is_failed_for_good(&mut self, now: Millis) -> bool {
         let (times, since) = &mut self.failed_words;
         // A clock that was set back has not seen so long pass.
@@ -616,8 +616,8 @@ impl Machine {
         *times >= FAILED_TIMES && now - *since >= FAILED_FOR
     }
 
-    /// The job goes on, and that is all that was said: no failure, and no other status than before. `video` stands for
-    /// one where there was none yet.
+    /// The job goes on, and the response says no more: it is no failure, and the status stays what it was. `video`
+    /// stands for one where there was none yet.
     fn accepted(
         &mut self,
         video: &VideoStatus,
@@ -669,7 +669,7 @@ impl Machine {
         // Kept also where this poll ends: the server asked it of whoever goes on.
         let not_before = retry_after.and_then(|asked| asked.not_before(now));
         self.each(&mut |job| {
-            job.is_heard = true;
+            job.had_outcome = true;
             job.failures = job.failures.saturating_add(1);
             job.retrying = Some(failure.code);
             job.not_before = not_before.unwrap_or(0);

@@ -286,7 +286,7 @@ impl<'a> Codec<'a> {
             }
             self.put(job.jitter.state().into());
             self.number(&mut job.fingerprint);
-            self.flag(&mut job.is_heard);
+            self.flag(&mut job.had_outcome);
         }
         let blank = || Arc::new(VideoStatus::bare(Status::GeneratingVideo));
         self.some(&mut job.last, blank, |codec, video| {

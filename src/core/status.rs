@@ -390,7 +390,7 @@ const URL_LEVELS: usize = 3;
 const VIDEO_NAMES: &str = "VIDEO OUTPUT";
 /// Parts of names that say that what stands there is something else: pictures and sounds, ways to other pages and
 /// services, and what a body repeats of the request or of the parts of the video.
-const OTHER_NAMES: &str = "THUMB POSTER PREVIEW COVER IMAGE PICTURE PHOTO LOGO ICON FRAME MUSIC AUDIO SUBTITLE HOOK CALLBACK DOC HELP SUPPORT STATUS CANCEL SCHEMA USER GENERATEDCONTENT SEQUENCE MEDIAS CLIPS ANALYSIS INPUT REQUEST PARAM OPTION META TEMPLATE";
+const OTHER_NAMES: &str = "THUMB POSTER PREVIEW COVER IMAGE PICTURE PHOTO LOGO ICON FRAME MUSIC AUDIO SUBTITLE HOOK CALLBACK DOC HELP SUPPORT STATUS CANCEL SELF PAGE SCHEMA USER GENERATEDCONTENT SEQUENCE MEDIAS CLIPS ANALYSIS INPUT REQUEST PARAM OPTION META TEMPLATE";
 /// Endings of a path that say the same.
 const OTHER_ENDINGS: &str =
     "JPG JPEG PNG WEBP GIF SVG AVIF JSON HTML HTM XML TXT PDF CSS JS MP3 WAV SRT VTT ZIP";
@@ -406,8 +406,8 @@ const NONE: usize = UNNAMED + 1;
 /// 1. An address under a likely name counts: in the body, else in an object of the second level, else of the third; and
 ///    of two names the likelier one.
 /// 2. Where none has such a name, an address under any name in the body does, or deeper under a name that speaks of a
-///    video or an output. But where a likely name stands without an address the server has said that there is none, and
-///    any other beside it or below it is likely to be of something else.
+///    video or an output. But a likely name without an address means that there is no video yet, and then any other
+///    address beside it or below it is likely to be of something else.
 ///
 /// Nothing counts under a name that says that it is something else, or in an object with a status of its own that is
 /// not done; and no address whose ending says so, but in the body under a likely name, for want of a better one. Two
@@ -767,6 +767,8 @@ mod tests {
             "supportUrl",
             "statusUrl",
             "cancelUrl",
+            "self",
+            "page_url",
             "$schema",
             "music",
             "audioUrl",

@@ -411,7 +411,7 @@ impl Transport {
         let label = match bytes.get(..2) {
             Some(b"\xfe\xff") => Some("utf-16be".to_owned()),
             Some(b"\xff\xfe") => Some("utf-16le".to_owned()),
-            _ => header_of(response, "content-type").and_then(|header| charset(&header)),
+            _ => header(response, "content-type").and_then(|header| charset(&header)),
         };
         // An unknown label throws, which is rare enough here.
         let decoder = label.and_then(|label| TextDecoder::new(&label).ok());
@@ -447,7 +447,7 @@ impl Transport {
 }
 
 /// A header. A response of some other make may give anything for one.
-fn header_of(response: &Loose, name: &str) -> Option<String> {
+fn header(response: &Loose, name: &str) -> Option<String> {
     let headers = loose(response.headers().ok()?)?;
     let get: Function = headers.get().ok()?.dyn_into().ok()?;
     get.call1(&headers, &name.into()).ok()?.as_string()
