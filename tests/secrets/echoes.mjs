@@ -33,7 +33,7 @@ export const BESIDE = "what stands beside it";
 /** What it says, one way for each writing. @type {Record<string, (written: string) => Echo>} */
 const WRITTEN = {
   "401": (written) => ({ status: 401, chunks: [json({ error: `no account for ${KEY}` }, written)] }),
-  "402-nested": (written) => ({ status: 402, chunks: [json({ error: { message: [KEY], sent: { [KEY]: KEY } }, hint: BESIDE }, written)] }),
+  "402-nested": (written) => ({ status: 402, chunks: [json({ error: { parts: [KEY], sent: { [KEY]: KEY } }, hint: BESIDE }, written)] }),
   "404-page": (written) => ({ status: 404, ...page(written) }),
   "500-words": (written) => ({ status: 500, headers: { "content-type": "text/plain" }, chunks: [`cannot serve ${written} today`] }),
   "200-page": (written) => page(`<script>state = {"key":"${written}"}</script>`),
@@ -67,7 +67,7 @@ const OTHERS = {
   "half-and-cut": { status: 500, chunks: [`x-api-key: ${first}`], cut: true },
   "half-and-cut-200": { chunks: [`{"status":"${first}`], cut: true },
   "done-at-an-address-with-it": { chunks: [JSON.stringify({ ...done, url: `https://media.example/v.webm?key=${KEY}` })] },
-  "cut-off-by-itself": { status: 401, chunks: [JSON.stringify({ error: [`no account for ${KEY.slice(0, 20)}...`], hint: BESIDE })] },
+  "cut-off-by-itself": { status: 401, chunks: [JSON.stringify({ parts: [`no account for ${KEY.slice(0, 20)}...`], hint: BESIDE })] },
   "cut-off-in-a-url": { status: 402, chunks: [`/?key=${encodeURIComponent(KEY.slice(0, -1))}`] },
   "wrapped": { status: 402, headers: { "content-type": "text/plain" }, chunks: [KEY.replace(/.{10}/g, "$&\r\n")] },
   "utf-16": { status: 402, headers: { "content-type": "text/plain; charset=utf-16le" }, chunks: [Buffer.from(KEY, "utf16le")] },
