@@ -326,9 +326,8 @@ mod tests {
     fn whole(http_status: u16, body: &str) -> Answer {
         let response = Response {
             http_status,
-            retry_after: None,
             body,
-            oversized: false,
+            ..Response::default()
         };
         Answer::read::<Native>(response, "asked")
     }
@@ -360,9 +359,8 @@ mod tests {
         assert_eq!(answer.outcome.unwrap_err().code, ErrorCode::BadResponse);
         let oversized = Response {
             http_status: 202,
-            retry_after: None,
-            body: "",
             oversized: true,
+            ..Response::default()
         };
         assert!(Answer::read::<Native>(oversized, "asked").outcome.is_err());
     }
