@@ -5,6 +5,7 @@
 
 import { checkedBase, endpointOf } from "./address.js";
 import { LOADING_MS, within } from "./deadline.js";
+import { withoutKey } from "./cause.js";
 import { dispose } from "./dispose.js";
 import { Streams, type Follower } from "./follow.js";
 import { asVideoError, invalidArgument, readable, type VideoError } from "./error.js";
@@ -25,6 +26,7 @@ interface ClientHandle {
   poll(id: string, options: PollOptions, listener: PollListener): PollHandle;
   limit(concurrency: number): { free(): void };
   lessons(): string;
+  redact(text: string): string | undefined;
   told(id: string, httpStatus: number, retryAfter: string | undefined, body: string): boolean;
   free(): void;
 }
@@ -39,20 +41,23 @@ export class ModuleClient {
   /** Whether the module's side goes whenever nothing is under way: where the host tells nobody that a client is gone, and once it is disposed of. */
   #isBrief = typeof FinalizationRegistry === "undefined";
   readonly #signals = new Signals();
+  readonly #onRetry: ClientOptions["onRetry"];
   readonly #streams: Streams | undefined;
   readonly #tabs: Tabs | undefined;
 
   /** @internal */
   constructor(loader: Loader<Module>, options: ClientOptions) {
     this.#loader = loader;
-    const { config, follow, acrossTabs } = readable(() => checked(options));
+    const { config, follow, acrossTabs, onRetry } = readable(() => checked(options));
+    this.#onRetry = onRetry;
     if (acrossTabs) {
       const { endpoint, headers, credentials, maxResponseBytes } = config;
       // All that tells one user's requests from another's.
       const identity = [endpoint, [...headers], credentials ?? null, acrossTabs];
       this.#tabs = new Tabs(identity, maxResponseBytes, (...told) => this.#connected?.client.told(...told));
     }
-    this.#config = { ...config, tabs: this.#tabs };
+    const clean = (thrown: unknown) => withoutKey(thrown, (text) => this.#connected?.client.redact(text) ?? "***");
+    this.#config = { ...config, tabs: this.#tabs, withoutKey: config.apiKey === undefined ? undefined : clean };
     if (follow) this.#streams = new Streams((id, signal) => openStream(config, id, signal));
   }
 
@@ -72,7 +77,7 @@ export class ModuleClient {
         this.#ended(controller);
         act();
       };
-      const fail = (thrown: unknown) => settle(() => reject(asVideoError(thrown)));
+      const fail = (thrown: unknown) => settle(() => reject(asVideoError(thrown, { videoId: id })));
       if (signal) {
         unhooks.push(this.#signals.onAbort(signal, (reason) => settle(() => {
           reject(reason);
@@ -175,7 +180,7 @@ export class ModuleClient {
     };
     const streams = this.#streams;
     const follow = streams && { follow: (follower: Follower) => streams.follow(id, follower) };
-    const poller = new Poller(id, options, { signals: this.#signals, connect, ...follow });
+    const poller = new Poller(id, options, { signals: this.#signals, onRetry: this.#onRetry, connect, ...follow });
     this.#calls.add(poller);
     const forget = () => {
       this.#tabs?.leave(id);
@@ -202,11 +207,12 @@ export class ModuleClient {
 /** A copy, so that what the caller does to the object later changes nothing. The core checks the numbers and the token. */
 function checkedPoll(options: PollOptions): PollOptions {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
-  const { signal, onUpdate, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken } = options;
+  const { signal, onUpdate, onRetry, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken } = options;
   if (onUpdate !== undefined && typeof onUpdate !== "function") throw invalidArgument("onUpdate must be a function");
+  if (onRetry !== undefined && typeof onRetry !== "function") throw invalidArgument("onRetry must be a function");
   if (signal !== undefined && !isAbortSignal(signal)) throw invalidArgument("signal must be an AbortSignal");
   // A key that is not given is there as undefined, which everyone reads the same way.
-  return { signal, onUpdate, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken } as PollOptions;
+  return { signal, onUpdate, onRetry, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken } as PollOptions;
 }
 
 /** By its shape: a signal may come from another realm. */
@@ -229,21 +235,25 @@ interface Config {
   readonly requestsPerSecond: number;
   lessons: string | undefined;
   readonly tabs?: Tabs | undefined;
+  /** What the host threw, as it may be shown. */
+  readonly withoutKey?: ((thrown: unknown) => unknown) | undefined;
 }
 
 function checked(options: ClientOptions): {
   readonly config: Config;
   readonly follow: ClientOptions["follow"];
   readonly acrossTabs: boolean | string;
+  readonly onRetry: ClientOptions["onRetry"];
 } {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
   const { apiKey, baseUrl, kind = "video", credentials, fetch, follow, requestTimeoutMs = 30_000, maxResponseBytes = 1_048_576 } = options;
-  const { concurrency = Infinity, requestsPerSecond = Infinity, acrossTabs = false, lessons } = options;
+  const { concurrency = Infinity, requestsPerSecond = Infinity, acrossTabs = false, lessons, onRetry } = options;
   if (kind !== "video" && kind !== "auto") throw invalidArgument('kind must be "video" or "auto"');
   if (credentials !== undefined && !["omit", "same-origin", "include"].includes(credentials)) {
     throw invalidArgument('credentials must be "omit", "same-origin" or "include"');
   }
   if (fetch !== undefined && typeof fetch !== "function") throw invalidArgument("fetch must be a function");
+  if (onRetry !== undefined && typeof onRetry !== "function") throw invalidArgument("onRetry must be a function");
   if (lessons !== undefined && typeof lessons !== "string") throw invalidArgument("lessons must be a text");
   if (typeof acrossTabs !== "boolean" && (typeof acrossTabs !== "string" || acrossTabs === "")) {
     throw invalidArgument("acrossTabs must be true, false or a text that is not empty");
@@ -264,7 +274,7 @@ function checked(options: ClientOptions): {
   const page = (globalThis as { location?: { href: string } }).location?.href;
   const endpoint = endpointOf(checkedBase(baseUrl, { page, withKey: key !== undefined }), kind);
   const config = { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes, concurrency, requestsPerSecond, lessons };
-  return { config, follow, acrossTabs };
+  return { config, follow, acrossTabs, onRetry };
 }
 
 /** The live stream of one video, as `createVideoWatch` offers it. */

@@ -1,6 +1,6 @@
 /** The time that the module may take to come. Once it is there, the core keeps the time. */
 
-import { VideoError } from "./error.js";
+import { outside } from "./error.js";
 
 /** After so long a module that is on its way has failed, in milliseconds. */
 export const LOADING_MS = 30_000;
@@ -10,7 +10,7 @@ export function within<T>(ms: number, loading: Promise<T>, code: "internal" | "t
   return new Promise((resolve, reject) => {
     const late = () => {
       giveUp();
-      reject(new VideoError({ code, message: "the WebAssembly module was not loaded in time", retryable: true }));
+      reject(outside("module_late", { code }));
     };
     const timer = setTimeout(late, Math.min(ms, LOADING_MS));
     const leave = () => clearTimeout(timer);

@@ -18,7 +18,7 @@ interface PlainStep {
   readonly snapshot: string;
   readonly command:
     | Exclude<PollCommand, { readonly type: "failed" }>
-    | { readonly type: "failed"; readonly error: PlainError; readonly last?: VideoUpdate; readonly resumeToken: string };
+    | { readonly type: "failed"; readonly error: PlainError; readonly videoId: string; readonly last?: VideoUpdate; readonly resumeToken: string };
 }
 
 /** As the entry exports it. @internal */
@@ -67,6 +67,6 @@ async function within(loader: Loader<MachineModule>, act: (module: MachineModule
   }
 }
 
-function failed({ error, last, resumeToken }: Extract<PlainStep["command"], { type: "failed" }>): PollCommand {
-  return { type: "failed", error: new VideoError(error, { last, resumeToken }) };
+function failed({ error, videoId, last, resumeToken }: Extract<PlainStep["command"], { type: "failed" }>): PollCommand {
+  return { type: "failed", error: new VideoError(error, { videoId, last, resumeToken }) };
 }

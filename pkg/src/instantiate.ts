@@ -5,6 +5,7 @@
  */
 
 import { LOADING_MS, within } from "./deadline.js";
+import { outside, VideoError, wordsOf } from "./error.js";
 
 /** What the build makes of wasm-bindgen's glue. */
 export interface Glue<T> {
@@ -154,17 +155,13 @@ function guarded(exports: WebAssembly.Exports, onTrap: (trap: unknown) => void):
 const EMPTY = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
 /** Hosts word a refusal each in their own way, or blame the module. One that refuses even the empty module says why itself. */
-function explained(error: unknown): unknown {
+function explained(error: unknown): VideoError {
+  if (VideoError.is(error)) return error;
   try {
     // WebKit's policy forbids only the instance.
     new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(EMPTY)));
-    return error;
+    return outside("module_not_loaded", { words: wordsOf(error), cause: error });
   } catch {
-    const why =
-      typeof WebAssembly === "undefined"
-        ? "this host has no WebAssembly"
-        : "compiling is forbidden here: a page's Content-Security-Policy must have 'wasm-unsafe-eval' in its script-src, " +
-          "and a bundle for an edge runtime be resolved with that runtime's export condition";
-    return new Error(why, { cause: error });
+    return outside(typeof WebAssembly === "undefined" ? "no_webassembly" : "webassembly_forbidden", { cause: error });
   }
 }

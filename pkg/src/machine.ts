@@ -8,7 +8,7 @@ import { lazy } from "./instantiate.js";
 import type { MachineOptions, PollEvent, Step } from "./types.js";
 
 export { VideoError } from "./error.js";
-export type { DoneUpdate, MachineOptions, PollCommand, PollEvent, Step, VideoErrorCode, VideoUpdate } from "./types.js";
+export type { DoneUpdate, MachineOptions, PollCommand, PollEvent, RetryNotice, Step, VideoErrorCode, VideoUpdate } from "./types.js";
 
 let machine: Engine | undefined;
 const made = () => (machine ??= engine(lazy<MachineModule>(createGlue, () => compileInlined(inlined))));

@@ -8,7 +8,7 @@ import type { Follower, Following } from "./follow.js";
 import type { Crash } from "./instantiate.js";
 import { abortionOf, type Signals } from "./signals.js";
 import { asVideoError, VideoError, type PlainError } from "./error.js";
-import type { DoneUpdate, PollOptions, VideoPoller, VideoUpdate } from "./types.js";
+import type { DoneUpdate, PollOptions, RetryNotice, VideoPoller, VideoUpdate } from "./types.js";
 
 /** The module's side of one poll. */
 export interface PollHandle extends Follower {
@@ -19,11 +19,14 @@ export interface PollHandle extends Follower {
 }
 
 /** What the module calls. */
-export type PollListener = (event: "update" | "done" | "failed", value: unknown, token: string) => void;
+export type PollListener = (event: PollNews, value: unknown, token: string) => void;
+type PollNews = "update" | "retrying" | "done" | "failed";
 
 /** Where a poll runs. */
 export interface Host {
   readonly signals: Signals;
+  /** Hears of the failures of all polls. */
+  readonly onRetry?: ((notice: RetryNotice) => void) | undefined;
   /** Where the client listens to live streams: hears of this video. */
   follow?(follower: Follower): Following;
   /** Resolves with how to start the module's side. */
@@ -34,6 +37,9 @@ export class Poller implements VideoPoller {
   readonly id: string;
   readonly done: Promise<DoneUpdate>;
   #current: VideoUpdate | undefined;
+  #retrying: RetryNotice | undefined;
+  /** Whoever is notified of failures. */
+  #onRetry: ((notice: RetryNotice) => void)[] = [];
   #listeners: Set<(update: VideoUpdate) => void> | undefined;
   #resolve!: (update: DoneUpdate) => void;
   #reject!: (reason: unknown) => void;
@@ -64,6 +70,10 @@ export class Poller implements VideoPoller {
 
   get current(): VideoUpdate | undefined {
     return this.#current;
+  }
+
+  get retrying(): RetryNotice | undefined {
+    return this.#retrying;
   }
 
   /** Bound, so that it can be handed on as it is. */
@@ -118,12 +128,13 @@ export class Poller implements VideoPoller {
     };
   }
 
-  async #start({ signal, onUpdate }: PollOptions, host: Host): Promise<void> {
+  async #start({ signal, onUpdate, onRetry }: PollOptions, host: Host): Promise<void> {
     try {
       const abortion = signal && abortionOf(signal);
       if (abortion) return this.#leave(abortion.reason);
       if (signal) this.#unhookSignal = host.signals.onAbort(signal, (reason) => this.#leave(reason));
       if (onUpdate) this.#listen(onUpdate);
+      this.#onRetry = [onRetry, host.onRetry].filter((listener) => listener !== undefined);
       const { crash, start } = await host.connect();
       if (this.#state !== "running") return;
       crash.check();
@@ -145,14 +156,14 @@ export class Poller implements VideoPoller {
     (this.#listeners ??= new Set()).add(listener);
   }
 
-  #hear(event: "update" | "done" | "failed", value: unknown, token: string): void {
+  #hear(event: PollNews, value: unknown, token: string): void {
     if (this.#state !== "running") return;
     this.#token = token;
     this.#firstToken = undefined;
     if (event === "update") {
-      const update = value as VideoUpdate;
-      if (update.retrying !== undefined) this.#following?.yield();
-      this.#publish(update);
+      this.#publish(value as VideoUpdate);
+    } else if (event === "retrying") {
+      this.#retry(value as (RetryNotice & { update?: VideoUpdate }) | undefined);
     } else if (event === "done") {
       const handle = this.#settle("done");
       this.#resolve(this.#current as DoneUpdate);
@@ -162,24 +173,34 @@ export class Poller implements VideoPoller {
     }
   }
 
+  /** A failure that is going to be retried, and what that changes in the update; or nothing is being retried any more. */
+  #retry(news: (RetryNotice & { update?: VideoUpdate }) | undefined): void {
+    if (!news) {
+      this.#retrying = undefined;
+      return;
+    }
+    const { update, ...notice } = news;
+    // Whoever is notified of either finds both.
+    this.#retrying = notice;
+    if (update) this.#current = update;
+    this.#following?.yield();
+    for (const listener of this.#onRetry) {
+      if (this.#state === "running") notify(listener, notice);
+    }
+    if (update && this.#state === "running") this.#publish(update);
+  }
+
   #publish(update: VideoUpdate): void {
     this.#current = update;
     this.#wake();
     for (const listener of [...(this.#listeners ?? [])]) {
-      if (!this.#listeners?.has(listener)) continue; // left meanwhile
-      try {
-        const returned: unknown = listener(update);
-        // An async listener throws later. It may be of another realm; what only has a `then` may do more than tell.
-        if (Object.prototype.toString.call(returned) === "[object Promise]") Promise.resolve(returned).catch(report);
-      } catch (error) {
-        report(error);
-      }
+      if (this.#listeners?.has(listener)) notify(listener, update); // else it left meanwhile
     }
   }
 
   /** What an error says beside itself. */
-  #rest(): { last: VideoUpdate | undefined; resumeToken: string } {
-    return { last: this.#current, resumeToken: this.#lastToken() };
+  #rest(): { videoId: string; last: VideoUpdate | undefined; resumeToken: string } {
+    return { videoId: this.id, last: this.#current, resumeToken: this.#lastToken() };
   }
 
   #lastToken(): string {
@@ -210,6 +231,8 @@ export class Poller implements VideoPoller {
     this.#unhookSignal = this.#unhookCrash = undefined;
     this.#following?.leave();
     this.#listeners = undefined;
+    this.#onRetry = [];
+    this.#retrying = undefined;
     const handle = this.#handle;
     this.#handle = undefined;
     this.#wake();
@@ -248,6 +271,17 @@ function checksum(text: string): bigint {
   let hash = 0xcbf29ce484222325n;
   for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
   return hash;
+}
+
+/** Calls a listener. What it throws is reported, and ends nothing. */
+function notify<T>(listener: (news: T) => void, news: T): void {
+  try {
+    const returned: unknown = listener(news);
+    // An async listener throws later. It may be of another realm; what only has a `then` may do more than tell.
+    if (Object.prototype.toString.call(returned) === "[object Promise]") Promise.resolve(returned).catch(report);
+  } catch (error) {
+    report(error);
+  }
 }
 
 /** Shows what a callback threw, without letting it end anything. */

@@ -26,7 +26,8 @@ export type Authorize = (
 
 /** A caller waits for a hook no longer: one that hangs must not hold all who come meanwhile. */
 const HOOK_LIMIT_MS = 10_000;
-const ROUTE = /\/api\/video-editor\/generate\/video\/(auto\/)?([^/]*)$/;
+/** Hosts that end every path with a slash (Next's `trailingSlash`, say) add one here. */
+const ROUTE = /\/api\/video-editor\/generate\/video\/(auto\/)?([^/]*)\/?$/;
 /** The names of headers, as a browser lists them before it sends them. */
 const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:, ?[\w!#$%&'*+.^`|~-]+)*$/;
 

@@ -10,7 +10,7 @@ import type { ClientOptions } from "./types.js";
 export { VideoError } from "./error.js";
 export type {
   ClientOptions, ContentStatus, DoneUpdate, DoneVideo, FailedVideo, GeneratedContent, GeneratingVideo, PendingVideo,
-  PollManyOptions, PollOptions, PollProgress, RenderingVideo, StartRenderingVideo, UnrecognizedVideo, VideoErrorCode,
+  PollManyOptions, PollOptions, PollProgress, RenderingVideo, RetryNotice, StartRenderingVideo, UnrecognizedVideo, VideoErrorCode,
   VideoPoller, VideoStatus, VideoUpdate,
 } from "./types.js";
 

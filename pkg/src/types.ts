@@ -204,6 +204,8 @@ export interface ClientOptions {
   requestsPerSecond?: number;
   /** What `lessons()` of an earlier client gave, for a better word of the time left from the first video on. */
   lessons?: string;
+  /** Called with every failure of every poll of this client that is going to be retried, for a log say; beside the poll's own `onRetry`. */
+  onRetry?: (notice: RetryNotice) => void;
 }
 
 export interface PollOptions {
@@ -214,6 +216,8 @@ export interface PollOptions {
    * are no change. What it throws is reported and does not end the poll.
    */
   onUpdate?: (update: VideoUpdate) => void;
+  /** Called with every failure that is going to be retried, also before the first status. What it throws is reported and does not end the poll. */
+  onRetry?: (notice: RetryNotice) => void;
   /** Milliseconds from the start, above 0; measured on a clock that cannot be stepped. Default 1,200,000 (20 minutes). `Infinity` waits for ever. */
   timeoutMs?: number;
   /** Shortest pause between two requests, in milliseconds. Default 2,000, the API's own advice. */
@@ -244,6 +248,8 @@ export interface VideoPoller extends AsyncIterable<VideoUpdate> {
   readonly id: string;
   /** The latest update, the same object until there is a new one; fits `useSyncExternalStore`. */
   readonly current: VideoUpdate | undefined;
+  /** The failure that is being retried now, also before the first status; the same object until there is a new one. */
+  readonly retrying: RetryNotice | undefined;
   /** Resolves with the finished video; rejects with a `VideoError` or the reason of an abort. Safe to ignore. */
   readonly done: Promise<DoneUpdate>;
   /** Calls `listener` with each update from now on; returns how to stop that. */
@@ -263,12 +269,33 @@ export interface VideoPoller extends AsyncIterable<VideoUpdate> {
   [Symbol.asyncIterator](): AsyncIterator<VideoUpdate, undefined>;
 }
 
+/** A failure that is going to be retried. */
+export interface RetryNotice {
+  readonly videoId: string;
+  readonly code: VideoErrorCode;
+  /** Key of the catalogue of messages, for words of your own: docs/errors.md lists them. */
+  readonly reason: string;
+  /** What happened, where, the likely cause and the cure, in one or two sentences. */
+  readonly message: string;
+  /** 1 for the first failure in a row. Requests while the device is offline are not counted. */
+  readonly attempt: number;
+  /** Until the next request, in milliseconds, as of this notice; until the deadline where that comes first. */
+  readonly nextMs: number;
+  /** What was requested; holds no key. Empty where a machine was not given it. */
+  readonly url: string;
+  readonly httpStatus?: number;
+  /** The server's own words, if any. */
+  readonly detail?: string;
+  /** What the host threw, the key redacted. */
+  readonly cause?: unknown;
+}
+
 /** What happened to a poll that an engine carries. */
 export type PollEvent =
   /**
    * An answer to the request, whatever its status; `0` for a redirect that `fetch` hides. `body` is the text of it, and
    * `oversized` says that there is more of it, which was not read. `date` is the header of that name: a `retryAfter` that is
-   * a date is counted from it, for the server's clock may not be right.
+   * a date is counted from it, for the server's clock may not be right. `url` is what was requested, for messages; without the key.
    */
   | {
       readonly type: "response";
@@ -277,9 +304,10 @@ export type PollEvent =
       readonly date?: string | null | undefined;
       readonly oversized?: boolean | undefined;
       readonly body: string;
+      readonly url?: string | undefined;
     }
   /** No answer came, or none in time. */
-  | { readonly type: "network_error" }
+  | { readonly type: "network_error"; readonly url?: string | undefined }
   /**
    * The time came, or a webhook did. Also for an engine that has lost its place: it never asks sooner than `minIntervalMs` after
    * the last question, and takes one whose answer was never told for a failed one.
@@ -291,7 +319,7 @@ export type PollCommand =
   /** Ask the API once, and step with what comes of it; no need to wait for it beyond `giveUpAtMs`, the poll's deadline. */
   | { readonly type: "fetch"; readonly giveUpAtMs?: number; readonly update?: VideoUpdate }
   /** Step with a wake at that Unix time. */
-  | { readonly type: "sleep"; readonly untilMs: number; readonly update?: VideoUpdate }
+  | { readonly type: "sleep"; readonly untilMs: number; readonly update?: VideoUpdate; /** The failure that is being retried, if one is. */ readonly retrying?: RetryNotice }
   | { readonly type: "done"; readonly update: DoneUpdate }
   | { readonly type: "failed"; readonly error: VideoError };
 

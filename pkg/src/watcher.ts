@@ -64,7 +64,7 @@ export interface WatchDelivery {
 }
 
 /** Why a watch ended without a video, as a message can hold it. */
-export type WatchFailure = Pick<VideoError, "code" | "message" | "retryable" | "httpStatus" | "detail">;
+export type WatchFailure = Pick<VideoError, "code" | "message" | "retryable" | "httpStatus" | "detail"> & Partial<Pick<VideoError, "reason">>;
 
 /** What a queue or a callback is sent at the end of a watch. */
 export type WatchMessage = WatchDelivery &
@@ -713,11 +713,12 @@ export async function asked({ id, kind }: Video, settings: Settings, giveUpAtMs:
   const { apiKey, endpoints, fetch, limits } = settings;
   const leftMs = giveUpAtMs === undefined ? Infinity : Math.max(giveUpAtMs - Date.now(), 0);
   const url = endpoints[kind] + encodeURIComponent(id);
+  const named = { url: redact(url, apiKey) };
   const said = await exchange(url, apiKey, fetch, { ...limits, timeMs: Math.min(limits.timeMs, leftMs) });
-  if (said === "late" || said === "lost") return { type: "network_error" };
+  if (said === "late" || said === "lost") return { type: "network_error", ...named };
   const { status, redirects, headers, bytes } = said;
   // What is no HTTP at all is no answer.
-  if (!redirects && !(Number.isInteger(status) && status >= 200 && status <= 599)) return { type: "network_error" };
+  if (!redirects && !(Number.isInteger(status) && status >= 200 && status <= 599)) return { type: "network_error", ...named };
   const header = (name: string) => {
     const value = headers.get(name);
     return value === null || containsKey(value, apiKey) ? null : value;
@@ -728,6 +729,7 @@ export async function asked({ id, kind }: Video, settings: Settings, giveUpAtMs:
     retryAfter: header("retry-after"),
     date: header("date"),
     body: redact(textOf(bytes ?? new Uint8Array(), headers.get("content-type"), apiKey), apiKey),
+    ...named,
   };
 }
 
@@ -807,8 +809,8 @@ function endOf(command: Extract<PollCommand, { type: "done" | "failed" }>): NonN
 }
 
 /** @internal */
-export function failureOf({ code, message, retryable, httpStatus, detail }: VideoError): WatchFailure {
-  return { code, message, retryable, ...(httpStatus === undefined ? {} : { httpStatus }), ...(detail === undefined ? {} : { detail }) };
+export function failureOf({ code, reason, message, retryable, httpStatus, detail }: VideoError): WatchFailure {
+  return { code, reason, message, retryable, ...(httpStatus === undefined ? {} : { httpStatus }), ...(detail === undefined ? {} : { detail }) };
 }
 
 /** @internal */

@@ -3,9 +3,10 @@
 
 use super::Millis;
 use super::date;
-use super::error::{ErrorCode, Failure};
+use super::error::{Failure, cut};
 use super::host::Host;
 use super::json::Json;
+use super::messages::Reason;
 use super::status::{NotAStatus, Status, VideoStatus, decode, failure_meant, has_part, words};
 
 /// One HTTP answer, as a carrier hands it over.
@@ -51,7 +52,7 @@ impl Answer {
                 .retry_after
                 .and_then(|header| RetryAfter::read(header, response.date)),
             fingerprint: fingerprint(response.body),
-            ..Self::of(Err(Failure::new(ErrorCode::BadResponse)))
+            ..Self::of(Err(Failure::of(Reason::NoStatus)))
         };
         answer.outcome = outcome::<H>(&response, asked_id, &mut answer);
         answer
@@ -123,22 +124,38 @@ fn outcome<H: Host>(
     asked_id: &str,
     answer: &mut Answer,
 ) -> Result<VideoStatus, Failure> {
-    let code = match response.http_status {
+    let is_page = is_markup(response.body);
+    let reason = match response.http_status {
         200..=299 => return video_status::<H>(response, asked_id, answer),
-        0 | 300..=303 | 305..=308 => ErrorCode::Redirected,
-        401 | 403 => ErrorCode::Unauthorized,
-        404 => ErrorCode::NotFound,
-        429 => ErrorCode::RateLimited,
-        400..=599 => ErrorCode::Http,
-        _ => ErrorCode::BadResponse,
+        0 | 300..=303 | 305..=308 => Reason::Redirected,
+        401 => Reason::CredentialsRequired,
+        402 => Reason::PaymentRequired,
+        403 if is_page && is_challenge(response.body) => Reason::ChallengePage,
+        403 => Reason::AccessRefused,
+        404 if is_page || is_of_no_route(response.body) => Reason::WrongAddress,
+        404 => Reason::VideoNotFound,
+        429 => Reason::RateLimited,
+        408 | 425 | 500..=599 => Reason::ServerError,
+        400..=499 => Reason::RequestRefused,
+        _ => Reason::OddStatus,
+    };
+    Err(failed(reason, response))
+}
+
+/// A failure with what the server said of it.
+fn failed(reason: Reason, response: &Response<'_>) -> Failure {
+    let body = response.body;
+    let explained = if is_markup(body) {
+        Some(page_words(body))
+    } else {
+        Json::read(body).as_ref().and_then(words)
     };
     let http_status = (response.http_status != 0).then_some(response.http_status);
-    let explained = Json::read(response.body).as_ref().and_then(words);
-    Err(Failure {
+    Failure {
         http_status,
-        ..Failure::new(code)
+        ..Failure::of(reason)
     }
-    .with_detail(explained.as_deref().unwrap_or(response.body)))
+    .with_detail(explained.as_deref().unwrap_or(body))
 }
 
 fn video_status<H: Host>(
@@ -146,23 +163,20 @@ fn video_status<H: Host>(
     asked_id: &str,
     answer: &mut Answer,
 ) -> Result<VideoStatus, Failure> {
-    let bad = |why: &str| {
-        let failure = Failure {
-            http_status: Some(response.http_status),
-            ..Failure::new(ErrorCode::BadResponse)
-        };
-        let gap = if response.body.trim().is_empty() {
-            ""
+    // All of the body says more than its words, for it is of a shape that nobody knew of.
+    let bad = |reason| {
+        let failure = failed(reason, response);
+        if is_markup(response.body) {
+            failure
         } else {
-            ": "
-        };
-        failure.with_detail(&[why, gap, response.body].concat())
+            failure.with_detail(response.body)
+        }
     };
     if response.oversized {
-        return Err(bad("longer than maxResponseBytes"));
+        return Err(bad(Reason::TooLong));
     }
     let json = Json::read(response.body);
-    let why = match json
+    let reason = match json
         .as_ref()
         .map(|json| (decode::<H>(json, asked_id), json))
     {
@@ -174,19 +188,71 @@ fn video_status<H: Host>(
             }
             return Ok(video);
         }
-        Some((Err(NotAStatus::DoneWithoutUrl), _)) => "DONE without the URL of the video",
+        Some((Err(NotAStatus::DoneWithoutUrl), _)) => Reason::NoVideoUrl,
         // Accepted, and not done (RFC 9110, section 15.3.3), whatever else such a body may be.
         _ if response.http_status == 202 => {
             answer.is_bare_accept = true;
             return Ok(VideoStatus::bare(Status::Pending { message: None }));
         }
-        Some((Err(NotAStatus::NoStatus), _)) => "no status in it",
+        Some((Err(NotAStatus::NoStatus), _)) => Reason::NoStatus,
+        None if is_markup(response.body) => Reason::WebPage,
         None if has_part(response.body, "NaN") || has_part(response.body, "Infinity") => {
-            "not JSON, which has no NaN and no Infinity"
+            Reason::NotANumber
         }
-        None => "not JSON",
+        None => Reason::NotJson,
     };
-    Err(bad(why))
+    Err(bad(reason))
+}
+
+/// Whether a body is HTML, or XML as some stores of files send it.
+fn is_markup(body: &str) -> bool {
+    body.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+        .starts_with('<')
+}
+
+/// Whether a page wants a browser with a person before it: Cloudflare's say so in their titles.
+fn is_challenge(page: &str) -> bool {
+    let title = page_words(page);
+    ["Just a moment", "Attention Required", "Cloudflare"]
+        .iter()
+        .any(|words| title.contains(words))
+}
+
+/// Whether the body of a 404 speaks of the path and not of a video: so do servers that have no such route
+/// (Express, Nest, Fastify, Spring, Go), and the proxy of the npm package.
+fn is_of_no_route(body: &str) -> bool {
+    [
+        "api/video-editor",
+        "Cannot GET",
+        "page not found",
+        "page could not be found",
+        "nothing at this path",
+    ]
+    .iter()
+    .any(|words| body.contains(words))
+}
+
+/// The title of a page; where it has none, its text without the tags.
+fn page_words(page: &str) -> String {
+    // A title stands near the beginning, and the detail is short.
+    let page = cut(page, 65_536);
+    let lower = page.to_ascii_lowercase();
+    let title = lower.find("<title").and_then(|at| {
+        let start = at + lower.get(at..)?.find('>')? + 1;
+        let end = start + lower.get(start..)?.find("</title")?;
+        page.get(start..end)
+    });
+    let mut text = String::new();
+    match title {
+        Some(title) => text.push_str(title),
+        None => {
+            for part in page.split('<') {
+                text.push_str(part.split_once('>').map_or("", |(_, rest)| rest));
+                text.push(' ');
+            }
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// FNV-1a: one changed byte always changes it, which is what telling bodies apart (and guarding a
@@ -200,6 +266,7 @@ pub(crate) fn fingerprint(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::error::ErrorCode;
     use crate::core::host::Native;
 
     fn read(http_status: u16, body: &str) -> Result<VideoStatus, Failure> {
@@ -291,19 +358,26 @@ mod tests {
 
     #[test]
     fn an_answer_of_200_that_is_no_status_is_a_bad_response() {
-        for (body, detail) in [
-            ("<html>busy</html>", "not JSON: <html>busy</html>"),
-            ("", "not JSON"),
-            ("null", "no status in it: null"),
+        for (body, reason, detail) in [
+            ("<html>busy</html>", Reason::WebPage, Some("busy")),
+            ("busy", Reason::NotJson, Some("busy")),
+            ("", Reason::NotJson, None),
+            ("null", Reason::NoStatus, Some("null")),
+            (
+                r#"{"message":"busy"}"#,
+                Reason::NoStatus,
+                Some(r#"{"message":"busy"}"#),
+            ),
             (
                 r#"{"status":"DONE"}"#,
-                r#"DONE without the URL of the video: {"status":"DONE"}"#,
+                Reason::NoVideoUrl,
+                Some(r#"{"status":"DONE"}"#),
             ),
         ] {
             let failure = read(200, body).unwrap_err();
             assert_eq!(
-                (failure.code, failure.detail.as_deref()),
-                (ErrorCode::BadResponse, Some(detail))
+                (failure.code, failure.reason, failure.detail.as_deref()),
+                (ErrorCode::BadResponse, reason, detail)
             );
             assert_eq!(failure.http_status, Some(200));
             assert!(failure.is_transient());
@@ -315,12 +389,11 @@ mod tests {
         for number in ["NaN", "-NaN", "Infinity", "-Infinity"] {
             let body = format!(r#"{{"status":"RENDERING_VIDEO","progress":{number}}}"#);
             let failure = read(200, &body).unwrap_err();
-            let detail = format!("not JSON, which has no NaN and no Infinity: {body}");
-            assert_eq!(failure.detail, Some(detail));
+            assert_eq!(failure.reason, Reason::NotANumber, "{body}");
+            assert_eq!(failure.detail, Some(body));
         }
         let body = r#"{"status":"PENDING","a":nan}"#;
-        let failure = read(200, body).unwrap_err();
-        assert_eq!(failure.detail, Some(format!("not JSON: {body}")));
+        assert_eq!(read(200, body).unwrap_err().reason, Reason::NotJson);
     }
 
     fn whole(http_status: u16, body: &str) -> Answer {
@@ -415,6 +488,97 @@ mod tests {
             r#"{"status":"QUEUED"}"#,
         ] {
             assert_eq!(whole(200, body).unexplained, None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_404_that_speaks_of_no_video_says_that_the_address_is_wrong() {
+        for body in [
+            "<!DOCTYPE html><html><head><title>Error</title></head><body><pre>Cannot GET /x</pre></body></html>",
+            "\u{feff}\n<HTML><title>404</title>",
+            r#"<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>"#,
+            "Cannot GET /generate/video/v",
+            "404 page not found\n",
+            "The page could not be found\n\nNOT_FOUND",
+            r#"{"statusCode":404,"message":"Cannot GET /api/video-editor/generate/video/v","error":"Not Found"}"#,
+            r#"{"message":"Route GET:/api/video-editor/generate/video/v not found","error":"Not Found"}"#,
+            r#"{"status":404,"error":"Not Found","path":"/api/video-editor/generate/video/v"}"#,
+            r#"{"error":"there is nothing at this path"}"#,
+        ] {
+            let failure = read(404, body).unwrap_err();
+            assert_eq!(
+                (failure.code, failure.reason),
+                (ErrorCode::NotFound, Reason::WrongAddress),
+                "{body}"
+            );
+        }
+        for body in [
+            "",
+            "Not Found",
+            "no such video",
+            r#"{"error":"video not found"}"#,
+            r#"{"message":"there is no video <v>"}"#,
+            "null",
+        ] {
+            assert_eq!(
+                read(404, body).unwrap_err().reason,
+                Reason::VideoNotFound,
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_refused_access_is_told_from_what_was_sent() {
+        let challenge = "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>";
+        let blocked = "<title>Attention Required! | Cloudflare</title>";
+        for (http_status, body, reason) in [
+            (401, r#"{"error":"no"}"#, Reason::CredentialsRequired),
+            (403, r#"{"error":"no"}"#, Reason::AccessRefused),
+            (403, "<title>403 Forbidden</title>", Reason::AccessRefused),
+            (403, "Just a moment...", Reason::AccessRefused),
+            (403, challenge, Reason::ChallengePage),
+            (403, blocked, Reason::ChallengePage),
+        ] {
+            let failure = read(http_status, body).unwrap_err();
+            assert_eq!(
+                (failure.code, failure.reason),
+                (ErrorCode::Unauthorized, reason),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_is_cut_to_its_title() {
+        for (page, words) in [
+            (
+                "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>",
+                Some("502 Bad Gateway"),
+            ),
+            (
+                "<!doctype html>\n<TITLE lang=en>\n Just  a\nmoment... </TITLE>",
+                Some("Just a moment..."),
+            ),
+            (
+                "<html><body><h1>Busy</h1><p>Come back</p></body></html>",
+                Some("Busy Come back"),
+            ),
+            (
+                "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
+                Some("AccessDenied Access Denied"),
+            ),
+            ("<title>never closed", Some("never closed")),
+            ("<title", None),
+            ("<", None),
+            ("<html></html>", None),
+            ("<title></title>", None),
+            ("<p>é<title>ü", Some("é ü")),
+        ] {
+            for http_status in [200, 403, 404, 500] {
+                let failure = read(http_status, page).unwrap_err();
+                assert_eq!(failure.detail.as_deref(), words, "{page}");
+            }
         }
     }
 

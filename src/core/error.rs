@@ -1,5 +1,6 @@
-//! The closed list of ways a poll or a request can end badly, and the words for each.
+//! The closed list of ways a poll or a request can end badly. The messages are in [`messages`](super::messages).
 
+use super::messages::Reason;
 use std::fmt;
 
 /// Why there is no video. The names are part of the public TypeScript types.
@@ -70,6 +71,8 @@ impl ErrorCode {
 pub struct Failure {
     /// What kind of failure.
     pub code: ErrorCode,
+    /// What went wrong, more closely.
+    pub reason: Reason,
     /// The HTTP status, where an answer caused it.
     pub http_status: Option<u16>,
     /// The server's own words (at most [`DETAIL_LIMIT`]), or for
@@ -78,19 +81,34 @@ pub struct Failure {
     /// For [`ErrorCode::VideoFailed`]: the server did not say the documented `ERROR` but another word that means it,
     /// again and again. Should it mean something else, the poll can go on from its token.
     pub is_inferred: bool,
+    /// What was requested, without the key, where the carrier has said so: see [`at`](Self::at).
+    pub url: Option<String>,
+    /// Where a redirect leads, as its `Location` has it.
+    pub location: Option<String>,
+    /// For [`ErrorCode::Timeout`] the failure of the last request, where it had failed.
+    pub cause: Option<Box<Failure>>,
 }
 
 /// Longest `detail`, in UTF-16 units, which is what JavaScript counts.
 pub const DETAIL_LIMIT: usize = 2_000;
 
 impl Failure {
-    /// A failure without an answer behind it.
+    /// A failure of which no more is known.
     pub const fn new(code: ErrorCode) -> Self {
+        Self::of(Reason::of(code))
+    }
+
+    /// A failure for this reason.
+    pub const fn of(reason: Reason) -> Self {
         Self {
-            code,
+            code: reason.code(),
+            reason,
             http_status: None,
             detail: None,
             is_inferred: false,
+            url: None,
+            location: None,
+            cause: None,
         }
     }
 
@@ -108,6 +126,50 @@ impl Failure {
         let words = words.trim();
         self.detail = (!words.is_empty()).then(|| cut(words, DETAIL_LIMIT).to_owned());
         self
+    }
+
+    /// Adds what was requested, so that the message can name it: an address without the key. Whether a key
+    /// was sent decides what a refusal means.
+    #[must_use]
+    pub fn at(mut self, url: &str, has_key: bool) -> Self {
+        let url = without_secrets(url);
+        self.reason = match self.reason {
+            Reason::CredentialsRequired if has_key => Reason::KeyRefused,
+            // The base URL holds what is added to it.
+            Reason::VideoNotFound if url.matches("/api/video-editor").nth(1).is_some() => {
+                Reason::WrongAddress
+            }
+            reason => reason,
+        };
+        self.location = self.location.map(|location| resolved(&location, &url));
+        self.cause = self.cause.map(|cause| Box::new(cause.at(&url, has_key)));
+        self.url = Some(url);
+        self
+    }
+
+    /// What is kept of a failure while its request is retried: numbers alone, for that is what a snapshot or a
+    /// token may hold.
+    #[must_use]
+    pub(super) fn bare(&self) -> Self {
+        Self {
+            code: self.code,
+            http_status: self.http_status,
+            ..Self::of(self.reason)
+        }
+    }
+
+    /// The same failure, whole where `whole` is the one of which it, or its cause, keeps the numbers: for whoever
+    /// carries the responses of a machine, which keeps no more.
+    #[must_use]
+    pub fn completed(mut self, whole: &Failure) -> Self {
+        if let Some(cause) = self.cause.take() {
+            self.cause = Some(Box::new(cause.completed(whole)));
+            self
+        } else if self.bare() == whole.bare() {
+            whole.clone()
+        } else {
+            self
+        }
     }
 
     /// Whether a poll goes on after this failure of one request.
@@ -132,33 +194,76 @@ impl Failure {
             || matches!(self.code, ErrorCode::Timeout | ErrorCode::Internal)
     }
 
-    /// What happened, in words, with the HTTP status and the detail.
+    /// What happened, where, the likely cause and the cure, in one or two sentences. The server's own words are
+    /// not in it, but in `detail`.
     pub fn message(&self) -> String {
-        let happened = match self.code {
-            ErrorCode::InvalidArgument => "invalid argument",
-            ErrorCode::Unauthorized => "the server refused the API key",
-            ErrorCode::NotFound => "the server knows no video of this id",
-            ErrorCode::VideoFailed => "the server could not generate the video",
-            ErrorCode::Timeout => "the video was not done in the time allowed",
-            ErrorCode::Network => "the server could not be reached or did not answer in time",
-            ErrorCode::RateLimited => "the server asked to slow down",
-            ErrorCode::Http => "the server answered with an error",
-            ErrorCode::BadResponse => "the server's answer is no video status",
-            ErrorCode::Redirected => "the server answered with a redirect, which is refused",
-            ErrorCode::Internal => "the WebAssembly module failed",
-        };
-        let mut message = happened.to_owned();
-        if let Some(status) = self.http_status {
-            message.push_str(" (HTTP ");
-            message.push_str(itoa::Buffer::new().format(status));
-            message.push(')');
-        }
-        if let Some(detail) = &self.detail {
-            message.push_str(": ");
-            message.push_str(detail);
+        let mut message = String::new();
+        for part in self.reason.text().split('{') {
+            let (blank, rest) = part.split_once('}').unwrap_or(("", part));
+            match blank {
+                "url" => {
+                    let anywhere = if message.is_empty() {
+                        "The server"
+                    } else {
+                        "the server"
+                    };
+                    message.push_str(self.url.as_deref().unwrap_or(anywhere));
+                }
+                "http" => {
+                    if let Some(status) = self.http_status {
+                        message.push_str(" (HTTP ");
+                        message.push_str(itoa::Buffer::new().format(status));
+                        message.push(')');
+                    }
+                }
+                "to" => message.push_str(self.location.as_deref().unwrap_or("another address")),
+                "what" => message.push_str(self.detail.as_deref().unwrap_or_default()),
+                "cause" => {
+                    if let Some(cause) = &self.cause {
+                        message.push_str(&cause.message());
+                    }
+                }
+                _ => {}
+            }
+            message.push_str(rest);
         }
         message
     }
+}
+
+/// An address without what may be secret in it: user name, password, query and fragment.
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let path_at = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(path_at);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    [scheme, "://", host, path].concat()
+}
+
+/// Where a `Location` leads that came in response to a request to `url`, as origin and path.
+fn resolved(location: &str, url: &str) -> String {
+    let location = cut(location.trim(), DETAIL_LIMIT);
+    let scheme_end = url.find("://").unwrap_or_default();
+    let path_at = url
+        .get(scheme_end + 3..)
+        .and_then(|rest| rest.find('/'))
+        .map_or(url.len(), |at| scheme_end + 3 + at);
+    let first = location.split(['/', '?', '#']).next().unwrap_or_default();
+    let base = if first.contains(':') {
+        ""
+    } else if location.starts_with("//") {
+        url.get(..=scheme_end).unwrap_or_default()
+    } else if location.starts_with('/') {
+        url.get(..path_at).unwrap_or_default()
+    } else {
+        // Seen from the same folder.
+        url.get(..=url.rfind('/').unwrap_or_default())
+            .unwrap_or_default()
+    };
+    without_secrets(&[base, location].concat())
 }
 
 /// Its [`message`](Failure::message).
@@ -245,23 +350,110 @@ mod tests {
     }
 
     #[test]
-    fn every_code_has_words_of_its_own_and_none_repeats_its_name() {
-        let words: Vec<_> = ErrorCode::ALL
-            .iter()
-            .map(|code| Failure::new(*code).to_string())
-            .collect();
-        for (place, said) in words.iter().enumerate() {
-            assert!(said.len() > 10 && !said.contains('_'), "{said}");
-            assert_eq!(words.iter().position(|other| other == said), Some(place));
+    fn a_message_names_the_address_and_the_status_and_not_the_servers_words() {
+        let failure = Failure {
+            http_status: Some(503),
+            ..Failure::of(Reason::ServerError)
+        };
+        let failure = failure
+            .with_detail("try later")
+            .at("https://api.test/v", false);
+        assert_eq!(
+            failure.to_string(),
+            "https://api.test/v failed (HTTP 503). The server or a gateway before it has trouble, probably for a while: if that lasts, see detail and the server's log."
+        );
+        assert_eq!(failure.detail.as_deref(), Some("try later"));
+    }
+
+    #[test]
+    fn an_argument_that_cannot_work_is_named_in_the_message() {
+        assert_eq!(
+            Failure::invalid("baseUrl must be a URL").to_string(),
+            "invalid argument: baseUrl must be a URL"
+        );
+    }
+
+    #[test]
+    fn the_key_is_named_only_where_one_was_sent() {
+        let refused = |has_key| {
+            let failure = Failure::new(ErrorCode::Unauthorized);
+            failure.at("https://api.test/v", has_key)
+        };
+        assert_eq!(refused(true).reason, Reason::KeyRefused);
+        assert_eq!(refused(false).reason, Reason::CredentialsRequired);
+        assert!(!refused(false).message().contains("refused the API key"));
+    }
+
+    #[test]
+    fn an_address_that_has_the_path_twice_is_wrong() {
+        let lost = |url| Failure::new(ErrorCode::NotFound).at(url, true).reason;
+        let once = "https://api.test/x/api/video-editor/generate/video/v";
+        let twice = "https://api.test/api/video-editor/generate/video/api/video-editor/generate/video/v";
+        assert_eq!(lost(once), Reason::VideoNotFound);
+        assert_eq!(lost(twice), Reason::WrongAddress);
+    }
+
+    #[test]
+    fn a_timeout_says_what_the_last_failure_was_and_where() {
+        let timeout = Failure {
+            cause: Some(Box::new(Failure {
+                http_status: Some(502),
+                ..Failure::of(Reason::ServerError)
+            })),
+            ..Failure::of(Reason::TimeoutFailing)
+        };
+        let said = timeout.at("https://api.test/v", false).message();
+        assert!(
+            said.starts_with("The video was not done within timeoutMs, for requests failed: https://api.test/v failed (HTTP 502). "),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn an_address_is_named_without_what_may_be_secret_in_it() {
+        for (url, named) in [
+            ("https://api.test/v", "https://api.test/v"),
+            ("https://me:word@api.test/v?key=x#y", "https://api.test/v"),
+            ("https://a@b@api.test", "https://api.test"),
+            ("/api/v?x=1", "/api/v"),
+            ("https://api.test/a@b", "https://api.test/a@b"),
+            ("", ""),
+        ] {
+            let failure = Failure::new(ErrorCode::Network).at(url, false);
+            assert_eq!(failure.url.as_deref(), Some(named));
         }
     }
 
     #[test]
-    fn a_message_says_what_happened_with_status_and_words() {
-        let failure = http(503).with_detail("try later");
-        assert_eq!(
-            failure.to_string(),
-            "the server answered with an error (HTTP 503): try later"
-        );
+    fn a_redirect_names_where_it_leads_without_its_query() {
+        let url = "https://api.test:8/video/v";
+        for (location, leads) in [
+            ("https://www.api.test/video/v/", "https://www.api.test/video/v/"),
+            ("https://me:word@other.test/x?key=1#y", "https://other.test/x"),
+            ("//other.test/x", "https://other.test/x"),
+            ("/video/v/", "https://api.test:8/video/v/"),
+            ("/login?next=/video/v", "https://api.test:8/login"),
+            ("v/", "https://api.test:8/video/v/"),
+            ("?x=1", "https://api.test:8/video/"),
+            ("", "https://api.test:8/video/"),
+            ("mailto:x", "mailto:x"),
+        ] {
+            let failure = Failure {
+                location: Some(location.to_owned()),
+                ..Failure::new(ErrorCode::Redirected)
+            };
+            let failure = failure.at(url, true);
+            assert_eq!(failure.location.as_deref(), Some(leads), "{location}");
+            assert!(failure.message().contains(leads));
+        }
+        let hidden = Failure::new(ErrorCode::Redirected).at(url, true);
+        assert!(hidden.message().contains(" redirects to another address, "));
+        for odd in ["", "x", "x:", "://", "a://", "é"] {
+            let failure = Failure {
+                location: Some("y".to_owned()),
+                ..Failure::new(ErrorCode::Redirected)
+            };
+            assert!(failure.at(odd, true).location.is_some());
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::Millis;
 use super::answer::{Answer, RetryAfter, fingerprint};
 use super::cadence::{self, Jitter};
 use super::error::{ErrorCode, Failure};
+use super::messages::Reason;
 use super::options::{Options, RawOptions, sooner};
 use super::progress::{Progress, WHOLE};
 use super::status::{Status, VideoStatus};
@@ -38,6 +39,8 @@ pub enum Event {
     Told(Answer),
     /// A request came to nothing: no answer, a broken one, or none in time.
     NetworkError,
+    /// The same, where the carrier knows more of why.
+    RequestFailed(Failure),
     /// The same, while the host knows that it has no network: not counted as a failure.
     Offline,
     /// The time of the last command has come.
@@ -99,6 +102,18 @@ pub struct Update {
     pub retrying: Option<ErrorCode>,
 }
 
+/// A failure that is going to be retried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retry {
+    /// The failure, without the server's words: whoever carried the response has those.
+    pub failure: Failure,
+    /// 1 for the first failure in a row.
+    pub attempt: u32,
+    /// Until the next request, in milliseconds; until the deadline, where that comes first.
+    pub next_in: Millis,
+}
+
 /// The outcome of one step.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -151,7 +166,8 @@ pub(super) struct Job {
     pub(super) asked_at: Millis,
     /// Transient failures in a row.
     pub(super) failures: u32,
-    pub(super) retrying: Option<ErrorCode>,
+    /// The failure that is being retried, [bare](Failure::bare).
+    pub(super) retrying: Option<Failure>,
     /// The server asked not to be asked before this.
     pub(super) not_before: Millis,
     pub(super) jitter: Jitter,
@@ -225,7 +241,7 @@ impl Job {
         self.requests = other.requests.max(self.requests.saturating_sub(own));
         self.asked_at = other.asked_at;
         self.failures = 0;
-        self.retrying = other.retrying;
+        self.retrying.clone_from(&other.retrying);
         self.not_before = other.not_before;
         self.jitter = other.jitter.clone();
         self.had_outcome = other.had_outcome;
@@ -400,10 +416,11 @@ impl Machine {
                 self.answered(answer, now)
             }
             Event::NetworkError => self.failed(Failure::new(ErrorCode::Network), None, now),
+            Event::RequestFailed(failure) => self.failed(failure, None, now),
             Event::Offline => {
                 self.each(&mut |job| {
                     job.had_outcome = true;
-                    job.retrying = Some(ErrorCode::Network);
+                    job.retrying = Some(Failure::of(Reason::Offline));
                 });
                 self.go_on(now.saturating_add(self.options.max_interval), now)
             }
@@ -555,8 +572,34 @@ impl Machine {
             remaining_ms: self.job.progress.remaining(now),
             elapsed_ms: now.saturating_sub(self.started),
             requests: self.job.requests,
-            retrying: self.job.retrying,
+            retrying: self.retrying(),
         })
+    }
+
+    /// Why the last request failed, while it is being retried.
+    pub(crate) fn retrying(&self) -> Option<ErrorCode> {
+        self.job.retrying.as_ref().map(|failure| failure.code)
+    }
+
+    /// The failure that is being retried, while the poll waits for the next request.
+    pub fn retry(&self, now: Millis) -> Option<Retry> {
+        let Phase::Sleeping { until } = self.phase else {
+            return None;
+        };
+        Some(Retry {
+            failure: self.job.retrying.clone()?,
+            attempt: self.job.failures.max(1),
+            next_in: until.saturating_sub(now),
+        })
+    }
+
+    /// When this poll sends its next request, as far as it knows; nothing where its deadline comes first.
+    pub fn next_request(&self, now: Millis) -> Option<Millis> {
+        match self.phase {
+            Phase::Asking => Some(now),
+            Phase::Sleeping { until } => (self.deadline != Some(until)).then_some(until),
+            Phase::Done | Phase::Failed(_) => None,
+        }
     }
 
     fn answered(&mut self, answer: Answer, now: Millis) -> Step {
@@ -671,7 +714,7 @@ impl Machine {
         self.each(&mut |job| {
             job.had_outcome = true;
             job.failures = job.failures.saturating_add(1);
-            job.retrying = Some(failure.code);
+            job.retrying = Some(failure.bare());
             job.not_before = not_before.unwrap_or(0);
         });
         if self.has_failed_too_often() {
@@ -683,13 +726,13 @@ impl Machine {
             .deadline
             .is_some_and(|deadline| job.not_before >= deadline)
         {
-            return self.end(
-                Failure {
-                    code: ErrorCode::Timeout,
-                    ..failure
-                },
-                now,
-            );
+            let timeout = Failure {
+                code: ErrorCode::Timeout,
+                reason: Reason::RetryAfterTooLong,
+                cause: Some(Box::new(failure.bare())),
+                ..failure
+            };
+            return self.end(timeout, now);
         }
         self.go_on(now.saturating_add(backoff).max(self.job.not_before), now)
     }
@@ -749,7 +792,16 @@ impl Machine {
         }
     }
 
-    fn end(&mut self, failure: Failure, now: Millis) -> Step {
+    fn end(&mut self, mut failure: Failure, now: Millis) -> Step {
+        if failure.reason == Reason::Timeout {
+            let known = self.shared.as_deref().unwrap_or(&self.job);
+            if let Some(last) = &self.job.retrying {
+                failure = Failure::of(Reason::TimeoutFailing);
+                failure.cause = Some(Box::new(last.clone()));
+            } else if self.phase == Phase::Asking && known.last.is_none() {
+                failure = Failure::of(Reason::TimeoutUnanswered);
+            }
+        }
         self.phase = Phase::Failed(failure.clone());
         self.job.retrying = None;
         Step {
@@ -802,7 +854,7 @@ impl Machine {
         (
             self.job.fingerprint,
             self.job.progress.overall,
-            self.job.retrying,
+            self.retrying(),
         )
     }
 }

@@ -12,6 +12,7 @@ pub mod host;
 pub(crate) mod json;
 pub mod lessons;
 pub mod machine;
+pub mod messages;
 pub mod options;
 pub(crate) mod percent;
 pub mod progress;

@@ -12,6 +12,7 @@ use super::answer::fingerprint;
 use super::cadence::Jitter;
 use super::error::{ErrorCode, Failure};
 use super::machine::{Job, Machine, Phase};
+use super::messages::Reason;
 use super::options::{Options, RawOptions};
 use super::percent;
 use super::progress::{Ppm, Scale, WHOLE};
@@ -223,11 +224,13 @@ impl<'a> Codec<'a> {
         match &mut machine.phase {
             Phase::Sleeping { until } if self.is_whole => self.number(until),
             Phase::Failed(failure) => {
-                self.one_of(&mut failure.code, ErrorCode::ALL);
+                self.reason(failure);
                 if self.is_whole {
                     self.some(&mut failure.http_status, u16::default, Self::number);
                     self.some(&mut failure.detail, String::new, Self::text);
                     self.flag(&mut failure.is_inferred);
+                    let blank = || Box::new(Failure::new(ErrorCode::Network));
+                    self.some(&mut failure.cause, blank, |codec, cause| codec.bare(cause));
                 }
             }
             _ => {}
@@ -242,17 +245,23 @@ impl<'a> Codec<'a> {
         }
     }
 
+    /// Of a failure what is kept while its request is retried.
+    fn bare(&mut self, failure: &mut Failure) {
+        self.reason(failure);
+        self.some(&mut failure.http_status, u16::default, Self::number);
+    }
+
+    fn reason(&mut self, failure: &mut Failure) {
+        self.one_of(&mut failure.reason, Reason::ALL);
+        failure.code = failure.reason.code();
+    }
+
     fn job(&mut self, job: &mut Job) {
         self.number(&mut job.requests);
         self.number(&mut job.asked_at);
         self.number(&mut job.failures);
-        self.some(
-            &mut job.retrying,
-            || ErrorCode::Network,
-            |codec, code| {
-                codec.one_of(code, ErrorCode::ALL);
-            },
-        );
+        let blank = || Failure::new(ErrorCode::Network);
+        self.some(&mut job.retrying, blank, Self::bare);
         self.number(&mut job.not_before);
         let progress = &mut job.progress;
         let scales = [Scale::Unproven, Scale::Fraction, Scale::Percent];

@@ -22,8 +22,8 @@ extern "C" {
     fn then(this: &Standing, on_value: &JsValue, on_error: &JsValue) -> Result<JsValue, JsValue>;
 }
 
-/// There is no answer: fetch rejected, what it gave is no response, or the request was aborted. Types and
-/// texts say nothing, but for what [`Patience::names_redirect`] looks for.
+/// There is no answer: fetch rejected, what it gave is no response, or the request was aborted. What was thrown
+/// is kept beside, in [`Patience::rejection`].
 pub(super) struct NoAnswer;
 
 impl From<JsValue> for NoAnswer {
@@ -37,6 +37,7 @@ pub(super) struct Attempt {
     pub(super) controller: AbortController,
     is_aborted: Cell<bool>,
     is_late: Cell<bool>,
+    has_status: Cell<bool>,
     /// Whoever waits for an answer.
     heard: Cell<Option<Rc<Heard>>>,
 }
@@ -47,6 +48,7 @@ impl Attempt {
             controller,
             is_aborted: Cell::new(false),
             is_late: Cell::new(false),
+            has_status: Cell::new(false),
             heard: Cell::new(None),
         })
     }
@@ -72,6 +74,15 @@ impl Attempt {
     pub(super) fn is_late(&self) -> bool {
         self.is_late.get()
     }
+
+    /// The head of a response is there.
+    pub(super) fn note_status(&self) {
+        self.has_status.set(true);
+    }
+
+    pub(super) fn has_status(&self) -> bool {
+        self.has_status.get()
+    }
 }
 
 /// What a promise came to, for whoever waits for it.
@@ -80,8 +91,8 @@ struct Heard {
     settled: Cell<Option<Result<JsValue, NoAnswer>>>,
     /// A promise has not settled yet.
     is_pending: Cell<bool>,
-    /// What one was rejected with is an error whose message speaks of a redirect.
-    names_redirect: Cell<bool>,
+    /// What one was rejected with.
+    rejection: Cell<Option<JsValue>>,
     waker: Cell<Option<Waker>>,
 }
 
@@ -113,9 +124,7 @@ impl Ears {
                 let settled = if is_value {
                     Ok(settled)
                 } else {
-                    let message = get(&settled, "message").dyn_into::<JsString>();
-                    let names_redirect = message.is_ok_and(|text| text.includes("redirect", 0));
-                    heard.names_redirect.set(names_redirect);
+                    heard.rejection.set(Some(settled));
                     Err(NoAnswer)
                 };
                 heard.settled.set(Some(settled));
@@ -170,13 +179,25 @@ pub(super) struct Patience<'a> {
 impl<'a> Patience<'a> {
     pub(super) fn new(attempt: &'a Attempt, ears: &'a Ears) -> Self {
         attempt.heard.set(Some(Rc::clone(&ears.heard)));
-        ears.heard.names_redirect.set(false);
+        ears.heard.rejection.take();
         Self { attempt, ears }
+    }
+
+    /// What `fetch` threw, or a promise was rejected with, as long as nobody has taken it.
+    pub(super) fn rejection(&self) -> Option<JsValue> {
+        self.ears.heard.rejection.take()
+    }
+
+    pub(super) fn reject(&self, thrown: JsValue) {
+        self.ears.heard.rejection.set(Some(thrown));
     }
 
     /// Whether a promise was rejected with words about a redirect.
     pub(super) fn names_redirect(&self) -> bool {
-        self.ears.heard.names_redirect.get()
+        let rejection = self.rejection().unwrap_or_default();
+        let message = get(&rejection, "message").dyn_into::<JsString>();
+        self.reject(rejection);
+        message.is_ok_and(|text| text.includes("redirect", 0))
     }
 
     /// What `promise`, or whatever else it is, comes to, unless the attempt is aborted first.

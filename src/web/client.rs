@@ -147,6 +147,7 @@ impl ClientBuilder {
                 .unwrap_or(u64::MAX),
             max_bytes: self.max_response_bytes,
             words: Cell::new(None),
+            without_key: None,
             tabs: None,
             ears: IdleEars::default(),
         };
@@ -258,11 +259,13 @@ impl Client {
         request.0 = None;
         match reply {
             Reply::Answer { answer, .. } => {
-                let mut video = answer.outcome.map_err(|failure| transport.shown(failure))?;
+                let mut video = answer
+                    .outcome
+                    .map_err(|failure| transport.shown(failure, id))?;
                 Progress::default().observe(&mut video, 0);
                 Ok(video)
             }
-            Reply::Nothing { .. } => Err(Failure::new(ErrorCode::Network)),
+            Reply::Nothing { failure, .. } => Err(transport.shown(failure, id)),
         }
     }
 

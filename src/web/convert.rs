@@ -1,10 +1,10 @@
 //! Core types to the values of the npm package, and its options back. Updates go out as text, at once; errors by serde;
 //! what comes in is read by hand, which costs a tenth of deserialising it.
 
-use super::value::get;
+use super::value::{get, set};
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::json;
-use crate::core::machine::Update;
+use crate::core::machine::{Retry, Update};
 use crate::core::options::RawOptions;
 use crate::core::progress::Scale;
 use crate::core::status::{Status, VideoStatus};
@@ -179,17 +179,54 @@ fn made(Written(mut text): Written, video: &VideoStatus, raw: &JsValue) -> Made 
     out
 }
 
-/// What the package makes a `VideoError` of.
+/// What the package makes a `VideoError` of: a failure without an error of the host's behind it.
 pub(super) fn failure_to_js(failure: &Failure) -> JsValue {
-    let own_words = failure.code == ErrorCode::InvalidArgument;
+    failed_to_js(failure, &JsValue::UNDEFINED)
+}
+
+/// The same with what the host threw, which belongs to the failure of the request: of a timeout that is its cause.
+pub(super) fn failed_to_js(failure: &Failure, thrown: &JsValue) -> JsValue {
     let message = failure.message();
+    let mut out = described(failure, &message);
+    out.put("retryable", Some(Member::Flag(failure.is_retryable())));
+    out.text("url", failure.url.as_deref());
+    let out = out.to_js();
+    match &failure.cause {
+        Some(cause) => set(&out, "failure", &failed_to_js(cause, thrown)),
+        None => set_cause(&out, thrown),
+    }
+    out
+}
+
+/// A `RetryNotice`.
+pub(super) fn retry_to_js(video_id: &str, retry: &Retry, thrown: &JsValue) -> JsValue {
+    let message = retry.failure.message();
+    let mut out = described(&retry.failure, &message);
+    out.text("videoId", Some(video_id));
+    out.text("url", Some(retry.failure.url.as_deref().unwrap_or_default()));
+    out.number("attempt", Some(retry.attempt.into()));
+    out.number("nextMs", Some(retry.next_in as f64));
+    let out = out.to_js();
+    set_cause(&out, thrown);
+    out
+}
+
+/// What an error and a notice say alike.
+fn described<'a>(failure: &'a Failure, message: &'a str) -> Plain<'a> {
+    let own_words = failure.code == ErrorCode::InvalidArgument;
     let mut out = Plain::default();
     out.text("code", Some(failure.code.as_str()));
-    out.text("message", Some(&message));
-    out.put("retryable", Some(Member::Flag(failure.is_retryable())));
+    out.text("reason", Some(failure.reason.as_str()));
+    out.text("message", Some(message));
     out.number("httpStatus", failure.http_status.map(Into::into));
     out.text("detail", failure.detail.as_deref().filter(|_| !own_words));
-    out.to_js()
+    out
+}
+
+fn set_cause(out: &JsValue, thrown: &JsValue) {
+    if !thrown.is_undefined() {
+        set(out, "cause", thrown);
+    }
 }
 
 /// The numbers of `PollOptions`. Anything that is given and is no number becomes one that no check lets pass.

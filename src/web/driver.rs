@@ -6,10 +6,12 @@ use super::attempt::Attempt;
 use super::fetch::{Reply, Transport};
 use super::timer::{Clock, Hint, Hints, alarm};
 use crate::core::Millis;
+use crate::core::answer::Answer;
 use crate::core::budget::Budget;
 use crate::core::error::Failure;
 use crate::core::lessons::Lessons;
-use crate::core::machine::{Command, Event, Machine, Step, Update};
+use crate::core::machine::{Command, Event, Machine, Retry, Step, Update};
+use crate::core::messages::Reason;
 use crate::core::options::{Options, RawOptions};
 use gloo_timers::callback::Timeout;
 use std::cell::{Cell, RefCell};
@@ -20,10 +22,23 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
 
 /// What a poll tells whoever waits for it.
+// What the host threw is an error of JavaScript's, which a Rust program has no use for.
+#[cfg_attr(not(feature = "npm"), allow(dead_code))]
 pub(super) enum Notice {
     Update {
         update: Update,
         raw: JsValue,
+        token: String,
+    },
+    /// A request failed and is going to be retried, which may be an update too.
+    Retrying {
+        retry: Retry,
+        thrown: JsValue,
+        update: Option<(Update, JsValue)>,
+        token: String,
+    },
+    /// No failure is being retried any more.
+    Recovered {
         token: String,
     },
     Done {
@@ -31,6 +46,8 @@ pub(super) enum Notice {
     },
     Failed {
         failure: Failure,
+        /// What the host threw when the last request failed, if that is why.
+        thrown: JsValue,
         token: String,
     },
 }
@@ -68,6 +85,8 @@ struct State {
     raw: JsValue,
     /// The last response was that there are too many requests.
     was_refused: bool,
+    /// Why the last request failed, with the server's words and what the host threw.
+    failed: Option<(Failure, JsValue)>,
     last_serial: u32,
 }
 
@@ -77,6 +96,10 @@ struct Waiter {
     asking: bool,
     /// When the machine wants to be woken, if ever.
     due: Option<Millis>,
+    /// A request has failed since the last step.
+    has_failed: bool,
+    /// Whoever listens knows of a failure that is being retried.
+    is_retrying: bool,
     listener: Listener,
 }
 
@@ -93,6 +116,17 @@ enum Request {
         /// When its time is over, as long as it is not.
         until: Option<Millis>,
     },
+}
+
+impl State {
+    /// What a response said.
+    fn keep(&mut self, answer: &Answer, raw: JsValue) {
+        match &answer.outcome {
+            Ok(_) if answer.has_status() => (self.raw, self.failed) = (raw, None),
+            Ok(_) => self.failed = None,
+            Err(failure) => self.failed = Some((failure.clone(), JsValue::UNDEFINED)),
+        }
+    }
 }
 
 impl Request {
@@ -201,6 +235,9 @@ impl Client {
                 machine,
                 asking: false,
                 due: None,
+                // It may have joined a poll that is in trouble.
+                has_failed: true,
+                is_retrying: false,
                 listener,
             });
             serial
@@ -344,10 +381,11 @@ impl Loop {
                 waiters,
                 request,
                 raw,
+                failed,
                 ..
             } = &mut *state;
             waiters.retain_mut(|waiter| match event(waiter, now) {
-                Some(step) => self.obey(waiter, step, raw, &mut notices),
+                Some(step) => self.obey(waiter, step, now, raw, failed.as_ref(), &mut notices),
                 None => true,
             });
             if matches!(request, Request::None) && waiters.iter().any(|waiter| waiter.asking) {
@@ -355,13 +393,24 @@ impl Loop {
                 waiters.retain_mut(|waiter| {
                     waiter.asking || {
                         let step = waiter.machine.step(Event::SharedRequest, now);
-                        self.obey(waiter, step, raw, &mut notices)
+                        self.obey(waiter, step, now, raw, failed.as_ref(), &mut notices)
                     }
                 });
                 *request = Request::Queued;
                 let lead = waiters.iter().map(|waiter| waiter.machine.lead()).max();
                 let since = now.saturating_sub(lead.unwrap_or_default());
                 self.client.gate.borrow_mut().queue(since, self);
+            }
+            // Whichever poll sends it, the next request is the next one of all.
+            let next = waiters
+                .iter()
+                .filter_map(|waiter| waiter.machine.next_request(now));
+            if let Some(next) = next.min() {
+                for (_, notice) in &mut notices {
+                    if let Notice::Retrying { retry, .. } = notice {
+                        retry.next_in = next.saturating_sub(now);
+                    }
+                }
             }
             if state.waiters.is_empty() {
                 ended = Some(self.end(&mut state));
@@ -385,7 +434,15 @@ impl Loop {
 
     /// Takes a step of every machine.
     fn step(self: &Rc<Self>, event: &Event) {
-        self.turn(&mut |waiter, now| Some(waiter.machine.step(event.clone(), now)));
+        let has_failed = match event {
+            Event::Answer(answer) | Event::Told(answer) => answer.outcome.is_err(),
+            Event::NetworkError | Event::RequestFailed(_) | Event::Offline => true,
+            _ => false,
+        };
+        self.turn(&mut |waiter, now| {
+            waiter.has_failed = has_failed;
+            Some(waiter.machine.step(event.clone(), now))
+        });
     }
 
     /// Does what one machine says; whether its poll goes on.
@@ -393,12 +450,30 @@ impl Loop {
         &self,
         waiter: &mut Waiter,
         step: Step,
+        now: Millis,
         raw: &JsValue,
+        failed: Option<&(Failure, JsValue)>,
         notices: &mut Vec<(Listener, Notice)>,
     ) -> bool {
         let mut tell = |notice| notices.push((Rc::clone(&waiter.listener), notice));
         let token = || waiter.machine.resume_token(self.client.clock.ahead());
-        if let Some(update) = step.update {
+        let mut update = step.update;
+        let retry = waiter.machine.retry(now).filter(|_| waiter.has_failed);
+        waiter.has_failed = false;
+        if let Some(retry) = retry {
+            waiter.is_retrying = true;
+            let (failure, thrown) = self.shown(retry.failure, failed);
+            tell(Notice::Retrying {
+                retry: Retry { failure, ..retry },
+                thrown,
+                update: update.take().map(|update| (update, raw.clone())),
+                token: token(),
+            });
+        } else if waiter.is_retrying && waiter.machine.retrying().is_none() {
+            waiter.is_retrying = false;
+            tell(Notice::Recovered { token: token() });
+        }
+        if let Some(update) = update {
             tell(Notice::Update {
                 update,
                 raw: raw.clone(),
@@ -419,14 +494,34 @@ impl Loop {
                 return false;
             }
             Command::Failed(failure) => {
+                let (failure, thrown) = self.shown(failure, failed);
                 tell(Notice::Failed {
-                    failure: self.client.transport.shown(failure),
+                    failure,
+                    thrown,
                     token: token(),
                 });
                 return false;
             }
         }
         true
+    }
+
+    /// A failure as it is shown, and what the host threw: a machine keeps numbers alone of the last one, which is
+    /// here whole.
+    fn shown(
+        &self,
+        mut failure: Failure,
+        failed: Option<&(Failure, JsValue)>,
+    ) -> (Failure, JsValue) {
+        let mut thrown = JsValue::UNDEFINED;
+        if let Some((whole, why)) = failed {
+            let last = failure.cause.as_deref().unwrap_or(&failure);
+            if last.reason == whole.reason {
+                thrown = why.clone();
+            }
+            failure = failure.completed(whole);
+        }
+        (self.client.transport.shown(failure, &self.id), thrown)
     }
 
     /// One alarm for all: the earliest.
@@ -549,9 +644,7 @@ impl Loop {
             if matches!(state.request, Request::InFlight { .. }) {
                 return;
             }
-            if answer.has_status() {
-                state.raw = raw;
-            }
+            state.keep(&answer, raw);
             let abandoned = self.recall(&mut state);
             state.request = Request::None;
             abandoned
@@ -587,8 +680,10 @@ impl Loop {
         {
             let mut state = self.state.borrow_mut();
             state.request = Request::None;
-            if matches!(&event, Event::Answer(answer) if answer.has_status()) {
-                state.raw = raw;
+            match &event {
+                Event::Answer(answer) => state.keep(answer, raw),
+                Event::RequestFailed(failure) => state.failed = Some((failure.clone(), raw)),
+                _ => state.failed = Some((Failure::of(Reason::Offline), raw)),
             }
         }
         self.step(&event);

@@ -2,12 +2,14 @@
 //! translates and nothing else; the package alone calls it, so nothing here is public API.
 
 use super::attempt::{Attempt, IdleEars};
-use super::convert::{failure_to_js, raw_options, status_to_js, update_to_js};
+use super::convert::{
+    failed_to_js, failure_to_js, raw_options, retry_to_js, status_to_js, update_to_js,
+};
 use super::driver::{self, Notice};
 use super::fetch::{Reply, Tabs, Transport, understood};
 use super::value::{get, get_function, set};
 use crate::core::answer::Response;
-use crate::core::error::{ErrorCode, Failure};
+use crate::core::error::Failure;
 use crate::core::lessons::Lessons;
 use crate::core::machine::{Event, check_id};
 use crate::core::secret::Secret;
@@ -42,6 +44,7 @@ impl Client {
             timeout: number("requestTimeoutMs") as u64,
             max_bytes: number("maxResponseBytes") as usize,
             words: Cell::new(None),
+            without_key: get_function(config, "withoutKey"),
             tabs: Tabs::new(get(config, "tabs")),
             ears: IdleEars::default(),
         };
@@ -60,6 +63,16 @@ impl Client {
     #[must_use]
     pub fn lessons(&self) -> String {
         self.inner.lessons().write()
+    }
+
+    /// A text of outside origin without the key.
+    #[must_use]
+    pub fn redact(&self, text: &JsValue) -> Option<String> {
+        let text = text.as_string()?;
+        Some(match &self.inner.transport.secret {
+            Some(secret) => secret.redact(&text).into_owned(),
+            None => text,
+        })
     }
 
     /// One request. Calls `resolve` with a `VideoStatus` or `reject` with what becomes a `VideoError`; at once when
@@ -85,22 +98,27 @@ impl Client {
             set(&signal, "onabort", &JsValue::NULL);
             drop(on_abort);
             let outcome = match reply {
-                Reply::Answer { answer, raw } => {
-                    answer.outcome.map(|status| status_to_js(status, &raw))
-                }
-                Reply::Nothing { .. } => Err(Failure::new(ErrorCode::Network)),
+                Reply::Answer { answer, raw } => answer
+                    .outcome
+                    .map(|status| status_to_js(status, &raw))
+                    .map_err(|failure| (failure, JsValue::UNDEFINED)),
+                Reply::Nothing { failure, thrown } => Err((failure, thrown)),
             };
             let (settle, value) = match outcome {
                 Ok(status) => (resolve, status),
-                Err(failure) => (reject, failure_to_js(&inner.transport.shown(failure))),
+                Err((failure, thrown)) => {
+                    let failure = inner.transport.shown(failure, &id);
+                    (reject, failed_to_js(&failure, &thrown))
+                }
             };
             let _ = settle.call1(&JsValue::UNDEFINED, &value);
         });
         Ok(())
     }
 
-    /// Starts a poll. `listener` is called with ("update", update, token), ("done", undefined, token)
-    /// or ("failed", error, token), and never again after one of the last two.
+    /// Starts a poll. `listener` is called with ("update", update, token), ("retrying", notice with the update,
+    /// token), ("retrying", undefined, token) once that is over, ("done", undefined, token) or ("failed", error,
+    /// token), and never again after one of the last two.
     pub fn poll(
         &self,
         id: &JsValue,
@@ -113,27 +131,38 @@ impl Client {
             if !token.is_undefined() && !token.is_string() {
                 return Err(Failure::invalid("resumeToken must be a text"));
             }
+            let video_id = id.clone();
             let tell = move |notice| {
-                let _ = match notice {
-                    Notice::Update { update, raw, token } => listener.call3(
-                        &JsValue::UNDEFINED,
-                        &"update".into(),
-                        &update_to_js(&update, &raw),
-                        &token.into(),
-                    ),
-                    Notice::Done { token } => listener.call3(
-                        &JsValue::UNDEFINED,
-                        &"done".into(),
-                        &JsValue::UNDEFINED,
-                        &token.into(),
-                    ),
-                    Notice::Failed { failure, token } => listener.call3(
-                        &JsValue::UNDEFINED,
-                        &"failed".into(),
-                        &failure_to_js(&failure),
-                        &token.into(),
-                    ),
+                let (event, value, token) = match notice {
+                    Notice::Update { update, raw, token } => {
+                        ("update", update_to_js(&update, &raw), token)
+                    }
+                    Notice::Retrying {
+                        retry,
+                        thrown,
+                        update,
+                        token,
+                    } => {
+                        let value = retry_to_js(&video_id, &retry, &thrown);
+                        if let Some((update, raw)) = update {
+                            set(&value, "update", &update_to_js(&update, &raw));
+                        }
+                        ("retrying", value, token)
+                    }
+                    Notice::Recovered { token } => ("retrying", JsValue::UNDEFINED, token),
+                    Notice::Done { token } => ("done", JsValue::UNDEFINED, token),
+                    Notice::Failed {
+                        failure,
+                        thrown,
+                        token,
+                    } => ("failed", failed_to_js(&failure, &thrown), token),
                 };
+                let _ = listener.call3(
+                    &JsValue::UNDEFINED,
+                    &event.into(),
+                    &value,
+                    &token.into(),
+                );
             };
             self.inner.poll(
                 &id,

@@ -6,8 +6,9 @@ use super::timer::{alarm, is_offline};
 use super::value::{JavaScript, Loose, get, get_function, loose, set};
 use crate::core::Millis;
 use crate::core::answer::{Answer, Response, RetryAfter};
-use crate::core::error::Failure;
+use crate::core::error::{ErrorCode, Failure};
 use crate::core::machine::Event;
+use crate::core::messages::Reason;
 use crate::core::percent;
 use crate::core::secret::Secret;
 use js_sys::{Array, ArrayBuffer, Function, JSON, Promise, Uint8Array};
@@ -68,6 +69,8 @@ pub(super) struct Transport {
     pub(super) max_bytes: usize,
     /// Which of the optional words of a request this host takes; found out once.
     pub(super) words: Cell<Option<Words>>,
+    /// Gives what the host threw as it may be shown: without the key.
+    pub(super) without_key: Option<Function>,
     /// The other pages of this origin, where the user wants them to ask once between them.
     pub(super) tabs: Option<Tabs>,
     pub(super) ears: IdleEars,
@@ -141,16 +144,25 @@ pub(super) enum Reply {
         raw: JsValue,
     },
     Nothing {
-        offline: bool,
+        /// Of the reason [`Reason::Offline`] where the host knows that it has no network.
+        failure: Failure,
+        /// What the host threw, without the key.
+        thrown: JsValue,
     },
 }
 
 impl Reply {
+    /// The event, and with it the body as JSON or what the host threw.
     pub(super) fn event(self) -> (Event, JsValue) {
         match self {
             Reply::Answer { answer, raw } => (Event::Answer(answer), raw),
-            Reply::Nothing { offline: false } => (Event::NetworkError, JsValue::UNDEFINED),
-            Reply::Nothing { offline: true } => (Event::Offline, JsValue::UNDEFINED),
+            Reply::Nothing { failure, thrown } => {
+                let event = match failure.reason {
+                    Reason::Offline => Event::Offline,
+                    _ => Event::RequestFailed(failure),
+                };
+                (event, thrown)
+            }
         }
     }
 }
@@ -184,13 +196,49 @@ impl Transport {
     /// The same, where somebody else keeps the time.
     pub(super) async fn ask(&self, id: &str, attempt: &Attempt) -> Reply {
         let ears = self.ears.take();
-        let reply = self
-            .exchange(id, attempt, &Patience::new(attempt, &ears))
-            .await;
+        let patience = Patience::new(attempt, &ears);
+        let reply = self.exchange(id, attempt, &patience).await;
+        let thrown = patience.rejection();
         self.ears.put(ears);
-        reply.unwrap_or_else(|NoAnswer| Reply::Nothing {
-            offline: !attempt.is_late() && is_offline(),
+        reply.unwrap_or_else(|NoAnswer| {
+            let reason = if attempt.is_late() {
+                Reason::RequestTimeout
+            } else if is_offline() {
+                Reason::Offline
+            } else {
+                self.why(thrown.as_ref(), attempt.has_status())
+            };
+            let thrown = thrown.filter(|_| !attempt.is_late());
+            Reply::Nothing {
+                failure: Failure::of(reason),
+                thrown: thrown.map_or(JsValue::UNDEFINED, |thrown| self.cleaned(thrown)),
+            }
         })
+    }
+
+    /// Why there is no response, or only half of one, as far as what was thrown tells.
+    fn why(&self, thrown: Option<&JsValue>, has_status: bool) -> Reason {
+        let Some(thrown) = thrown else {
+            return Reason::NotAResponse;
+        };
+        let in_page = get(&js_sys::global(), "location").is_object();
+        match Reason::of_host_error(&host_words(thrown)) {
+            Some(reason) if reason != Reason::NoResponse => reason,
+            _ if has_status => Reason::ConnectionBroken,
+            None if self.fetch.is_some() => Reason::FetchFailed,
+            // A browser has the same words for whatever went wrong.
+            _ if in_page => Reason::BlockedInBrowser,
+            _ => Reason::NoResponse,
+        }
+    }
+
+    fn cleaned(&self, thrown: JsValue) -> JsValue {
+        match &self.without_key {
+            Some(clean) => clean
+                .call1(&JsValue::UNDEFINED, &thrown)
+                .unwrap_or_default(),
+            None => thrown,
+        }
     }
 
     async fn exchange(
@@ -206,6 +254,7 @@ impl Transport {
         let response = loose(response).ok_or(NoAnswer)?;
         let status = response.status()?.as_f64().filter(|status| *status >= 0.0);
         let status = status.ok_or(NoAnswer)? as u16;
+        attempt.note_status();
         // One that was not followed has no status; nor has one that says that there is none.
         if status == 0 && get(&response, "type") == "error" {
             return Err(NoAnswer);
@@ -261,6 +310,11 @@ impl Transport {
             if let Some(RetryAfter::For(pause)) = answer.retry_after {
                 retry_after = Some(itoa::Buffer::new().format(pause / 1_000).to_owned());
             }
+            if let Err(failure) = &mut answer.outcome
+                && failure.code == ErrorCode::Redirected
+            {
+                failure.location = location(&response);
+            }
         }
         if let Some(tabs) = self.tabs.as_ref().filter(|_| !is_redirect && !oversized) {
             let answer = Array::of4(
@@ -287,16 +341,27 @@ impl Transport {
         Ok(reply)
     }
 
-    /// A failure to be shown: also a short key stays out of it.
-    pub(super) fn shown(&self, failure: Failure) -> Failure {
-        let redact = |detail: String| match &self.secret {
-            Some(secret) => secret.redact(&detail).into_owned(),
-            None => detail,
+    /// A failure of a request about a video, to be shown: with what was requested, and without the key, also where that
+    /// is a short one.
+    pub(super) fn shown(&self, failure: Failure, id: &str) -> Failure {
+        let mut url = self.endpoint.clone();
+        percent::encode(id, &mut url);
+        let url = match &self.secret {
+            Some(secret) => secret.redact_body(&url, true).into_owned(),
+            None => url,
         };
-        Failure {
-            detail: failure.detail.map(redact),
-            ..failure
+        self.redacted(failure).at(&url, self.secret.is_some())
+    }
+
+    fn redacted(&self, mut failure: Failure) -> Failure {
+        let Some(secret) = &self.secret else {
+            return failure;
+        };
+        for text in [&mut failure.detail, &mut failure.location] {
+            *text = text.take().map(|text| secret.redact(&text).into_owned());
         }
+        failure.cause = failure.cause.map(|cause| Box::new(self.redacted(*cause)));
+        failure
     }
 
     /// What `fetch` gives. One that does not know `redirect` is called once more without it, if there is no key that
@@ -327,7 +392,10 @@ impl Transport {
                     Err(NoAnswer) => patience.names_redirect(),
                 },
                 // Whatever it says: hosts check the words of a request before they have a promise.
-                Err(_) => true,
+                Err(thrown) => {
+                    patience.reject(thrown);
+                    true
+                }
             };
             if !is_refused || !words.redirect || self.secret.is_some() {
                 return Err(NoAnswer);
@@ -460,6 +528,36 @@ fn charset(content_type: &str) -> Option<String> {
     let at = parts.position(|part| part.eq_ignore_ascii_case(NAME))?;
     let mut values = content_type.get(at + NAME.len()..)?.split([';', '"']);
     values.find(|value| !value.is_empty()).map(str::to_owned)
+}
+
+/// Where a redirect leads, or has led: a host that hides its target says nothing.
+fn location(response: &Loose) -> Option<String> {
+    let is_followed = response
+        .redirected()
+        .is_ok_and(|redirected| redirected == true);
+    let location = if is_followed {
+        get(response, "url").as_string()
+    } else {
+        header(response, "location")
+    };
+    location.filter(|location| !location.is_empty())
+}
+
+/// The codes and the messages of an error, and of what caused it.
+fn host_words(thrown: &JsValue) -> String {
+    let mut words = String::new();
+    let mut thrown = thrown.clone();
+    // Node's own is one deep, and a caller's fetch may wrap it.
+    for _ in 0..4 {
+        for key in ["code", "message"] {
+            if let Some(text) = get(&thrown, key).as_string() {
+                words.push_str(&text);
+                words.push(' ');
+            }
+        }
+        thrown = get(&thrown, "cause");
+    }
+    words
 }
 
 /// An answer, read.

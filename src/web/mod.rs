@@ -47,6 +47,8 @@ pub use crate::core::endpoint::Kind;
 #[doc(no_inline)]
 pub use crate::core::error::{ErrorCode, Failure};
 #[doc(no_inline)]
-pub use crate::core::machine::Update;
+pub use crate::core::machine::{Retry, Update};
+#[doc(no_inline)]
+pub use crate::core::messages::Reason;
 #[doc(no_inline)]
 pub use crate::core::status::{ContentStatus, GeneratedContent, Status, VideoStatus};

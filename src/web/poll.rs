@@ -3,7 +3,7 @@
 
 use super::driver::{self, Notice};
 use crate::core::error::{ErrorCode, Failure};
-use crate::core::machine::Update;
+use crate::core::machine::{Retry, Update};
 use crate::core::options::RawOptions;
 use futures_core::Stream;
 use std::cell::RefCell;
@@ -101,6 +101,7 @@ struct Inbox {
     /// Not yet taken by the reader.
     news: Option<Update>,
     last: Option<Update>,
+    retrying: Option<Retry>,
     raw: JsValue,
     /// As of the last notice.
     token: String,
@@ -114,10 +115,26 @@ impl Inbox {
     /// Takes a notice in; returns whom to wake.
     fn take_in(&mut self, notice: Notice) -> Option<Waker> {
         match notice {
-            Notice::Update { update, raw, token } => {
-                self.last = Some(update.clone());
-                self.news = Some(update);
-                (self.raw, self.token) = (raw, token);
+            Notice::Update { update, raw, token } => self.renew(update, raw, token),
+            Notice::Retrying {
+                retry,
+                update,
+                token,
+                ..
+            } => {
+                self.retrying = Some(retry);
+                match update {
+                    Some((update, raw)) => self.renew(update, raw, token),
+                    // Whoever waits for an update has none.
+                    None => {
+                        self.token = token;
+                        return None;
+                    }
+                }
+            }
+            Notice::Recovered { token } => {
+                (self.retrying, self.token) = (None, token);
+                return None;
             }
             // The machine tells the finished video before it says that it is done.
             Notice::Done { token } => {
@@ -125,12 +142,18 @@ impl Inbox {
                 self.end = Some(last.ok_or(Failure::new(ErrorCode::Internal)));
                 self.token = token;
             }
-            Notice::Failed { failure, token } => {
+            Notice::Failed { failure, token, .. } => {
                 self.end = Some(Err(failure));
-                self.token = token;
+                (self.retrying, self.token) = (None, token);
             }
         }
         self.reader.take()
+    }
+
+    fn renew(&mut self, update: Update, raw: JsValue, token: String) {
+        self.last = Some(update.clone());
+        self.news = Some(update);
+        (self.raw, self.token) = (raw, token);
     }
 
     fn wait(&mut self, context: &Context<'_>) {
@@ -201,6 +224,12 @@ impl Poll {
         // Once it is over, the poll itself is gone.
         let told = || self.inbox.borrow().token.clone();
         self.inner.token().unwrap_or_else(told)
+    }
+
+    /// The failure that is being retried now, also before the first status.
+    #[must_use]
+    pub fn retrying(&self) -> Option<Retry> {
+        self.inbox.borrow().retrying.clone()
     }
 
     /// The body of the last status as the server sent it, parsed; `undefined` before the first. The

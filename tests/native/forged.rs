@@ -2,6 +2,8 @@
 
 use super::oracle::sealed;
 use super::world::START;
+use iacrea_video::core::error::ErrorCode;
+use iacrea_video::core::messages::Reason;
 
 /// Every field of a token, but for its id.
 #[derive(Clone, Debug)]
@@ -18,6 +20,7 @@ pub(crate) struct Forged {
     pub(crate) failures: u32,
     /// A place in `ErrorCode::ALL`.
     pub(crate) retrying: Option<usize>,
+    pub(crate) retrying_status: Option<u16>,
     pub(crate) not_before: u64,
     /// Unproven, fraction, percent.
     pub(crate) scale: u8,
@@ -65,6 +68,7 @@ impl Default for Forged {
             asked_at: START,
             failures: 0,
             retrying: None,
+            retrying_status: None,
             not_before: 0,
             scale: 0,
             overall: 0,
@@ -78,6 +82,13 @@ impl Default for Forged {
             last: None,
         }
     }
+}
+
+/// The place of a code's first reason, which is what a token has.
+fn reason(code: usize) -> u64 {
+    let reason = Reason::of(ErrorCode::ALL[code]);
+    let place = Reason::ALL.iter().position(|other| *other == reason);
+    place.unwrap() as u64
 }
 
 impl Forged {
@@ -102,13 +113,16 @@ impl Forged {
             Phase::Done => put(2),
             Phase::Failed(code) => {
                 put(3);
-                put(code as u64);
+                put(reason(code));
             }
         }
         put(self.requests.into());
         put(self.asked_at);
         put(self.failures.into());
-        some(&mut put, self.retrying.map(|code| code as u64));
+        some(&mut put, self.retrying.map(reason));
+        if self.retrying.is_some() {
+            some(&mut put, self.retrying_status.map(Into::into));
+        }
         put(self.not_before);
         put(self.scale.into());
         put(self.overall.into());

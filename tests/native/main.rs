@@ -22,6 +22,7 @@ mod plan;
 mod poll;
 mod promises;
 mod redaction;
+mod retries;
 mod shared;
 mod token;
 mod types;

@@ -6,6 +6,7 @@ use iacrea_video::core::answer::{Answer, Response};
 use iacrea_video::core::error::{DETAIL_LIMIT, ErrorCode, Failure};
 use iacrea_video::core::host::Native;
 use iacrea_video::core::machine::{Command, Event, Machine};
+use iacrea_video::core::messages::Reason;
 use iacrea_video::core::options::{Options, RawOptions};
 use iacrea_video::core::status::{GeneratedContent, Status, VideoStatus};
 use serde_json::{Value, json};
@@ -46,8 +47,13 @@ pub(crate) fn read_answer(bytes: &[u8]) {
 /// What another reader takes for JSON is JSON; and the other way about, but for what it cannot hold: half a surrogate
 /// pair, numbers beyond a double, and the last level of depth.
 fn audit_json(body: &str, answer: &Answer) {
-    let is_refused = matches!(&answer.outcome, Err(Failure { detail: Some(detail), .. }) if detail.starts_with("not JSON"))
-        || body.trim().is_empty();
+    let is_refused = matches!(
+        &answer.outcome,
+        Err(Failure {
+            reason: Reason::NotJson | Reason::WebPage,
+            ..
+        })
+    );
     match serde_json::from_str::<Value>(body) {
         Ok(_) => assert!(!is_refused, "{body}"),
         Err(error) => {

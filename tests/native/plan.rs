@@ -401,6 +401,7 @@ fn forged() -> impl Strategy<Value = Source> {
             asked_at,
             failures,
             retrying,
+            retrying_status: None,
             not_before,
             scale,
             overall,

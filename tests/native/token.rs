@@ -193,6 +193,7 @@ fn a_forged_token_is_written_as_a_true_one() {
         asked_at: START + 5_000,
         failures: 1,
         retrying: Some(6),
+        retrying_status: Some(429),
         not_before: START + 65_100,
         scale: 1,
         overall: 830_000,
