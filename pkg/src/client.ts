@@ -5,7 +5,7 @@
 
 import { checkedBase, endpointOf } from "./address.js";
 import { LOADING_MS, within } from "./deadline.js";
-import { withoutKey } from "./cause.js";
+import { leadsTo, reasonFor, withoutKey } from "./cause.js";
 import { dispose } from "./dispose.js";
 import { Streams, type Follower } from "./follow.js";
 import { asVideoError, invalidArgument, readable, type VideoError } from "./error.js";
@@ -56,8 +56,12 @@ export class ModuleClient {
       const identity = [endpoint, [...headers], credentials ?? null, acrossTabs];
       this.#tabs = new Tabs(identity, maxResponseBytes, (...told) => this.#connected?.client.told(...told));
     }
-    const clean = (thrown: unknown) => withoutKey(thrown, (text) => this.#connected?.client.redact(text) ?? "***");
-    this.#config = { ...config, tabs: this.#tabs, withoutKey: config.apiKey === undefined ? undefined : clean };
+    const redact = (text: string) => this.#connected?.client.redact(text) ?? "***";
+    const why = (thrown: unknown, hasStatus: boolean) => ({
+      reason: reasonFor(thrown, hasStatus, config.fetch !== undefined),
+      cause: config.apiKey === undefined ? thrown : withoutKey(thrown, redact),
+    });
+    this.#config = { ...config, tabs: this.#tabs, why, leads: leadsTo };
     if (follow) this.#streams = new Streams((id, signal) => openStream(config, id, signal));
   }
 
@@ -235,8 +239,9 @@ interface Config {
   readonly requestsPerSecond: number;
   lessons: string | undefined;
   readonly tabs?: Tabs | undefined;
-  /** What the host threw, as it may be shown. */
-  readonly withoutKey?: ((thrown: unknown) => unknown) | undefined;
+  /** Of what the host threw the reason, and what may be shown. */
+  readonly why?: (thrown: unknown, hasStatus: boolean) => { readonly reason: string; readonly cause: unknown };
+  readonly leads?: (location: unknown, url: string) => string | undefined;
 }
 
 function checked(options: ClientOptions): {

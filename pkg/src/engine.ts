@@ -3,7 +3,7 @@
  * Workflow, a queue. Nothing is kept between two calls; all there is, is in the snapshot.
  */
 
-import { asVideoError, invalidArgument, readable, VideoError, type PlainError } from "./error.js";
+import { asVideoError, failed, invalidArgument, readable, type PlainError } from "./error.js";
 import type { Loader } from "./instantiate.js";
 import type { MachineOptions, PollCommand, PollEvent, Step, VideoUpdate } from "./types.js";
 
@@ -61,12 +61,12 @@ async function within(loader: Loader<MachineModule>, act: (module: MachineModule
     const step = act(exports);
     crash.check();
     const { snapshot, command } = step;
-    return { snapshot, command: command.type === "failed" ? failed(command) : command };
+    return { snapshot, command: command.type === "failed" ? ended(command) : command };
   } catch (thrown) {
     throw asVideoError(thrown);
   }
 }
 
-function failed({ error, videoId, last, resumeToken }: Extract<PlainStep["command"], { type: "failed" }>): PollCommand {
-  return { type: "failed", error: new VideoError(error, { videoId, last, resumeToken }) };
+function ended({ error, videoId, last, resumeToken }: Extract<PlainStep["command"], { type: "failed" }>): PollCommand {
+  return { type: "failed", error: failed(error, { videoId, last, resumeToken }) };
 }

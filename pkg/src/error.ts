@@ -3,7 +3,7 @@
  * an `Error`. What goes wrong before the module is there has its messages below.
  */
 
-import type { VideoErrorCode, VideoUpdate } from "./types.js";
+import type { RetryNotice, VideoErrorCode, VideoUpdate } from "./types.js";
 
 /** A failure as the WebAssembly module describes it. @internal */
 export interface PlainError {
@@ -17,7 +17,7 @@ export interface PlainError {
   readonly url?: string;
   /** What the host threw. */
   readonly cause?: unknown;
-  /** Of a timeout: the failure of the last request. */
+  /** Of a timeout: the failure of the last request, without the server's words. */
   readonly failure?: PlainError;
 }
 
@@ -73,9 +73,8 @@ export class VideoError extends Error {
 
   /** @internal */
   constructor(plain: PlainError, rest: Rest = {}) {
-    const { message, failure } = plain;
     const given = "cause" in rest ? rest : plain;
-    super(message, failure ? { cause: new VideoError(failure, { videoId: rest.videoId }) } : "cause" in given ? { cause: given.cause } : undefined);
+    super(plain.message, "cause" in given ? { cause: given.cause } : undefined);
     Object.defineProperty(this, brand(), { value: true });
     this.code = plain.code;
     this.reason = plain.reason ?? plain.code;
@@ -124,6 +123,17 @@ export function outside(reason: keyof typeof MESSAGES, { code = "internal", word
   // What the host cannot do now it cannot do later.
   const retryable = reason !== "no_webassembly" && reason !== "webassembly_forbidden";
   return new VideoError({ code, reason, message: MESSAGES[reason].replace("@", () => words), retryable }, rest);
+}
+
+/** A failure as the module describes it; `notice` is the last one of those that were retried. @internal */
+export function failed(plain: PlainError, rest: Rest, notice?: RetryNotice): VideoError {
+  const { failure } = plain;
+  if (!failure) return new VideoError(plain, rest);
+  // The module keeps the numbers alone of what it retries.
+  const isNoticed = notice !== undefined && notice.reason === failure.reason && notice.httpStatus === failure.httpStatus;
+  const { detail } = plain;
+  const known: PlainError = isNoticed ? { ...notice, retryable: failure.retryable } : { ...failure, ...(detail !== undefined && { detail }) };
+  return new VideoError(plain, { ...rest, cause: new VideoError(known, { videoId: rest.videoId }) });
 }
 
 /** An argument that is refused before WebAssembly is asked. @internal */

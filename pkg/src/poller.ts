@@ -7,7 +7,7 @@ import { dispose } from "./dispose.js";
 import type { Follower, Following } from "./follow.js";
 import type { Crash } from "./instantiate.js";
 import { abortionOf, type Signals } from "./signals.js";
-import { asVideoError, VideoError, type PlainError } from "./error.js";
+import { asVideoError, failed, type PlainError, type VideoError } from "./error.js";
 import type { DoneUpdate, PollOptions, RetryNotice, VideoPoller, VideoUpdate } from "./types.js";
 
 /** The module's side of one poll. */
@@ -38,6 +38,8 @@ export class Poller implements VideoPoller {
   readonly done: Promise<DoneUpdate>;
   #current: VideoUpdate | undefined;
   #retrying: RetryNotice | undefined;
+  /** Also when that is over: at the end it says why. */
+  #lastRetry: RetryNotice | undefined;
   /** Whoever is notified of failures. */
   #onRetry: ((notice: RetryNotice) => void)[] = [];
   #listeners: Set<(update: VideoUpdate) => void> | undefined;
@@ -169,7 +171,7 @@ export class Poller implements VideoPoller {
       this.#resolve(this.#current as DoneUpdate);
       if (handle) release(handle);
     } else {
-      this.#fail(new VideoError(value as PlainError, this.#rest()));
+      this.#fail(failed(value as PlainError, this.#rest(), this.#lastRetry));
     }
   }
 
@@ -181,7 +183,7 @@ export class Poller implements VideoPoller {
     }
     const { update, ...notice } = news;
     // Whoever is notified of either finds both.
-    this.#retrying = notice;
+    this.#retrying = this.#lastRetry = notice;
     if (update) this.#current = update;
     this.#following?.yield();
     for (const listener of this.#onRetry) {

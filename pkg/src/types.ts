@@ -281,7 +281,7 @@ export interface RetryNotice {
   readonly attempt: number;
   /** Until the next request, in milliseconds, as of this notice; until the deadline where that comes first. */
   readonly nextMs: number;
-  /** What was requested; holds no key. Empty where a machine was not given it. */
+  /** What was requested; holds no key. Empty from a machine, which makes no request. */
   readonly url: string;
   readonly httpStatus?: number;
   /** The server's own words, if any. */
@@ -295,7 +295,7 @@ export type PollEvent =
   /**
    * An answer to the request, whatever its status; `0` for a redirect that `fetch` hides. `body` is the text of it, and
    * `oversized` says that there is more of it, which was not read. `date` is the header of that name: a `retryAfter` that is
-   * a date is counted from it, for the server's clock may not be right. `url` is what was requested, for messages; without the key.
+   * a date is counted from it, for the server's clock may not be right.
    */
   | {
       readonly type: "response";
@@ -304,10 +304,9 @@ export type PollEvent =
       readonly date?: string | null | undefined;
       readonly oversized?: boolean | undefined;
       readonly body: string;
-      readonly url?: string | undefined;
     }
   /** No answer came, or none in time. */
-  | { readonly type: "network_error"; readonly url?: string | undefined }
+  | { readonly type: "network_error" }
   /**
    * The time came, or a webhook did. Also for an engine that has lost its place: it never asks sooner than `minIntervalMs` after
    * the last question, and takes one whose answer was never told for a failed one.

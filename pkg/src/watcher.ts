@@ -713,12 +713,11 @@ export async function asked({ id, kind }: Video, settings: Settings, giveUpAtMs:
   const { apiKey, endpoints, fetch, limits } = settings;
   const leftMs = giveUpAtMs === undefined ? Infinity : Math.max(giveUpAtMs - Date.now(), 0);
   const url = endpoints[kind] + encodeURIComponent(id);
-  const named = { url: redact(url, apiKey) };
   const said = await exchange(url, apiKey, fetch, { ...limits, timeMs: Math.min(limits.timeMs, leftMs) });
-  if (said === "late" || said === "lost") return { type: "network_error", ...named };
+  if (said === "late" || said === "lost") return { type: "network_error" };
   const { status, redirects, headers, bytes } = said;
   // What is no HTTP at all is no answer.
-  if (!redirects && !(Number.isInteger(status) && status >= 200 && status <= 599)) return { type: "network_error", ...named };
+  if (!redirects && !(Number.isInteger(status) && status >= 200 && status <= 599)) return { type: "network_error" };
   const header = (name: string) => {
     const value = headers.get(name);
     return value === null || containsKey(value, apiKey) ? null : value;
@@ -729,7 +728,6 @@ export async function asked({ id, kind }: Video, settings: Settings, giveUpAtMs:
     retryAfter: header("retry-after"),
     date: header("date"),
     body: redact(textOf(bytes ?? new Uint8Array(), headers.get("content-type"), apiKey), apiKey),
-    ...named,
   };
 }
 

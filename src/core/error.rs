@@ -83,10 +83,30 @@ pub struct Failure {
     pub is_inferred: bool,
     /// What was requested, without the key, where the carrier has said so: see [`at`](Self::at).
     pub url: Option<String>,
-    /// Where a redirect leads, as its `Location` has it.
+    /// Where a redirect leads, if that is known.
     pub location: Option<String>,
     /// For [`ErrorCode::Timeout`] the failure of the last request, where it had failed.
-    pub cause: Option<Box<Failure>>,
+    pub cause: Option<Brief>,
+}
+
+/// What is kept of a failure while its request is retried: numbers alone, for that is what a snapshot or a token may
+/// hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Brief {
+    /// What went wrong.
+    pub reason: Reason,
+    /// The HTTP status, where an answer caused it.
+    pub http_status: Option<u16>,
+}
+
+impl From<Brief> for Failure {
+    fn from(brief: Brief) -> Self {
+        Self {
+            http_status: brief.http_status,
+            ..Self::of(brief.reason)
+        }
+    }
 }
 
 /// Longest `detail`, in UTF-16 units, which is what JavaScript counts.
@@ -128,47 +148,26 @@ impl Failure {
         self
     }
 
-    /// Adds what was requested, so that the message can name it: an address without the key. Whether a key
-    /// was sent decides what a refusal means.
+    /// Adds what was requested, so that the message can name it: an address without anything secret in it. Whether a
+    /// key was sent decides what a refusal means.
     #[must_use]
-    pub fn at(mut self, url: &str, has_key: bool) -> Self {
-        let url = without_secrets(url);
+    pub fn at(mut self, url: String, has_key: bool) -> Self {
+        let path = "/api/video-editor";
+        let twice = || find(url.get(find(&url, path)? + path.len()..)?, path);
         self.reason = match self.reason {
             Reason::CredentialsRequired if has_key => Reason::KeyRefused,
             // The base URL holds what is added to it.
-            Reason::VideoNotFound if url.matches("/api/video-editor").nth(1).is_some() => {
-                Reason::WrongAddress
-            }
+            Reason::VideoNotFound if twice().is_some() => Reason::WrongAddress,
             reason => reason,
         };
-        self.location = self.location.map(|location| resolved(&location, &url));
-        self.cause = self.cause.map(|cause| Box::new(cause.at(&url, has_key)));
         self.url = Some(url);
         self
     }
 
-    /// What is kept of a failure while its request is retried: numbers alone, for that is what a snapshot or a
-    /// token may hold.
-    #[must_use]
-    pub(super) fn bare(&self) -> Self {
-        Self {
-            code: self.code,
+    pub(super) fn brief(&self) -> Brief {
+        Brief {
+            reason: self.reason,
             http_status: self.http_status,
-            ..Self::of(self.reason)
-        }
-    }
-
-    /// The same failure, whole where `whole` is the one of which it, or its cause, keeps the numbers: for whoever
-    /// carries the responses of a machine, which keeps no more.
-    #[must_use]
-    pub fn completed(mut self, whole: &Failure) -> Self {
-        if let Some(cause) = self.cause.take() {
-            self.cause = Some(Box::new(cause.completed(whole)));
-            self
-        } else if self.bare() == whole.bare() {
-            whole.clone()
-        } else {
-            self
         }
     }
 
@@ -197,73 +196,37 @@ impl Failure {
     /// What happened, where, the likely cause and the cure, in one or two sentences. The server's own words are
     /// not in it, but in `detail`.
     pub fn message(&self) -> String {
+        let text = self.reason.text();
         let mut message = String::new();
-        for part in self.reason.text().split('{') {
-            let (blank, rest) = part.split_once('}').unwrap_or(("", part));
-            match blank {
-                "url" => {
-                    let anywhere = if message.is_empty() {
-                        "The server"
-                    } else {
-                        "the server"
-                    };
-                    message.push_str(self.url.as_deref().unwrap_or(anywhere));
-                }
-                "http" => {
-                    if let Some(status) = self.http_status {
-                        message.push_str(" (HTTP ");
-                        message.push_str(itoa::Buffer::new().format(status));
-                        message.push(')');
-                    }
-                }
-                "to" => message.push_str(self.location.as_deref().unwrap_or("another address")),
-                "what" => message.push_str(self.detail.as_deref().unwrap_or_default()),
-                "cause" => {
-                    if let Some(cause) = &self.cause {
-                        message.push_str(&cause.message());
-                    }
-                }
-                _ => {}
+        let mut rest = text;
+        if let Some((before, after)) = text.split_once('@') {
+            message.push_str(before);
+            let anywhere = if before.is_empty() {
+                "The server"
+            } else {
+                "the server"
+            };
+            message.push_str(self.url.as_deref().unwrap_or(anywhere));
+            if let Some(status) = self.http_status {
+                message.push_str(" (HTTP ");
+                message.push_str(itoa::Buffer::new().format(status));
+                message.push(')');
             }
-            message.push_str(rest);
+            rest = after;
+        }
+        message.push_str(rest);
+        if text.ends_with(' ') {
+            if let Some(cause) = self.cause {
+                let mut cause = Failure::from(cause);
+                cause.url.clone_from(&self.url);
+                message.push_str(&cause.message());
+            } else {
+                let words = self.location.as_ref().or(self.detail.as_ref());
+                message.push_str(words.map_or("another address", String::as_str));
+            }
         }
         message
     }
-}
-
-/// An address without what may be secret in it: user name, password, query and fragment.
-fn without_secrets(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let path_at = rest.find('/').unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(path_at);
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    [scheme, "://", host, path].concat()
-}
-
-/// Where a `Location` leads that came in response to a request to `url`, as origin and path.
-fn resolved(location: &str, url: &str) -> String {
-    let location = cut(location.trim(), DETAIL_LIMIT);
-    let scheme_end = url.find("://").unwrap_or_default();
-    let path_at = url
-        .get(scheme_end + 3..)
-        .and_then(|rest| rest.find('/'))
-        .map_or(url.len(), |at| scheme_end + 3 + at);
-    let first = location.split(['/', '?', '#']).next().unwrap_or_default();
-    let base = if first.contains(':') {
-        ""
-    } else if location.starts_with("//") {
-        url.get(..=scheme_end).unwrap_or_default()
-    } else if location.starts_with('/') {
-        url.get(..path_at).unwrap_or_default()
-    } else {
-        // Seen from the same folder.
-        url.get(..=url.rfind('/').unwrap_or_default())
-            .unwrap_or_default()
-    };
-    without_secrets(&[base, location].concat())
 }
 
 /// Its [`message`](Failure::message).
@@ -274,6 +237,13 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Where `word` begins in `text`; letters of ASCII count alike in either case. (The standard library's search is
+/// faster and costs the module two kilobytes.)
+pub(crate) fn find(text: &str, word: &str) -> Option<usize> {
+    let mut parts = text.as_bytes().windows(word.len());
+    parts.position(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+}
 
 /// The longest beginning of `text` with at most `limit` UTF-16 units.
 pub(crate) fn cut(text: &str, limit: usize) -> &str {
@@ -349,18 +319,18 @@ mod tests {
         assert_eq!(http(500).with_detail(" \n").detail, None);
     }
 
+    const URL: &str = "https://api.test/v";
+
     #[test]
     fn a_message_names_the_address_and_the_status_and_not_the_servers_words() {
         let failure = Failure {
             http_status: Some(503),
             ..Failure::of(Reason::ServerError)
         };
-        let failure = failure
-            .with_detail("try later")
-            .at("https://api.test/v", false);
+        let failure = failure.with_detail("try later").at(URL.into(), false);
         assert_eq!(
             failure.to_string(),
-            "https://api.test/v failed (HTTP 503). The server or a gateway before it has trouble, probably for a while: if that lasts, see detail and the server's log."
+            "https://api.test/v (HTTP 503) failed. The server or a gateway before it has trouble, probably for a while: if that lasts, see detail and the server's log."
         );
         assert_eq!(failure.detail.as_deref(), Some("try later"));
     }
@@ -375,10 +345,7 @@ mod tests {
 
     #[test]
     fn the_key_is_named_only_where_one_was_sent() {
-        let refused = |has_key| {
-            let failure = Failure::new(ErrorCode::Unauthorized);
-            failure.at("https://api.test/v", has_key)
-        };
+        let refused = |has_key| Failure::new(ErrorCode::Unauthorized).at(URL.into(), has_key);
         assert_eq!(refused(true).reason, Reason::KeyRefused);
         assert_eq!(refused(false).reason, Reason::CredentialsRequired);
         assert!(!refused(false).message().contains("refused the API key"));
@@ -386,74 +353,56 @@ mod tests {
 
     #[test]
     fn an_address_that_has_the_path_twice_is_wrong() {
-        let lost = |url| Failure::new(ErrorCode::NotFound).at(url, true).reason;
+        let lost = |url: &str| Failure::new(ErrorCode::NotFound).at(url.into(), true);
         let once = "https://api.test/x/api/video-editor/generate/video/v";
-        let twice = "https://api.test/api/video-editor/generate/video/api/video-editor/generate/video/v";
-        assert_eq!(lost(once), Reason::VideoNotFound);
-        assert_eq!(lost(twice), Reason::WrongAddress);
+        let twice =
+            "https://api.test/api/video-editor/generate/video/api/video-editor/generate/video/v";
+        assert_eq!(lost(once).reason, Reason::VideoNotFound);
+        assert_eq!(lost(twice).reason, Reason::WrongAddress);
+        assert_eq!(lost("").reason, Reason::VideoNotFound);
     }
 
     #[test]
     fn a_timeout_says_what_the_last_failure_was_and_where() {
         let timeout = Failure {
-            cause: Some(Box::new(Failure {
+            cause: Some(Brief {
+                reason: Reason::ServerError,
                 http_status: Some(502),
-                ..Failure::of(Reason::ServerError)
-            })),
+            }),
             ..Failure::of(Reason::TimeoutFailing)
         };
-        let said = timeout.at("https://api.test/v", false).message();
+        let said = timeout.at(URL.into(), false).message();
         assert!(
-            said.starts_with("The video was not done within timeoutMs, for requests failed: https://api.test/v failed (HTTP 502). "),
+            said.starts_with("The video was not done within timeoutMs, for requests failed: https://api.test/v (HTTP 502) failed. "),
             "{said}"
         );
     }
 
     #[test]
-    fn an_address_is_named_without_what_may_be_secret_in_it() {
-        for (url, named) in [
-            ("https://api.test/v", "https://api.test/v"),
-            ("https://me:word@api.test/v?key=x#y", "https://api.test/v"),
-            ("https://a@b@api.test", "https://api.test"),
-            ("/api/v?x=1", "/api/v"),
-            ("https://api.test/a@b", "https://api.test/a@b"),
-            ("", ""),
-        ] {
-            let failure = Failure::new(ErrorCode::Network).at(url, false);
-            assert_eq!(failure.url.as_deref(), Some(named));
-        }
+    fn a_redirect_names_where_it_leads_if_that_is_known() {
+        let redirected = Failure {
+            location: Some("https://www.api.test/v".to_owned()),
+            ..Failure::new(ErrorCode::Redirected)
+        };
+        let said = redirected
+            .with_detail("Moved")
+            .at(URL.into(), true)
+            .message();
+        assert!(said.ends_with(" to https://www.api.test/v"), "{said}");
+        let hidden = Failure::new(ErrorCode::Redirected).message();
+        assert!(hidden.ends_with(" to another address"), "{hidden}");
     }
 
     #[test]
-    fn a_redirect_names_where_it_leads_without_its_query() {
-        let url = "https://api.test:8/video/v";
-        for (location, leads) in [
-            ("https://www.api.test/video/v/", "https://www.api.test/video/v/"),
-            ("https://me:word@other.test/x?key=1#y", "https://other.test/x"),
-            ("//other.test/x", "https://other.test/x"),
-            ("/video/v/", "https://api.test:8/video/v/"),
-            ("/login?next=/video/v", "https://api.test:8/login"),
-            ("v/", "https://api.test:8/video/v/"),
-            ("?x=1", "https://api.test:8/video/"),
-            ("", "https://api.test:8/video/"),
-            ("mailto:x", "mailto:x"),
+    fn a_word_is_found_in_either_case_and_only_where_it_is() {
+        for (text, word, at) in [
+            ("<html><TITLE>", "<title", Some(6)),
+            ("é<title", "<title", Some(2)),
+            ("titl", "title", None),
+            ("", "x", None),
+            ("x", "x", Some(0)),
         ] {
-            let failure = Failure {
-                location: Some(location.to_owned()),
-                ..Failure::new(ErrorCode::Redirected)
-            };
-            let failure = failure.at(url, true);
-            assert_eq!(failure.location.as_deref(), Some(leads), "{location}");
-            assert!(failure.message().contains(leads));
-        }
-        let hidden = Failure::new(ErrorCode::Redirected).at(url, true);
-        assert!(hidden.message().contains(" redirects to another address, "));
-        for odd in ["", "x", "x:", "://", "a://", "é"] {
-            let failure = Failure {
-                location: Some("y".to_owned()),
-                ..Failure::new(ErrorCode::Redirected)
-            };
-            assert!(failure.at(odd, true).location.is_some());
+            assert_eq!(find(text, word), at, "{text}");
         }
     }
 }

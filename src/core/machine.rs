@@ -9,7 +9,7 @@
 use super::Millis;
 use super::answer::{Answer, RetryAfter, fingerprint};
 use super::cadence::{self, Jitter};
-use super::error::{ErrorCode, Failure};
+use super::error::{Brief, ErrorCode, Failure};
 use super::messages::Reason;
 use super::options::{Options, RawOptions, sooner};
 use super::progress::{Progress, WHOLE};
@@ -40,7 +40,7 @@ pub enum Event {
     /// A request came to nothing: no answer, a broken one, or none in time.
     NetworkError,
     /// The same, where the carrier knows more of why.
-    RequestFailed(Failure),
+    RequestFailed(Reason),
     /// The same, while the host knows that it has no network: not counted as a failure.
     Offline,
     /// The time of the last command has come.
@@ -166,8 +166,8 @@ pub(super) struct Job {
     pub(super) asked_at: Millis,
     /// Transient failures in a row.
     pub(super) failures: u32,
-    /// The failure that is being retried, [bare](Failure::bare).
-    pub(super) retrying: Option<Failure>,
+    /// The failure that is being retried.
+    pub(super) retrying: Option<Brief>,
     /// The server asked not to be asked before this.
     pub(super) not_before: Millis,
     pub(super) jitter: Jitter,
@@ -241,7 +241,7 @@ impl Job {
         self.requests = other.requests.max(self.requests.saturating_sub(own));
         self.asked_at = other.asked_at;
         self.failures = 0;
-        self.retrying.clone_from(&other.retrying);
+        self.retrying = other.retrying;
         self.not_before = other.not_before;
         self.jitter = other.jitter.clone();
         self.had_outcome = other.had_outcome;
@@ -416,11 +416,11 @@ impl Machine {
                 self.answered(answer, now)
             }
             Event::NetworkError => self.failed(Failure::new(ErrorCode::Network), None, now),
-            Event::RequestFailed(failure) => self.failed(failure, None, now),
+            Event::RequestFailed(reason) => self.failed(Failure::of(reason), None, now),
             Event::Offline => {
                 self.each(&mut |job| {
                     job.had_outcome = true;
-                    job.retrying = Some(Failure::of(Reason::Offline));
+                    job.retrying = Some(Failure::of(Reason::Offline).brief());
                 });
                 self.go_on(now.saturating_add(self.options.max_interval), now)
             }
@@ -578,7 +578,7 @@ impl Machine {
 
     /// Why the last request failed, while it is being retried.
     pub(crate) fn retrying(&self) -> Option<ErrorCode> {
-        self.job.retrying.as_ref().map(|failure| failure.code)
+        self.job.retrying.map(|failure| failure.reason.code())
     }
 
     /// The failure that is being retried, while the poll waits for the next request.
@@ -587,7 +587,7 @@ impl Machine {
             return None;
         };
         Some(Retry {
-            failure: self.job.retrying.clone()?,
+            failure: self.job.retrying?.into(),
             attempt: self.job.failures.max(1),
             next_in: until.saturating_sub(now),
         })
@@ -714,7 +714,7 @@ impl Machine {
         self.each(&mut |job| {
             job.had_outcome = true;
             job.failures = job.failures.saturating_add(1);
-            job.retrying = Some(failure.bare());
+            job.retrying = Some(failure.brief());
             job.not_before = not_before.unwrap_or(0);
         });
         if self.has_failed_too_often() {
@@ -729,7 +729,7 @@ impl Machine {
             let timeout = Failure {
                 code: ErrorCode::Timeout,
                 reason: Reason::RetryAfterTooLong,
-                cause: Some(Box::new(failure.bare())),
+                cause: Some(failure.brief()),
                 ..failure
             };
             return self.end(timeout, now);
@@ -795,9 +795,9 @@ impl Machine {
     fn end(&mut self, mut failure: Failure, now: Millis) -> Step {
         if failure.reason == Reason::Timeout {
             let known = self.shared.as_deref().unwrap_or(&self.job);
-            if let Some(last) = &self.job.retrying {
+            if self.job.retrying.is_some() {
                 failure = Failure::of(Reason::TimeoutFailing);
-                failure.cause = Some(Box::new(last.clone()));
+                failure.cause = self.job.retrying;
             } else if self.phase == Phase::Asking && known.last.is_none() {
                 failure = Failure::of(Reason::TimeoutUnanswered);
             }

@@ -10,7 +10,7 @@
 use super::Millis;
 use super::answer::fingerprint;
 use super::cadence::Jitter;
-use super::error::{ErrorCode, Failure};
+use super::error::{Brief, ErrorCode, Failure};
 use super::machine::{Job, Machine, Phase};
 use super::messages::Reason;
 use super::options::{Options, RawOptions};
@@ -177,6 +177,10 @@ fn read_not_begun(text: &str) -> Option<Machine> {
     fields.next().is_none().then_some(machine)
 }
 
+fn no_response() -> Brief {
+    Failure::of(Reason::NoResponse).brief()
+}
+
 fn decode(field: &str) -> Option<String> {
     let mut parts = field.split('%');
     let mut bytes = parts.next()?.as_bytes().to_vec();
@@ -224,13 +228,13 @@ impl<'a> Codec<'a> {
         match &mut machine.phase {
             Phase::Sleeping { until } if self.is_whole => self.number(until),
             Phase::Failed(failure) => {
-                self.reason(failure);
+                self.one_of(&mut failure.reason, Reason::ALL);
+                failure.code = failure.reason.code();
                 if self.is_whole {
                     self.some(&mut failure.http_status, u16::default, Self::number);
                     self.some(&mut failure.detail, String::new, Self::text);
                     self.flag(&mut failure.is_inferred);
-                    let blank = || Box::new(Failure::new(ErrorCode::Network));
-                    self.some(&mut failure.cause, blank, |codec, cause| codec.bare(cause));
+                    self.some(&mut failure.cause, no_response, Self::brief);
                 }
             }
             _ => {}
@@ -245,23 +249,16 @@ impl<'a> Codec<'a> {
         }
     }
 
-    /// Of a failure what is kept while its request is retried.
-    fn bare(&mut self, failure: &mut Failure) {
-        self.reason(failure);
-        self.some(&mut failure.http_status, u16::default, Self::number);
-    }
-
-    fn reason(&mut self, failure: &mut Failure) {
+    fn brief(&mut self, failure: &mut Brief) {
         self.one_of(&mut failure.reason, Reason::ALL);
-        failure.code = failure.reason.code();
+        self.some(&mut failure.http_status, u16::default, Self::number);
     }
 
     fn job(&mut self, job: &mut Job) {
         self.number(&mut job.requests);
         self.number(&mut job.asked_at);
         self.number(&mut job.failures);
-        let blank = || Failure::new(ErrorCode::Network);
-        self.some(&mut job.retrying, blank, Self::bare);
+        self.some(&mut job.retrying, no_response, Self::brief);
         self.number(&mut job.not_before);
         let progress = &mut job.progress;
         let scales = [Scale::Unproven, Scale::Fraction, Scale::Percent];

@@ -147,7 +147,8 @@ impl ClientBuilder {
                 .unwrap_or(u64::MAX),
             max_bytes: self.max_response_bytes,
             words: Cell::new(None),
-            without_key: None,
+            why: None,
+            leads: None,
             tabs: None,
             ears: IdleEars::default(),
         };
@@ -265,7 +266,7 @@ impl Client {
                 Progress::default().observe(&mut video, 0);
                 Ok(video)
             }
-            Reply::Nothing { failure, .. } => Err(transport.shown(failure, id)),
+            Reply::Nothing { reason, .. } => Err(transport.shown(Failure::of(reason), id)),
         }
     }
 

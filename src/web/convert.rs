@@ -184,16 +184,18 @@ pub(super) fn failure_to_js(failure: &Failure) -> JsValue {
     failed_to_js(failure, &JsValue::UNDEFINED)
 }
 
-/// The same with what the host threw, which belongs to the failure of the request: of a timeout that is its cause.
+/// The same with what the host threw.
 pub(super) fn failed_to_js(failure: &Failure, thrown: &JsValue) -> JsValue {
     let message = failure.message();
     let mut out = described(failure, &message);
     out.put("retryable", Some(Member::Flag(failure.is_retryable())));
     out.text("url", failure.url.as_deref());
     let out = out.to_js();
-    match &failure.cause {
-        Some(cause) => set(&out, "failure", &failed_to_js(cause, thrown)),
-        None => set_cause(&out, thrown),
+    set_cause(&out, thrown);
+    if let Some(cause) = failure.cause {
+        let mut cause = Failure::from(cause);
+        cause.url.clone_from(&failure.url);
+        set(&out, "failure", &failure_to_js(&cause));
     }
     out
 }
@@ -203,7 +205,10 @@ pub(super) fn retry_to_js(video_id: &str, retry: &Retry, thrown: &JsValue) -> Js
     let message = retry.failure.message();
     let mut out = described(&retry.failure, &message);
     out.text("videoId", Some(video_id));
-    out.text("url", Some(retry.failure.url.as_deref().unwrap_or_default()));
+    out.text(
+        "url",
+        Some(retry.failure.url.as_deref().unwrap_or_default()),
+    );
     out.number("attempt", Some(retry.attempt.into()));
     out.number("nextMs", Some(retry.next_in as f64));
     let out = out.to_js();

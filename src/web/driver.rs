@@ -8,10 +8,9 @@ use super::timer::{Clock, Hint, Hints, alarm};
 use crate::core::Millis;
 use crate::core::answer::Answer;
 use crate::core::budget::Budget;
-use crate::core::error::Failure;
+use crate::core::error::{ErrorCode, Failure};
 use crate::core::lessons::Lessons;
 use crate::core::machine::{Command, Event, Machine, Retry, Step, Update};
-use crate::core::messages::Reason;
 use crate::core::options::{Options, RawOptions};
 use gloo_timers::callback::Timeout;
 use std::cell::{Cell, RefCell};
@@ -85,9 +84,17 @@ struct State {
     raw: JsValue,
     /// The last response was that there are too many requests.
     was_refused: bool,
-    /// Why the last request failed, with the server's words and what the host threw.
-    failed: Option<(Failure, JsValue)>,
+    trouble: Trouble,
     last_serial: u32,
+}
+
+/// What is known of the last request, where it failed, beside what the machines keep.
+#[derive(Default)]
+struct Trouble {
+    /// The server's words.
+    detail: Option<String>,
+    /// What the host threw.
+    thrown: JsValue,
 }
 
 struct Waiter {
@@ -121,10 +128,11 @@ enum Request {
 impl State {
     /// What a response said.
     fn keep(&mut self, answer: &Answer, raw: JsValue) {
+        self.trouble = Trouble::default();
         match &answer.outcome {
-            Ok(_) if answer.has_status() => (self.raw, self.failed) = (raw, None),
-            Ok(_) => self.failed = None,
-            Err(failure) => self.failed = Some((failure.clone(), JsValue::UNDEFINED)),
+            Ok(_) if answer.has_status() => self.raw = raw,
+            Ok(_) => {}
+            Err(failure) => self.trouble.detail.clone_from(&failure.detail),
         }
     }
 }
@@ -381,11 +389,11 @@ impl Loop {
                 waiters,
                 request,
                 raw,
-                failed,
+                trouble,
                 ..
             } = &mut *state;
             waiters.retain_mut(|waiter| match event(waiter, now) {
-                Some(step) => self.obey(waiter, step, now, raw, failed.as_ref(), &mut notices),
+                Some(step) => self.obey(waiter, step, now, raw, trouble, &mut notices),
                 None => true,
             });
             if matches!(request, Request::None) && waiters.iter().any(|waiter| waiter.asking) {
@@ -393,7 +401,7 @@ impl Loop {
                 waiters.retain_mut(|waiter| {
                     waiter.asking || {
                         let step = waiter.machine.step(Event::SharedRequest, now);
-                        self.obey(waiter, step, now, raw, failed.as_ref(), &mut notices)
+                        self.obey(waiter, step, now, raw, trouble, &mut notices)
                     }
                 });
                 *request = Request::Queued;
@@ -452,7 +460,7 @@ impl Loop {
         step: Step,
         now: Millis,
         raw: &JsValue,
-        failed: Option<&(Failure, JsValue)>,
+        trouble: &Trouble,
         notices: &mut Vec<(Listener, Notice)>,
     ) -> bool {
         let mut tell = |notice| notices.push((Rc::clone(&waiter.listener), notice));
@@ -460,12 +468,13 @@ impl Loop {
         let mut update = step.update;
         let retry = waiter.machine.retry(now).filter(|_| waiter.has_failed);
         waiter.has_failed = false;
-        if let Some(retry) = retry {
+        if let Some(mut retry) = retry {
             waiter.is_retrying = true;
-            let (failure, thrown) = self.shown(retry.failure, failed);
+            retry.failure.detail.clone_from(&trouble.detail);
+            retry.failure = self.client.transport.shown(retry.failure, &self.id);
             tell(Notice::Retrying {
-                retry: Retry { failure, ..retry },
-                thrown,
+                retry,
+                thrown: trouble.thrown.clone(),
                 update: update.take().map(|update| (update, raw.clone())),
                 token: token(),
             });
@@ -494,9 +503,12 @@ impl Loop {
                 return false;
             }
             Command::Failed(failure) => {
-                let (failure, thrown) = self.shown(failure, failed);
+                let thrown = match failure.code {
+                    ErrorCode::Network => trouble.thrown.clone(),
+                    _ => JsValue::UNDEFINED,
+                };
                 tell(Notice::Failed {
-                    failure,
+                    failure: self.client.transport.shown(failure, &self.id),
                     thrown,
                     token: token(),
                 });
@@ -504,24 +516,6 @@ impl Loop {
             }
         }
         true
-    }
-
-    /// A failure as it is shown, and what the host threw: a machine keeps numbers alone of the last one, which is
-    /// here whole.
-    fn shown(
-        &self,
-        mut failure: Failure,
-        failed: Option<&(Failure, JsValue)>,
-    ) -> (Failure, JsValue) {
-        let mut thrown = JsValue::UNDEFINED;
-        if let Some((whole, why)) = failed {
-            let last = failure.cause.as_deref().unwrap_or(&failure);
-            if last.reason == whole.reason {
-                thrown = why.clone();
-            }
-            failure = failure.completed(whole);
-        }
-        (self.client.transport.shown(failure, &self.id), thrown)
     }
 
     /// One alarm for all: the earliest.
@@ -660,6 +654,7 @@ impl Loop {
         let abandoned = self.recall(&mut self.state.borrow_mut());
         if let Some(attempt) = abandoned {
             attempt.abort();
+            self.state.borrow_mut().trouble = Trouble::default();
             self.step(&Event::Offline);
         }
     }
@@ -682,8 +677,12 @@ impl Loop {
             state.request = Request::None;
             match &event {
                 Event::Answer(answer) => state.keep(answer, raw),
-                Event::RequestFailed(failure) => state.failed = Some((failure.clone(), raw)),
-                _ => state.failed = Some((Failure::of(Reason::Offline), raw)),
+                _ => {
+                    state.trouble = Trouble {
+                        detail: None,
+                        thrown: raw,
+                    }
+                }
             }
         }
         self.step(&event);

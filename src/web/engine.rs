@@ -22,7 +22,7 @@ pub fn machine_start(id: &JsValue, now: &JsValue, options: &JsValue) -> Result<J
         Ok((Machine::start(&id, options, now), now))
     };
     let ((machine, step), now) = started().map_err(|failure: Failure| failure_to_js(&failure))?;
-    Ok(told(&machine, step, None, None, &JsValue::UNDEFINED, now))
+    Ok(told(&machine, &step, None, &JsValue::UNDEFINED, now))
 }
 
 /// One step. Returns `{ snapshot, command }`. `json` is the body of a response as JSON, if it is any.
@@ -39,13 +39,15 @@ pub fn machine_step(
             .as_string()
             .ok_or_else(|| Failure::invalid("the snapshot must be a text"))?;
         let mut machine = Machine::restore(&snapshot)?;
-        let mut failed = None;
+        let mut detail = None;
         let step = match get(event, "type").as_string().as_deref() {
             Some("wake") => machine.wake(now),
             Some("network_error") => machine.step(Event::NetworkError, now),
             Some("response") => {
                 let answer = answer(event, machine.id())?;
-                failed = answer.outcome.as_ref().err().cloned();
+                if let Err(failure) = &answer.outcome {
+                    detail.clone_from(&failure.detail);
+                }
                 machine.step(Event::Answer(answer), now)
             }
             _ => {
@@ -54,11 +56,10 @@ pub fn machine_step(
                 ));
             }
         };
-        Ok((machine, step, failed, now))
+        Ok((machine, step, detail, now))
     };
-    let (machine, step, failed, now) = stepped().map_err(|failure| failure_to_js(&failure))?;
-    let url = get(event, "url").as_string();
-    Ok(told(&machine, step, failed, url, json, now))
+    let (machine, step, detail, now) = stepped().map_err(|failure| failure_to_js(&failure))?;
+    Ok(told(&machine, &step, detail, json, now))
 }
 
 /// A response as an engine hands it over.
@@ -95,39 +96,29 @@ fn time(now: &JsValue) -> Result<Millis, Failure> {
         .ok_or_else(|| Failure::invalid("nowMs must be the Unix time in milliseconds"))
 }
 
-/// What the engine is told. `failed` is the failure of this step's response, with the server's words.
+/// What the engine is told. `detail` is what the server said in this step, if that is a failure.
 fn told(
     machine: &Machine,
-    step: Step,
-    failed: Option<Failure>,
-    url: Option<String>,
+    step: &Step,
+    detail: Option<String>,
     raw: &JsValue,
     now: Millis,
 ) -> JsValue {
-    let whole = |mut failure: Failure| {
-        if let Some(failed) = &failed {
-            failure = failure.completed(failed);
-        }
-        match &url {
-            Some(url) => failure.at(url, false),
-            None => failure,
-        }
-    };
     let command = Object::new();
     let put = |key: &str, value: &JsValue| set(&command, key, value);
     put(
         "type",
-        &match step.command {
+        &match &step.command {
             Command::Fetch { give_up_at } => {
                 if let Some(at) = give_up_at {
-                    put("giveUpAtMs", &JsValue::from_f64(at as f64));
+                    put("giveUpAtMs", &JsValue::from_f64(*at as f64));
                 }
                 "fetch"
             }
             Command::Sleep { until } => {
-                put("untilMs", &JsValue::from_f64(until as f64));
+                put("untilMs", &JsValue::from_f64(*until as f64));
                 if let Some(mut retry) = machine.retry(now) {
-                    retry.failure = whole(retry.failure);
+                    retry.failure.detail = detail;
                     let notice = retry_to_js(machine.id(), &retry, &JsValue::UNDEFINED);
                     put("retrying", &notice);
                 }
@@ -135,8 +126,7 @@ fn told(
             }
             Command::Done => "done",
             Command::Failed(failure) => {
-                let failure = whole(failure);
-                put("error", &failure_to_js(&failure));
+                put("error", &failure_to_js(failure));
                 put("videoId", &machine.id().into());
                 put("resumeToken", &machine.resume_token(0).into());
                 if let Some(last) = machine.current(now) {

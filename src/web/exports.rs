@@ -44,7 +44,8 @@ impl Client {
             timeout: number("requestTimeoutMs") as u64,
             max_bytes: number("maxResponseBytes") as usize,
             words: Cell::new(None),
-            without_key: get_function(config, "withoutKey"),
+            why: get_function(config, "why"),
+            leads: get_function(config, "leads"),
             tabs: Tabs::new(get(config, "tabs")),
             ears: IdleEars::default(),
         };
@@ -102,7 +103,7 @@ impl Client {
                     .outcome
                     .map(|status| status_to_js(status, &raw))
                     .map_err(|failure| (failure, JsValue::UNDEFINED)),
-                Reply::Nothing { failure, thrown } => Err((failure, thrown)),
+                Reply::Nothing { reason, thrown } => Err((Failure::of(reason), thrown)),
             };
             let (settle, value) = match outcome {
                 Ok(status) => (resolve, status),
@@ -157,12 +158,7 @@ impl Client {
                         token,
                     } => ("failed", failed_to_js(&failure, &thrown), token),
                 };
-                let _ = listener.call3(
-                    &JsValue::UNDEFINED,
-                    &event.into(),
-                    &value,
-                    &token.into(),
-                );
+                let _ = listener.call3(&JsValue::UNDEFINED, &event.into(), &value, &token.into());
             };
             self.inner.poll(
                 &id,

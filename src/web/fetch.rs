@@ -69,8 +69,10 @@ pub(super) struct Transport {
     pub(super) max_bytes: usize,
     /// Which of the optional words of a request this host takes; found out once.
     pub(super) words: Cell<Option<Words>>,
-    /// Gives what the host threw as it may be shown: without the key.
-    pub(super) without_key: Option<Function>,
+    /// Of what the host threw, and whether a response had begun: the reason that it is, and the error as it may be shown.
+    pub(super) why: Option<Function>,
+    /// Where a `Location` leads that came from an address.
+    pub(super) leads: Option<Function>,
     /// The other pages of this origin, where the user wants them to ask once between them.
     pub(super) tabs: Option<Tabs>,
     pub(super) ears: IdleEars,
@@ -144,8 +146,8 @@ pub(super) enum Reply {
         raw: JsValue,
     },
     Nothing {
-        /// Of the reason [`Reason::Offline`] where the host knows that it has no network.
-        failure: Failure,
+        /// [`Reason::Offline`] where the host knows that it has no network.
+        reason: Reason,
         /// What the host threw, without the key.
         thrown: JsValue,
     },
@@ -156,13 +158,11 @@ impl Reply {
     pub(super) fn event(self) -> (Event, JsValue) {
         match self {
             Reply::Answer { answer, raw } => (Event::Answer(answer), raw),
-            Reply::Nothing { failure, thrown } => {
-                let event = match failure.reason {
-                    Reason::Offline => Event::Offline,
-                    _ => Event::RequestFailed(failure),
-                };
-                (event, thrown)
-            }
+            Reply::Nothing {
+                reason: Reason::Offline,
+                thrown,
+            } => (Event::Offline, thrown),
+            Reply::Nothing { reason, thrown } => (Event::RequestFailed(reason), thrown),
         }
     }
 }
@@ -201,44 +201,38 @@ impl Transport {
         let thrown = patience.rejection();
         self.ears.put(ears);
         reply.unwrap_or_else(|NoAnswer| {
-            let reason = if attempt.is_late() {
-                Reason::RequestTimeout
-            } else if is_offline() {
-                Reason::Offline
+            let (mut reason, mut thrown) = (Reason::RequestTimeout, thrown);
+            if attempt.is_late() {
+                // What an abort makes a host throw says nothing.
+                thrown = None;
             } else {
-                self.why(thrown.as_ref(), attempt.has_status())
-            };
-            let thrown = thrown.filter(|_| !attempt.is_late());
+                reason = self.why(&mut thrown, attempt.has_status());
+                if is_offline() {
+                    reason = Reason::Offline;
+                }
+            }
             Reply::Nothing {
-                failure: Failure::of(reason),
-                thrown: thrown.map_or(JsValue::UNDEFINED, |thrown| self.cleaned(thrown)),
+                reason,
+                thrown: thrown.unwrap_or_default(),
             }
         })
     }
 
-    /// Why there is no response, or only half of one, as far as what was thrown tells.
-    fn why(&self, thrown: Option<&JsValue>, has_status: bool) -> Reason {
-        let Some(thrown) = thrown else {
+    /// Why there is no response, or only half of one. What was thrown becomes what may be shown of it.
+    fn why(&self, thrown: &mut Option<JsValue>, has_status: bool) -> Reason {
+        let Some(error) = thrown else {
             return Reason::NotAResponse;
         };
-        let in_page = get(&js_sys::global(), "location").is_object();
-        match Reason::of_host_error(&host_words(thrown)) {
-            Some(reason) if reason != Reason::NoResponse => reason,
-            _ if has_status => Reason::ConnectionBroken,
-            None if self.fetch.is_some() => Reason::FetchFailed,
-            // A browser has the same words for whatever went wrong.
-            _ if in_page => Reason::BlockedInBrowser,
-            _ => Reason::NoResponse,
-        }
-    }
-
-    fn cleaned(&self, thrown: JsValue) -> JsValue {
-        match &self.without_key {
-            Some(clean) => clean
-                .call1(&JsValue::UNDEFINED, &thrown)
-                .unwrap_or_default(),
-            None => thrown,
-        }
+        let why = self.why.as_ref();
+        let known = why.map(|why| why.call2(&JsValue::UNDEFINED, error, &has_status.into()));
+        let Some(Ok(known)) = known else {
+            return Reason::NoResponse;
+        };
+        *error = get(&known, "cause");
+        let name = get(&known, "reason").as_string().unwrap_or_default();
+        let mut reasons = Reason::ALL.iter();
+        let named = reasons.find(|reason| reason.as_str() == name);
+        named.copied().unwrap_or(Reason::NoResponse)
     }
 
     async fn exchange(
@@ -313,7 +307,7 @@ impl Transport {
             if let Err(failure) = &mut answer.outcome
                 && failure.code == ErrorCode::Redirected
             {
-                failure.location = location(&response);
+                failure.location = self.location(&response, &url);
             }
         }
         if let Some(tabs) = self.tabs.as_ref().filter(|_| !is_redirect && !oversized) {
@@ -341,27 +335,29 @@ impl Transport {
         Ok(reply)
     }
 
-    /// A failure of a request about a video, to be shown: with what was requested, and without the key, also where that
-    /// is a short one.
-    pub(super) fn shown(&self, failure: Failure, id: &str) -> Failure {
-        let mut url = self.endpoint.clone();
-        percent::encode(id, &mut url);
-        let url = match &self.secret {
-            Some(secret) => secret.redact_body(&url, true).into_owned(),
-            None => url,
+    /// Where a redirect leads: a host that hides its target says nothing, and one that followed it says where it is.
+    fn location(&self, response: &Loose, url: &str) -> Option<String> {
+        let location = match header(response, "location") {
+            Some(location) => location.into(),
+            None => get(response, "url"),
         };
-        self.redacted(failure).at(&url, self.secret.is_some())
+        let leads = self.leads.as_ref()?;
+        let leads = leads.call2(&JsValue::UNDEFINED, &location, &url.into());
+        leads.ok()?.as_string()
     }
 
-    fn redacted(&self, mut failure: Failure) -> Failure {
-        let Some(secret) = &self.secret else {
-            return failure;
-        };
-        for text in [&mut failure.detail, &mut failure.location] {
-            *text = text.take().map(|text| secret.redact(&text).into_owned());
+    /// A failure of a request about a video, to be shown: with what was requested, and without the key, also where that
+    /// is a short one.
+    pub(super) fn shown(&self, mut failure: Failure, id: &str) -> Failure {
+        let mut url = self.endpoint.clone();
+        percent::encode(id, &mut url);
+        if let Some(secret) = &self.secret {
+            url = secret.redact_body(&url, true).into_owned();
+            for text in [&mut failure.detail, &mut failure.location] {
+                *text = text.take().map(|text| secret.redact(&text).into_owned());
+            }
         }
-        failure.cause = failure.cause.map(|cause| Box::new(self.redacted(*cause)));
-        failure
+        failure.at(url, self.secret.is_some())
     }
 
     /// What `fetch` gives. One that does not know `redirect` is called once more without it, if there is no key that
@@ -528,36 +524,6 @@ fn charset(content_type: &str) -> Option<String> {
     let at = parts.position(|part| part.eq_ignore_ascii_case(NAME))?;
     let mut values = content_type.get(at + NAME.len()..)?.split([';', '"']);
     values.find(|value| !value.is_empty()).map(str::to_owned)
-}
-
-/// Where a redirect leads, or has led: a host that hides its target says nothing.
-fn location(response: &Loose) -> Option<String> {
-    let is_followed = response
-        .redirected()
-        .is_ok_and(|redirected| redirected == true);
-    let location = if is_followed {
-        get(response, "url").as_string()
-    } else {
-        header(response, "location")
-    };
-    location.filter(|location| !location.is_empty())
-}
-
-/// The codes and the messages of an error, and of what caused it.
-fn host_words(thrown: &JsValue) -> String {
-    let mut words = String::new();
-    let mut thrown = thrown.clone();
-    // Node's own is one deep, and a caller's fetch may wrap it.
-    for _ in 0..4 {
-        for key in ["code", "message"] {
-            if let Some(text) = get(&thrown, key).as_string() {
-                words.push_str(&text);
-                words.push(' ');
-            }
-        }
-        thrown = get(&thrown, "cause");
-    }
-    words
 }
 
 /// An answer, read.

@@ -26,10 +26,10 @@ function strays(test) {
 }
 
 /** @param {any} error @param {any} VideoError */
-function isInternal(error, VideoError) {
+function isInternal(error, VideoError, isRetryable = true) {
   assert.ok(error instanceof VideoError, String(error));
   assert.equal(error.code, "internal", error.message);
-  assert.equal(error.retryable, true);
+  assert.equal(error.retryable, isRetryable, error.message);
 }
 
 describe("a module that cannot be loaded", () => {
@@ -48,6 +48,17 @@ describe("a module that cannot be loaded", () => {
       Reflect.deleteProperty(globalThis, "WebAssembly");
       return () =>
         void Object.defineProperty(globalThis, "WebAssembly", { value: whole, configurable: true, writable: true });
+    },
+    "because a page's policy has forbidden it": () => {
+      const { Module } = WebAssembly;
+      WebAssembly.Module = /** @type {any} */ (
+        class {
+          constructor() {
+            throw new WebAssembly.CompileError("violates the following Content Security Policy directive");
+          }
+        }
+      );
+      return () => void (WebAssembly.Module = Module);
     },
     "because nothing can inflate it": () => {
       const whole = DecompressionStream;
@@ -78,9 +89,15 @@ describe("a module that cannot be loaded", () => {
             for await (const update of poll) assert.fail(update.status);
           })(),
         ];
-        for (const error of await atOnce(Promise.all(calls.map(rejection)))) isInternal(error, VideoError);
+        // What a host lacks now it lacks later.
+        const isRetryable = !why.includes("no WebAssembly") && !why.includes("forbidden");
+        for (const error of await atOnce(Promise.all(calls.map(rejection)))) {
+          isInternal(error, VideoError, isRetryable);
+          assert.match(error.reason, why.includes("no WebAssembly") ? /^no_webassembly$/ : why.includes("forbidden") ? /^webassembly_forbidden$/ : /^module_not_loaded$/);
+          assert.ok(error.cause instanceof Error, "what the host said");
+        }
         const [only] = await own.waitForVideos(["v"]);
-        isInternal(only?.status === "rejected" && only.reason, VideoError);
+        isInternal(only?.status === "rejected" && only.reason, VideoError, isRetryable);
       } finally {
         mend();
       }

@@ -137,7 +137,7 @@ describe("the key", { timeout: 280_000 }, () => {
     assert.equal(code, 1);
     assert.match(errors, /at the end/);
     assert.match(errors, /of a listener: DONE/);
-    assert.match(errors, /VideoError: the server answered with an error/);
+    assert.match(errors, /VideoError: http\S+ \(HTTP 402\) requires payment/);
     assert.ok(lines.length > 10 && server.arrivals.length > echoes.size);
     evidence.add("standard output", lines.join("\n"));
     evidence.add("standard error", errors);
