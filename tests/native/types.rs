@@ -1,6 +1,7 @@
 //! The public TypeScript types beside the Rust ones: neither side gains or loses a name alone.
 
 use iacrea_video::core::error::ErrorCode;
+use iacrea_video::core::messages::Reason;
 use iacrea_video::core::status::{ContentStatus, Status};
 use std::collections::BTreeSet;
 
@@ -67,4 +68,45 @@ fn every_status_is_on_both_sides_and_in_the_union() {
         .filter(|arm| !arm.is_empty())
         .collect();
     assert_eq!(union, arms.iter().map(|(name, _)| *name).collect());
+}
+
+#[test]
+fn every_reason_is_documented_with_its_message() {
+    let docs = include_str!("../../docs/errors.md");
+    let errors = include_str!("../../pkg/src/error.ts");
+    let rows: Vec<Vec<&str>> = docs
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let documented: BTreeSet<_> = rows
+        .iter()
+        .map(|row| row[0].trim_matches('`').to_owned())
+        .collect();
+    for reason in Reason::ALL {
+        let row = rows
+            .iter()
+            .find(|row| row[0].trim_matches('`') == reason.as_str());
+        let row = row.unwrap_or_else(|| panic!("docs/errors.md lacks {}", reason.as_str()));
+        assert_eq!(row[1].trim_matches('`'), reason.code().as_str());
+        let text = reason.text().replace('@', "*address*");
+        assert!(row[2].starts_with(text.trim_end()), "{}", row[2]);
+    }
+    // What the package adds for what goes wrong outside the module.
+    let (_, table) = errors.split_once("const MESSAGES = {").unwrap();
+    let (table, _) = table.split_once("} as const").unwrap();
+    let names = table.lines().filter_map(|line| line.trim().split_once(':'));
+    let names: BTreeSet<_> = names
+        .map(|(name, _)| name)
+        .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+        .map(str::to_owned)
+        .collect();
+    let own = named(Reason::ALL.iter().map(|reason| reason.as_str()));
+    assert_eq!(
+        documented
+            .difference(&own)
+            .cloned()
+            .collect::<BTreeSet<_>>(),
+        names
+    );
 }
