@@ -103,7 +103,7 @@ pub(crate) async fn end(heard: &Array) -> Array {
     for _ in 0..500 {
         if let Some(last) = heard.iter().last() {
             let last: Array = last.unchecked_into();
-            if last.get(0) != "update" {
+            if last.get(0) == "done" || last.get(0) == "failed" {
                 return last;
             }
         }
@@ -115,8 +115,14 @@ pub(crate) async fn end(heard: &Array) -> Array {
 fn updates(heard: &Array) -> Vec<JsValue> {
     let triples = heard.iter().map(JsCast::unchecked_into::<Array>);
     triples
-        .filter(|triple| triple.get(0) == "update")
-        .map(|triple| triple.get(1))
+        .filter_map(|triple| match triple.get(0).as_string().as_deref() {
+            Some("update") => Some(triple.get(1)),
+            // A failure that is going to be retried may change the update too.
+            Some("retrying") if !triple.get(1).is_undefined() => {
+                Some(get(&triple.get(1), "update")).filter(|update| !update.is_undefined())
+            }
+            _ => None,
+        })
         .collect()
 }
 
