@@ -76,7 +76,7 @@ fn every_reason_is_documented_with_its_message() {
     let errors = include_str!("../../pkg/src/error.ts");
     let rows: Vec<Vec<&str>> = docs
         .lines()
-        .filter(|line| line.starts_with("| `"))
+        .filter(|line| line.starts_with("| `") && !line.starts_with("| `reason`"))
         .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
         .collect();
     let documented: BTreeSet<_> = rows
