@@ -81,7 +81,7 @@ describe("the key", { timeout: 280_000 }, () => {
     for (const { path } of server.arrivals) evidence.add("an address", path);
     assert.deepEqual(server.elsewhere, [], "nothing follows a redirect");
     assert.ok(evidence.mentions(BESIDE), "what is around the key comes through");
-    assert.ok(evidence.mentions("longer than maxResponseBytes"));
+    assert.ok(evidence.mentions("more than maxResponseBytes"));
     evidence.isClean();
   });
 
