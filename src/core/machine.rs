@@ -251,7 +251,9 @@ impl Machine {
 
     /// Goes on where the poll that wrote `token` stopped: with its deadline and progress. It asks at
     /// once, unless the server has asked to be left alone; a poll whose deadline has passed meanwhile
-    /// asks one last time, and one that had ended for its sake starts a new allowance.
+    /// asks one last time, and one that had ended for its sake starts a new allowance. The first step
+    /// has what the token knows as its update, so that a progress bar stands where it stood before a
+    /// reload: status, `overall`, and which clips were ready. A token is never a finished video.
     ///
     /// Anyone can write a token, so it makes a poll slower or shorter than it would be without, and
     /// never faster or longer: what `options` gives counts, and of what it does not give the more
@@ -293,11 +295,12 @@ impl Machine {
             machine.job.failures = 0;
         }
         machine.told = None;
-        let step = if machine.job.not_before > now {
+        let mut step = if machine.job.not_before > now {
             machine.rest(machine.job.not_before, now)
         } else {
             machine.ask(now)
         };
+        step.update = step.update.or_else(|| machine.news(now));
         Ok((machine, step))
     }
 
@@ -312,6 +315,8 @@ impl Machine {
         if is_asleep && theirs.last.is_none() && theirs.retrying.is_none() {
             return None;
         }
+        // The step that this poll was started or resumed with is not carried out, nor is its update told.
+        self.told = None;
         let own = u32::from(self.phase == Phase::Asking);
         self.each(&mut |job| job.join(theirs, own));
         Some(match other.phase {
