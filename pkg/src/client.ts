@@ -154,7 +154,7 @@ export class ModuleClient {
     } catch (error) {
       refused = asVideoError(error);
     }
-    const entered = this.#tabs?.enter(id);
+    this.#tabs?.enter(id);
     const connect = async () => {
       if (refused) throw refused;
       const { timeoutMs } = options;
@@ -162,8 +162,7 @@ export class ModuleClient {
       const limited = this.#loader.afar && typeof timeoutMs === "number" && timeoutMs > 0;
       const began = performance.now();
       const { instance, client } = await this.#connect(limited ? timeoutMs : Infinity);
-      await entered;
-      const spent = Math.round(performance.now() - began);
+      const spent = Math.max(Math.round(performance.now() - began), 0);
       return {
         crash: instance.crash,
         start: (listener: PollListener) => {
