@@ -140,8 +140,7 @@ export class ModuleClient {
   #ended(call?: Poller | AbortController): void {
     this.#calls.delete(call as Poller);
     if (this.#calls.size || !this.#isBrief || !this.#connected) return;
-    // What comes later starts anew, with the same lessons.
-    this.#config.lessons = this.lessons();
+    // What comes later starts anew.
     this.#connected.client.free();
     this.#connected = undefined;
   }
@@ -158,8 +157,8 @@ export class ModuleClient {
     const connect = async () => {
       if (refused) throw refused;
       const { timeoutMs } = options;
-      // Anything else the core refuses.
-      const limited = this.#loader.afar && typeof timeoutMs === "number" && timeoutMs > 0;
+      // Its time runs while the module is on its way. Anything else the core refuses.
+      const limited = typeof timeoutMs === "number" && timeoutMs > 0;
       const began = performance.now();
       const { instance, client } = await this.#connect(limited ? timeoutMs : Infinity);
       const spent = Math.max(Math.round(performance.now() - began), 0);
@@ -180,7 +179,11 @@ export class ModuleClient {
       this.#tabs?.leave(id);
       this.#ended(poller);
     };
-    poller.done.then(forget, forget);
+    poller.done.then(() => {
+      // Here too, for an instance that traps takes them along.
+      this.#config.lessons = this.lessons();
+      forget();
+    }, forget);
     return poller;
   }
 
@@ -189,8 +192,11 @@ export class ModuleClient {
     const loading = this.#loader.load();
     let instance: Instance<Module>;
     if ("exports" in loading) instance = loading;
-    else if (ms >= LOADING_MS) instance = await loading;
-    else instance = await within(ms, loading, "timeout", () => this.#loader.forget(loading));
+    else {
+      instance = await (ms >= LOADING_MS ? loading : within(ms, loading, "timeout", () => this.#loader.forget(loading)));
+      // A client that is made for nobody would be freed by nobody. This reaches nobody either.
+      if (this.#calls.size === 0) throw new Error("all calls have ended");
+    }
     if (this.#connected?.instance !== instance) {
       this.#connected = { instance, client: new instance.exports.Client(this.#config) };
     }

@@ -65,8 +65,12 @@ export function readable<T>(act: () => T): T {
 
 /** What loading or running the module threw, as an error of ours with what else is known: one that is ours may be told to many. @internal */
 export function asVideoError(thrown: unknown, rest: Rest = {}): VideoError {
-  // From an argument that was refused there is nothing to go on.
-  if (safely(() => isPlainError(thrown))) return new VideoError(thrown as PlainError, (thrown as PlainError).retryable ? rest : {});
+  if (safely(() => isPlainError(thrown))) {
+    const plain = thrown as PlainError & { readonly cause?: unknown };
+    const cause = plain.cause === undefined ? {} : { cause: plain.cause };
+    // An argument that was refused leaves nothing to go on from.
+    return new VideoError(plain, { ...cause, ...(plain.code !== "invalid_argument" && rest) });
+  }
   const words = safely(() => String((thrown as Partial<Error> | null | undefined)?.message ?? thrown)) ?? "without words";
   return new VideoError({ code: "internal", message: `the WebAssembly module failed: ${words}`, retryable: true }, { ...rest, cause: thrown });
 }
