@@ -4,6 +4,7 @@
  */
 
 import { checkedBase, endpointOf } from "./address.js";
+import { bind } from "./bind.js";
 import { LOADING_MS, within } from "./deadline.js";
 import { dispose } from "./dispose.js";
 import { Streams, type Follower } from "./follow.js";
@@ -12,7 +13,7 @@ import type { Instance, Loader } from "./instantiate.js";
 import { Poller, type PollHandle, type PollListener } from "./poller.js";
 import { abortionOf, Signals } from "./signals.js";
 import { Tabs } from "./tabs.js";
-import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, VideoPoller, VideoStatus } from "./types.js";
+import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, SettledVideo, VideoPoller, VideoStatus, VideoToResume } from "./types.js";
 
 /** What the module exports. @internal */
 export interface Module {
@@ -54,6 +55,19 @@ export class ModuleClient {
     }
     this.#config = { ...config, tabs: this.#tabs };
     if (follow) this.#streams = new Streams((id, signal) => openStream(config, id, signal));
+    bind(this, ModuleClient.prototype);
+  }
+
+  /**
+   * Resolves once the WebAssembly module is there, which the first call brings by itself otherwise: for tests with fake
+   * timers, since no fake clock brings a module, and to warm up. Rejects with a `VideoError` if it cannot be loaded.
+   */
+  async ready(): Promise<void> {
+    try {
+      await this.#loader.load();
+    } catch (thrown) {
+      throw asVideoError(thrown);
+    }
   }
 
   /**
@@ -102,9 +116,14 @@ export class ModuleClient {
     return this.#poll(id, options);
   }
 
-  /** Waits for many videos, with few requests in flight. Settles like `Promise.allSettled`, in the order of `ids`. */
-  async waitForVideos(ids: Iterable<string>, options: PollManyOptions = {}): Promise<PromiseSettledResult<DoneUpdate>[]> {
-    if (typeof readable(() => ids?.[Symbol.iterator]) !== "function") throw invalidArgument("ids must be iterable");
+  /**
+   * Waits for many videos, each with the token of an earlier poll where it has one, with few requests in flight. Settles
+   * like `Promise.allSettled`, in the order of `videos`; what is rejected has a `resumeToken` too, whatever the reason.
+   */
+  async waitForVideos(videos: Iterable<string | VideoToResume>, options: PollManyOptions = {}): Promise<SettledVideo[]> {
+    // A text is iterable too, letter by letter.
+    const isList = readable(() => typeof videos?.[Symbol.iterator] === "function" && Object.prototype.toString.call(videos) !== "[object String]");
+    if (!isList) throw invalidArgument("waitForVideos takes a list of ids, or any other iterable but a string");
     const shared = readable(() => checkedPoll(options));
     const concurrency = readable(() => {
       const { concurrency = 6 } = options;
@@ -112,14 +131,14 @@ export class ModuleClient {
     });
     let limit: { free(): void } | undefined;
     // All of them before the first poll begins: the iterable is somebody's code, and may throw.
-    const polls = [...ids].map((id) =>
-      this.#poll(id, shared, (client) => {
+    const polls = [...videos].map((video) =>
+      this.#poll(video, shared, (client) => {
         limit ??= client.limit(concurrency);
-      }).done,
+      }),
     );
-    const settled = await Promise.allSettled(polls);
+    const settled = await Promise.allSettled(polls.map(({ done }) => done));
     limit?.free();
-    return settled;
+    return settled.map((one, at) => (one.status === "fulfilled" ? one : { ...one, resumeToken: polls[at]!.resumeToken() }));
   }
 
   /**
@@ -145,11 +164,18 @@ export class ModuleClient {
     this.#connected = undefined;
   }
 
-  #poll(id: string, given: PollOptions, prepare?: (client: ClientHandle) => void): Poller {
+  #poll(video: string | VideoToResume, given: PollOptions, prepare?: (client: ClientHandle) => void): Poller {
+    let id = video as string;
     let options: PollOptions = {};
     let refused: VideoError | undefined;
     try {
       options = readable(() => checkedPoll(given));
+      // Of the list of waitForVideos. What is neither is refused as an id.
+      if (prepare && typeof video === "object" && video !== null) {
+        const { id: own, resumeToken } = readable(() => ({ id: video.id, resumeToken: video.resumeToken }));
+        id = own;
+        options = { ...options, resumeToken } as PollOptions;
+      }
     } catch (error) {
       refused = asVideoError(error);
     }

@@ -10,8 +10,8 @@ import type { ClientOptions } from "./types.js";
 export { VideoError } from "./error.js";
 export type {
   ClientOptions, ContentStatus, DoneUpdate, DoneVideo, FailedVideo, GeneratedContent, GeneratingVideo, PendingVideo,
-  PollManyOptions, PollOptions, PollProgress, RenderingVideo, StartRenderingVideo, UnrecognizedVideo, VideoErrorCode,
-  VideoPoller, VideoStatus, VideoUpdate,
+  PollManyOptions, PollOptions, PollProgress, RenderingVideo, SettledVideo, StartRenderingVideo, UnrecognizedVideo,
+  VideoErrorCode, VideoPoller, VideoStatus, VideoToResume, VideoUpdate,
 } from "./types.js";
 
 /** `WebAssembly.Module`, in TypeScript projects too that do not know of it. */
