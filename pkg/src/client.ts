@@ -3,7 +3,7 @@
  * the module comes from.
  */
 
-import { checkedBase, endpointOf } from "./address.js";
+import { checkedBase, endpointOf, isLoopback } from "./address.js";
 import { bind } from "./bind.js";
 import { LOADING_MS, within } from "./deadline.js";
 import { dispose } from "./dispose.js";
@@ -14,6 +14,7 @@ import { Poller, type PollHandle, type PollListener } from "./poller.js";
 import { abortionOf, Signals } from "./signals.js";
 import { Tabs } from "./tabs.js";
 import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, SettledVideo, VideoPoller, VideoStatus, VideoToResume } from "./types.js";
+import { warn, warnOfUnknown } from "./warn.js";
 
 /** What the module exports. @internal */
 export interface Module {
@@ -76,7 +77,7 @@ export class ModuleClient {
    */
   getStatus(id: string, options: { signal?: AbortSignal } = {}): Promise<VideoStatus> {
     return new Promise((resolve, reject) => {
-      const { signal } = readable(() => checkedPoll(options)); // what is thrown in here rejects
+      const { signal } = readable(() => checkedPoll(options, "getStatus()", { signal: 1 })); // what is thrown in here rejects
       const abortion = signal && abortionOf(signal);
       if (abortion) return reject(abortion.reason);
       const controller = new AbortController();
@@ -124,7 +125,7 @@ export class ModuleClient {
     // A text is iterable too, letter by letter.
     const isList = readable(() => typeof videos?.[Symbol.iterator] === "function" && Object.prototype.toString.call(videos) !== "[object String]");
     if (!isList) throw invalidArgument("waitForVideos takes a list of ids, or any other iterable but a string");
-    const shared = readable(() => checkedPoll(options));
+    const shared = readable(() => checkedPoll(options, "waitForVideos()", { ...POLL, concurrency: 1 }));
     const concurrency = readable(() => {
       const { concurrency = 6 } = options;
       return concurrency;
@@ -169,7 +170,7 @@ export class ModuleClient {
     let options: PollOptions = {};
     let refused: VideoError | undefined;
     try {
-      options = readable(() => checkedPoll(given));
+      options = readable(() => checkedPoll(given, "poll()"));
       // Of the list of waitForVideos. What is neither is refused as an id.
       if (prepare && typeof video === "object" && video !== null) {
         const { id: own, resumeToken } = readable(() => ({ id: video.id, resumeToken: video.resumeToken }));
@@ -230,9 +231,19 @@ export class ModuleClient {
   }
 }
 
+/** The options of a poll, and of a client: of these types, so that the compiler misses none that is added. */
+const POLL: Readonly<Record<keyof PollOptions, 1>> = {
+  signal: 1, onUpdate: 1, timeoutMs: 1, minIntervalMs: 1, maxIntervalMs: 1, maxConsecutiveFailures: 1, resumeToken: 1,
+};
+const CLIENT: Readonly<Record<keyof ClientOptions | "wasm", 1>> = {
+  apiKey: 1, baseUrl: 1, kind: 1, headers: 1, credentials: 1, fetch: 1, follow: 1, acrossTabs: 1, requestTimeoutMs: 1,
+  maxResponseBytes: 1, concurrency: 1, requestsPerSecond: 1, lessons: 1, allowBrowserKey: 1, wasm: 1,
+};
+
 /** A copy, so that what the caller does to the object later changes nothing. The core checks the numbers and the token. */
-function checkedPoll(options: PollOptions): PollOptions {
+function checkedPoll(options: PollOptions, of: string, known: object = POLL): PollOptions {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
+  warnOfUnknown(of, options, known, ["VideoClient", CLIENT]);
   const { signal, onUpdate, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken } = options;
   if (onUpdate !== undefined && typeof onUpdate !== "function") throw invalidArgument("onUpdate must be a function");
   if (signal !== undefined && !isAbortSignal(signal)) throw invalidArgument("signal must be an AbortSignal");
@@ -268,14 +279,16 @@ function checked(options: ClientOptions): {
   readonly acrossTabs: boolean | string;
 } {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
+  warnOfUnknown("VideoClient", options, CLIENT, ["poll() and waitForVideo()", POLL]);
   const { apiKey, baseUrl, kind = "video", credentials, fetch, follow, requestTimeoutMs = 30_000, maxResponseBytes = 1_048_576 } = options;
-  const { concurrency = Infinity, requestsPerSecond = Infinity, acrossTabs = false, lessons } = options;
+  const { concurrency = Infinity, requestsPerSecond = Infinity, acrossTabs = false, lessons, allowBrowserKey = false } = options;
   if (kind !== "video" && kind !== "auto") throw invalidArgument('kind must be "video" or "auto"');
   if (credentials !== undefined && !["omit", "same-origin", "include"].includes(credentials)) {
     throw invalidArgument('credentials must be "omit", "same-origin" or "include"');
   }
   if (fetch !== undefined && typeof fetch !== "function") throw invalidArgument("fetch must be a function");
   if (lessons !== undefined && typeof lessons !== "string") throw invalidArgument("lessons must be a text");
+  if (typeof allowBrowserKey !== "boolean") throw invalidArgument("allowBrowserKey must be true or false");
   if (typeof acrossTabs !== "boolean" && (typeof acrossTabs !== "string" || acrossTabs === "")) {
     throw invalidArgument("acrossTabs must be true, false or a text that is not empty");
   }
@@ -293,9 +306,26 @@ function checked(options: ClientOptions): {
   // Wherever the key came from, it is as secret.
   const key = headers.get("x-api-key") ?? undefined;
   const page = (globalThis as { location?: { href: string } }).location?.href;
+  if (key !== undefined && !allowBrowserKey) warnOfKey();
   const endpoint = endpointOf(checkedBase(baseUrl, { page, withKey: key !== undefined }), kind);
   const config = { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes, concurrency, requestsPerSecond, lessons };
   return { config, follow, acrossTabs };
+}
+
+/** A page shows its key to all who open it; what has no document is no page. One that comes from this machine is under development. */
+function warnOfKey(): void {
+  try {
+    const { document, location } = globalThis;
+    const { hostname } = location;
+    // Browsers know all names under localhost, and a file has none.
+    if (!document || hostname === "" || isLoopback(hostname) || hostname.endsWith(".localhost")) return;
+    warn(
+      `the API key is in the page ${location.origin}, where everybody who opens it can read it. Let a server of yours add ` +
+        "the key (createVideoProxy of iacrea-video/edge) and leave it out here, or set allowBrowserKey: true if nobody else opens this page.",
+    );
+  } catch {
+    // No page, but something that resembles one.
+  }
 }
 
 /** The live stream of one video, as `createVideoWatch` offers it. */

@@ -33,7 +33,7 @@ interface VideoBase {
   readonly creditsTotal?: number;
   /** Credits used (inferred). */
   readonly creditsUsed?: number;
-  /** The parsed body itself, with all that the server said. `undefined` in the update that a `resumeToken` makes. */
+  /** The parsed body itself, with all that the server said. `undefined` after a resume, until the first response. */
   readonly raw: unknown;
 }
 
@@ -194,6 +194,11 @@ export interface ClientOptions {
   requestsPerSecond?: number;
   /** What `lessons()` of an earlier client gave, for a better word of the time left from the first video on. */
   lessons?: string;
+  /**
+   * A key in a page can be read by whoever opens the page, so it is warned of once on the console, unless the page is on
+   * this machine (`localhost` and its like) or this is true: where nobody else opens the page, say. Default false.
+   */
+  allowBrowserKey?: boolean | undefined;
 }
 
 export interface PollOptions {
