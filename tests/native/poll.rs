@@ -794,7 +794,10 @@ fn one_that_is_resumed_and_joins_one_that_knows_nothing_is_told_what_its_token_k
     let (mut joining, step) = Machine::resume(&token, "v", RawOptions::default(), now).unwrap();
     let known = step.update.unwrap();
     let update = joining.join(&fresh, now).unwrap().update.unwrap();
-    assert_eq!((&update.video, update.overall), (&known.video, known.overall));
+    assert_eq!(
+        (&update.video, update.overall),
+        (&known.video, known.overall)
+    );
 }
 
 #[test]

@@ -314,7 +314,14 @@ fn the_first_step_of_a_resume_has_what_the_token_knows_and_nothing_else() {
                 clips.map(|clip| clip.status).collect()
             };
             assert_eq!(states(&known), states(&before));
-            assert!(known.video.generated_content.iter().flatten().all(|clip| clip.id.is_none() && clip.url.is_none() && clip.text.is_none()));
+            assert!(
+                known
+                    .video
+                    .generated_content
+                    .iter()
+                    .flatten()
+                    .all(|clip| clip.id.is_none() && clip.url.is_none() && clip.text.is_none())
+            );
             assert_eq!(known.video.credits_total, None);
         }
     }
