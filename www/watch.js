@@ -66,7 +66,7 @@ export function watch(session, options, now, events) {
   const noted = async (input, init) => {
     // A live stream asks nothing: it says when to.
     if (new Headers(init?.headers).get("accept") === "text/event-stream") return send(input, init);
-    judge(poller?.current !== undefined && poller.current.retrying === undefined);
+    judge(poller?.current?.raw !== undefined && poller.current.retrying === undefined);
     /** @type {Session["requests"][number]} */
     const mark = { at: now(), outcome: "open" };
     session.requests.push(mark);
@@ -95,7 +95,8 @@ export function watch(session, options, now, events) {
     ...(isWatched(session.source) ? { timeoutMs: Infinity } : {}),
     ...(session.token === undefined ? {} : { resumeToken: session.token }),
     onUpdate: (update) => {
-      if (stopped) return;
+      // The update that the token makes has less in it than what this page has kept.
+      if (stopped || (update.raw === undefined && update.retrying === undefined)) return;
       judge(update.retrying === undefined);
       events.updated(update);
     },

@@ -32,6 +32,6 @@ export function endpointOf(base: URL, kind: "video" | "auto"): string {
 }
 
 /** Names under `.localhost` are not among them: where the system does not know them, it asks a name server on the network. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host);
 }

@@ -3,7 +3,8 @@
  * the module comes from.
  */
 
-import { checkedBase, endpointOf } from "./address.js";
+import { checkedBase, endpointOf, isLoopback } from "./address.js";
+import { bind } from "./bind.js";
 import { LOADING_MS, within } from "./deadline.js";
 import { leadsTo, reasonFor, withoutKey } from "./cause.js";
 import { dispose } from "./dispose.js";
@@ -13,7 +14,8 @@ import type { Instance, Loader } from "./instantiate.js";
 import { Poller, type PollHandle, type PollListener } from "./poller.js";
 import { abortionOf, Signals } from "./signals.js";
 import { Tabs } from "./tabs.js";
-import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, VideoPoller, VideoStatus } from "./types.js";
+import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, SettledVideo, VideoPoller, VideoStatus, VideoToResume } from "./types.js";
+import { warn, warnOfUnknown } from "./warn.js";
 
 /** What the module exports. @internal */
 export interface Module {
@@ -63,6 +65,19 @@ export class ModuleClient {
     });
     this.#config = { ...config, tabs: this.#tabs, why, leads: leadsTo };
     if (follow) this.#streams = new Streams((id, signal) => openStream(config, id, signal));
+    bind(this, ModuleClient.prototype);
+  }
+
+  /**
+   * Resolves once the WebAssembly module is there, which the first call brings by itself otherwise: for tests with fake
+   * timers, since no fake clock brings a module, and to warm up. Rejects with a `VideoError` if it cannot be loaded.
+   */
+  async ready(): Promise<void> {
+    try {
+      await this.#loader.load();
+    } catch (thrown) {
+      throw asVideoError(thrown);
+    }
   }
 
   /**
@@ -71,7 +86,7 @@ export class ModuleClient {
    */
   getStatus(id: string, options: { signal?: AbortSignal } = {}): Promise<VideoStatus> {
     return new Promise((resolve, reject) => {
-      const { signal } = readable(() => checkedPoll(options)); // what is thrown in here rejects
+      const { signal } = readable(() => checkedPoll(options, "getStatus()", { signal: 1 })); // what is thrown in here rejects
       const abortion = signal && abortionOf(signal);
       if (abortion) return reject(abortion.reason);
       const controller = new AbortController();
@@ -111,24 +126,29 @@ export class ModuleClient {
     return this.#poll(id, options);
   }
 
-  /** Waits for many videos, with few requests in flight. Settles like `Promise.allSettled`, in the order of `ids`. */
-  async waitForVideos(ids: Iterable<string>, options: PollManyOptions = {}): Promise<PromiseSettledResult<DoneUpdate>[]> {
-    if (typeof readable(() => ids?.[Symbol.iterator]) !== "function") throw invalidArgument("ids must be iterable");
-    const shared = readable(() => checkedPoll(options));
+  /**
+   * Waits for many videos, each with the token of an earlier poll where it has one, with few requests in flight. Settles
+   * like `Promise.allSettled`, in the order of `videos`; what is rejected has a `resumeToken` too, whatever the reason.
+   */
+  async waitForVideos(videos: Iterable<string | VideoToResume>, options: PollManyOptions = {}): Promise<SettledVideo[]> {
+    // A text is iterable too, letter by letter.
+    const isList = readable(() => typeof videos?.[Symbol.iterator] === "function" && Object.prototype.toString.call(videos) !== "[object String]");
+    if (!isList) throw invalidArgument("waitForVideos takes a list of ids, or any other iterable but a string");
+    const shared = readable(() => checkedPoll(options, "waitForVideos()", { ...POLL, concurrency: 1 }));
     const concurrency = readable(() => {
       const { concurrency = 6 } = options;
       return concurrency;
     });
     let limit: { free(): void } | undefined;
     // All of them before the first poll begins: the iterable is somebody's code, and may throw.
-    const polls = [...ids].map((id) =>
-      this.#poll(id, shared, (client) => {
+    const polls = [...videos].map((video) =>
+      this.#poll(video, shared, (client) => {
         limit ??= client.limit(concurrency);
-      }).done,
+      }),
     );
-    const settled = await Promise.allSettled(polls);
+    const settled = await Promise.allSettled(polls.map(({ done }) => done));
     limit?.free();
-    return settled;
+    return settled.map((one, at) => (one.status === "fulfilled" ? one : { ...one, resumeToken: polls[at]!.resumeToken() }));
   }
 
   /**
@@ -149,30 +169,35 @@ export class ModuleClient {
   #ended(call?: Poller | AbortController): void {
     this.#calls.delete(call as Poller);
     if (this.#calls.size || !this.#isBrief || !this.#connected) return;
-    // What comes later starts anew, with the same lessons.
-    this.#config.lessons = this.lessons();
+    // What comes later starts anew.
     this.#connected.client.free();
     this.#connected = undefined;
   }
 
-  #poll(id: string, given: PollOptions, prepare?: (client: ClientHandle) => void): Poller {
+  #poll(video: string | VideoToResume, given: PollOptions, prepare?: (client: ClientHandle) => void): Poller {
+    let id = video as string;
     let options: PollOptions = {};
     let refused: VideoError | undefined;
     try {
-      options = readable(() => checkedPoll(given));
+      options = readable(() => checkedPoll(given, "poll()"));
+      // Of the list of waitForVideos. What is neither is refused as an id.
+      if (prepare && typeof video === "object" && video !== null) {
+        const { id: own, resumeToken } = readable(() => ({ id: video.id, resumeToken: video.resumeToken }));
+        id = own;
+        options = { ...options, resumeToken } as PollOptions;
+      }
     } catch (error) {
       refused = asVideoError(error);
     }
-    const entered = this.#tabs?.enter(id);
+    this.#tabs?.enter(id);
     const connect = async () => {
       if (refused) throw refused;
       const { timeoutMs } = options;
-      // Anything else the core refuses.
-      const limited = this.#loader.afar && typeof timeoutMs === "number" && timeoutMs > 0;
+      // Its time runs while the module is on its way. Anything else the core refuses.
+      const limited = typeof timeoutMs === "number" && timeoutMs > 0;
       const began = performance.now();
       const { instance, client } = await this.#connect(limited ? timeoutMs : Infinity);
-      await entered;
-      const spent = Math.round(performance.now() - began);
+      const spent = Math.max(Math.round(performance.now() - began), 0);
       return {
         crash: instance.crash,
         start: (listener: PollListener) => {
@@ -190,7 +215,11 @@ export class ModuleClient {
       this.#tabs?.leave(id);
       this.#ended(poller);
     };
-    poller.done.then(forget, forget);
+    poller.done.then(() => {
+      // Here too, for an instance that traps takes them along.
+      this.#config.lessons = this.lessons();
+      forget();
+    }, forget);
     return poller;
   }
 
@@ -199,8 +228,11 @@ export class ModuleClient {
     const loading = this.#loader.load();
     let instance: Instance<Module>;
     if ("exports" in loading) instance = loading;
-    else if (ms >= LOADING_MS) instance = await loading;
-    else instance = await within(ms, loading, "timeout", () => this.#loader.forget(loading));
+    else {
+      instance = await (ms >= LOADING_MS ? loading : within(ms, loading, "timeout", () => this.#loader.forget(loading)));
+      // A client that is made for nobody would be freed by nobody. This reaches nobody either.
+      if (this.#calls.size === 0) throw new Error("all calls have ended");
+    }
     if (this.#connected?.instance !== instance) {
       this.#connected = { instance, client: new instance.exports.Client(this.#config) };
     }
@@ -208,9 +240,19 @@ export class ModuleClient {
   }
 }
 
+/** The options of a poll, and of a client: of these types, so that the compiler misses none that is added. */
+const POLL: Readonly<Record<keyof PollOptions, 1>> = {
+  signal: 1, onUpdate: 1, onRetry: 1, timeoutMs: 1, minIntervalMs: 1, maxIntervalMs: 1, maxConsecutiveFailures: 1, resumeToken: 1,
+};
+const CLIENT: Readonly<Record<keyof ClientOptions | "wasm", 1>> = {
+  apiKey: 1, baseUrl: 1, kind: 1, headers: 1, credentials: 1, fetch: 1, follow: 1, acrossTabs: 1, requestTimeoutMs: 1,
+  maxResponseBytes: 1, concurrency: 1, requestsPerSecond: 1, lessons: 1, onRetry: 1, allowBrowserKey: 1, wasm: 1,
+};
+
 /** A copy, so that what the caller does to the object later changes nothing. The core checks the numbers and the token. */
-function checkedPoll(options: PollOptions): PollOptions {
+function checkedPoll(options: PollOptions, of: string, known: object = POLL): PollOptions {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
+  warnOfUnknown(of, options, known, ["VideoClient", CLIENT]);
   const { signal, onUpdate, onRetry, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken } = options;
   if (onUpdate !== undefined && typeof onUpdate !== "function") throw invalidArgument("onUpdate must be a function");
   if (onRetry !== undefined && typeof onRetry !== "function") throw invalidArgument("onRetry must be a function");
@@ -251,8 +293,9 @@ function checked(options: ClientOptions): {
   readonly onRetry: ClientOptions["onRetry"];
 } {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
+  warnOfUnknown("VideoClient", options, CLIENT, ["poll() and waitForVideo()", POLL]);
   const { apiKey, baseUrl, kind = "video", credentials, fetch, follow, requestTimeoutMs = 30_000, maxResponseBytes = 1_048_576 } = options;
-  const { concurrency = Infinity, requestsPerSecond = Infinity, acrossTabs = false, lessons, onRetry } = options;
+  const { concurrency = Infinity, requestsPerSecond = Infinity, acrossTabs = false, lessons, onRetry, allowBrowserKey = false } = options;
   if (kind !== "video" && kind !== "auto") throw invalidArgument('kind must be "video" or "auto"');
   if (credentials !== undefined && !["omit", "same-origin", "include"].includes(credentials)) {
     throw invalidArgument('credentials must be "omit", "same-origin" or "include"');
@@ -260,6 +303,7 @@ function checked(options: ClientOptions): {
   if (fetch !== undefined && typeof fetch !== "function") throw invalidArgument("fetch must be a function");
   if (onRetry !== undefined && typeof onRetry !== "function") throw invalidArgument("onRetry must be a function");
   if (lessons !== undefined && typeof lessons !== "string") throw invalidArgument("lessons must be a text");
+  if (typeof allowBrowserKey !== "boolean") throw invalidArgument("allowBrowserKey must be true or false");
   if (typeof acrossTabs !== "boolean" && (typeof acrossTabs !== "string" || acrossTabs === "")) {
     throw invalidArgument("acrossTabs must be true, false or a text that is not empty");
   }
@@ -277,9 +321,26 @@ function checked(options: ClientOptions): {
   // Wherever the key came from, it is as secret.
   const key = headers.get("x-api-key") ?? undefined;
   const page = (globalThis as { location?: { href: string } }).location?.href;
+  if (key !== undefined && !allowBrowserKey) warnOfKey();
   const endpoint = endpointOf(checkedBase(baseUrl, { page, withKey: key !== undefined }), kind);
   const config = { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes, concurrency, requestsPerSecond, lessons };
   return { config, follow, acrossTabs, onRetry };
+}
+
+/** A page shows its key to all who open it; what has no document is no page. One that comes from this machine is under development. */
+function warnOfKey(): void {
+  try {
+    const { document, location } = globalThis;
+    const { hostname } = location;
+    // Browsers know all names under localhost, and a file has none.
+    if (!document || hostname === "" || isLoopback(hostname) || hostname.endsWith(".localhost")) return;
+    warn(
+      `the API key is in the page ${location.origin}, where everybody who opens it can read it. Let a server of yours add ` +
+        "the key (createVideoProxy of iacrea-video/edge) and leave it out here, or set allowBrowserKey: true if nobody else opens this page.",
+    );
+  } catch {
+    // No page, but something that resembles one.
+  }
 }
 
 /** The live stream of one video, as `createVideoWatch` offers it. */

@@ -6,6 +6,9 @@
 import { asVideoError, failed, invalidArgument, readable, type PlainError } from "./error.js";
 import type { Loader } from "./instantiate.js";
 import type { MachineOptions, PollCommand, PollEvent, Step, VideoUpdate } from "./types.js";
+import { warnOfUnknown } from "./warn.js";
+
+const START: Readonly<Record<keyof MachineOptions, 1>> = { timeoutMs: 1, minIntervalMs: 1, maxIntervalMs: 1, maxConsecutiveFailures: 1 };
 
 /** What the module exports for engines. @internal */
 export interface MachineModule {
@@ -33,6 +36,7 @@ export function engine(loader: Loader<MachineModule>): Engine {
     async start(id, nowMs, options = {}) {
       const { timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures } = readable(() => {
         if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
+        warnOfUnknown("start()", options, START);
         return { ...options };
       });
       return within(loader, (module) => module.machineStart(id, nowMs, { timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures } as MachineOptions));

@@ -10,8 +10,8 @@ import type { ClientOptions } from "./types.js";
 export { VideoError } from "./error.js";
 export type {
   ClientOptions, ContentStatus, DoneUpdate, DoneVideo, FailedVideo, GeneratedContent, GeneratingVideo, PendingVideo,
-  PollManyOptions, PollOptions, PollProgress, RenderingVideo, RetryNotice, StartRenderingVideo, UnrecognizedVideo, VideoErrorCode,
-  VideoPoller, VideoStatus, VideoUpdate,
+  PollManyOptions, PollOptions, PollProgress, RenderingVideo, RetryNotice, SettledVideo, StartRenderingVideo, UnrecognizedVideo,
+  VideoErrorCode, VideoPoller, VideoStatus, VideoToResume, VideoUpdate,
 } from "./types.js";
 
 /** Made with the first client: a call up here would keep all of this in bundles that use none of it. */

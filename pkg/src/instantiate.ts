@@ -12,6 +12,8 @@ export interface Glue<T> {
   readonly imports: WebAssembly.Imports;
   readonly exports: T;
   setWasm(exports: WebAssembly.Exports): void;
+  /** Clears all timers of the instance. */
+  clearTimers(): void;
 }
 
 /** A running instance. */
@@ -31,8 +33,6 @@ export interface Crash {
 
 /** Where instances come from. */
 export interface Loader<T> {
-  /** Whether the module comes from afar, so that a poll's deadline covers the wait for it. */
-  readonly afar: boolean;
   /** The instance that is alive, made at the first call. */
   load(): Instance<T> | Promise<Instance<T>>;
   /** Has the next call begin anew if this is still under way. Whoever waits for it still gets it. */
@@ -43,7 +43,7 @@ export interface Loader<T> {
  * Instances of a module that `compile` brings. Calls that come together share one; a failure is forgotten, so
  * that the next call tries again.
  */
-export function lazy<T>(createGlue: () => Glue<T>, compile: () => Promise<WebAssembly.Module>, afar = false): Loader<T> {
+export function lazy<T>(createGlue: () => Glue<T>, compile: () => Promise<WebAssembly.Module>): Loader<T> {
   let module: WebAssembly.Module | undefined;
   let loading: Promise<Instance<T>> | undefined;
   let alive: Instance<T> | undefined;
@@ -60,7 +60,6 @@ export function lazy<T>(createGlue: () => Glue<T>, compile: () => Promise<WebAss
     }
   };
   return {
-    afar,
     load() {
       if (alive) return alive;
       if (!loading) {
@@ -84,7 +83,6 @@ export function lazy<T>(createGlue: () => Glue<T>, compile: () => Promise<WebAss
 export function precompiled<T>(createGlue: () => Glue<T>, module: WebAssembly.Module): Loader<T> {
   let alive: Instance<T> | undefined;
   return {
-    afar: false,
     load() {
       if (!alive) {
         const glue = createGlue();
@@ -101,13 +99,17 @@ export function precompiled<T>(createGlue: () => Glue<T>, module: WebAssembly.Mo
 function begin<T>(glue: Glue<T>, instance: WebAssembly.Instance, forget: () => void): Instance<T> {
   let trapped: { readonly trap: unknown } | undefined;
   const acts = new Set<(trap: unknown) => void>();
-  glue.setWasm(
-    guarded(instance.exports, (trap) => {
-      trapped = { trap };
-      forget();
-      for (const act of [...acts]) act(trap);
-    }),
-  );
+  const onTrap = (trap: unknown) => {
+    trapped = { trap };
+    forget();
+    for (const act of [...acts]) act(trap);
+  };
+  // Nothing of a lost instance goes on: no request, and no timer that would keep a process alive.
+  const stop = () => {
+    glue.clearTimers();
+    abortRequests(instance.exports);
+  };
+  glue.setWasm(guarded(instance.exports, onTrap, stop));
   (instance.exports as { __wbindgen_start?: () => void }).__wbindgen_start?.();
   const crash: Crash = {
     get happened() {
@@ -127,9 +129,10 @@ function begin<T>(glue: Glue<T>, instance: WebAssembly.Instance, forget: () => v
 /**
  * The exports, with each function watched. Whatever escapes one is a trap, or has skipped Rust's
  * cleaning up: the instance is lost. Timers and promises call in too, with nobody to catch what they
- * throw, so the trap is handed to `onTrap`, and calls into the lost instance do nothing.
+ * throw, so the trap is handed to `onTrap`, and calls into the lost instance do nothing. `stop` is called then, and
+ * again when a call has returned that the trapped one was made from, since that one went on to its end.
  */
-function guarded(exports: WebAssembly.Exports, onTrap: (trap: unknown) => void): WebAssembly.Exports {
+function guarded(exports: WebAssembly.Exports, onTrap: (trap: unknown) => void, stop: () => void): WebAssembly.Exports {
   const nothing = [0, 0, 0, 0]; // glue reads up to four results from an array
   let lost = false;
   const watched: WebAssembly.Exports = {};
@@ -145,10 +148,33 @@ function guarded(exports: WebAssembly.Exports, onTrap: (trap: unknown) => void):
               lost = true;
               onTrap(trap);
               return nothing;
+            } finally {
+              if (lost) stop();
             }
           };
   }
   return watched;
+}
+
+/** Aborts the requests under way. What an instance holds of JavaScript, their controllers too, is in its tables. */
+function abortRequests(exports: WebAssembly.Exports): void {
+  for (const table of Object.values(exports)) {
+    if (tagOf(table) !== "WebAssembly.Table") continue;
+    const { length } = table as WebAssembly.Table;
+    for (let at = 0; at < length; at += 1) {
+      const held: unknown = (table as WebAssembly.Table).get(at);
+      try {
+        if (tagOf(held) === "AbortController") (held as AbortController).abort();
+      } catch {
+        // An object of somebody else's that throws when it is looked at.
+      }
+    }
+  }
+}
+
+/** What kind of object it is, whichever realm it comes from. */
+export function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 /** The smallest module there is. */

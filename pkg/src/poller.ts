@@ -3,6 +3,7 @@
  * passes on; when to ask, what an answer means and when to give up is decided in the core.
  */
 
+import { bind } from "./bind.js";
 import { dispose } from "./dispose.js";
 import type { Follower, Following } from "./follow.js";
 import type { Crash } from "./instantiate.js";
@@ -60,13 +61,15 @@ export class Poller implements VideoPoller {
   /** `options` are checked, but for what the core checks, and nobody else's to change. */
   constructor(id: string, options: PollOptions, host: Host) {
     this.id = id;
-    this.#token = options.resumeToken;
+    // What else it may be is refused later.
+    if (typeof options.resumeToken === "string") this.#token = options.resumeToken;
     this.#firstToken = notBegun(id, options);
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
     this.done.catch(() => {}); // whoever awaits it still gets the rejection
+    bind(this, Poller.prototype);
     void this.#start(options, host);
   }
 
@@ -78,13 +81,12 @@ export class Poller implements VideoPoller {
     return this.#retrying;
   }
 
-  /** Bound, so that it can be handed on as it is. */
-  readonly subscribe = (listener: (update: VideoUpdate) => void): (() => void) => {
+  subscribe(listener: (update: VideoUpdate) => void): () => void {
     // A function of its own for each call: the same listener may come twice.
     const own = (update: VideoUpdate) => listener(update);
     if (this.#state === "running") this.#listen(own);
     return () => void this.#listeners?.delete(own);
-  };
+  }
 
   pollNow(): void {
     if (this.#handle) this.#handle.askNow();

@@ -9,6 +9,7 @@ import { checkedOrigins, GUARDS, isResponse, log, refused, responseOf, resultOf,
 import { keyFrom } from "./secret.js";
 import { Sharing, type KeepAlive } from "./sharing.js";
 import { ask, refusal, type Answer } from "./upstream.js";
+import { warnOfUnknown } from "./warn.js";
 
 export interface ProxyOptions {
   /** Sent upstream as x-api-key; a function chooses it for each request, within 10 s. Never logged, never in an answer. */
@@ -31,6 +32,8 @@ export interface ProxyOptions {
   fetch?: typeof globalThis.fetch;
 }
 
+/** Also for what is worse than forgotten: a misspelt `authorize` lets everybody in. */
+const OPTIONS: Readonly<Record<keyof ProxyOptions, 1>> = { apiKey: 1, baseUrl: 1, allowedOrigins: 1, authorize: 1, shareMs: 1, fetch: 1 };
 const READING = "GET, HEAD";
 const METHODS = `${READING}, OPTIONS`;
 
@@ -82,6 +85,7 @@ async function keyOf(apiKey: Exclude<ProxyOptions["apiKey"], string>, request: R
 
 function checked(options: ProxyOptions) {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
+  warnOfUnknown("createVideoProxy()", options, OPTIONS);
   const { apiKey: given, baseUrl, allowedOrigins, authorize = () => true, shareMs = 1_500, fetch } = options;
   const apiKey = typeof given === "function" ? given : keyFrom(given);
   if (apiKey === undefined) {

@@ -8,6 +8,7 @@ import type { Glue } from "./generated/simulator.glue.js";
 import type { Crash, Loader } from "./instantiate.js";
 import { catalogue } from "./scenarios.js";
 import type { VideoErrorCode } from "./types.js";
+import { warnOfUnknown } from "./warn.js";
 
 export interface SimulatorOptions {
   /** The key that opens it. Default "demo-key". */
@@ -106,6 +107,10 @@ interface Answer {
 }
 type Told = Answer | { readonly fate: "reset" } | { readonly fate: "hang" };
 
+const OPTIONS: Readonly<Record<keyof SimulatorOptions, 1>> = {
+  apiKey: 1, seed: 1, scenario: 1, speed: 1, mediaBase: 1, otherOrigin: 1, latencyMs: 1,
+};
+const VIDEO: Readonly<Record<keyof SimulatedVideoOptions, 1>> = { scenario: 1, seed: 1, speed: 1, id: 1, createdMs: 1, asked: 1 };
 const CHUNK = 65_536;
 const MIN_LATENCY_MS = 20;
 const MAX_LATENCY_MS = 60;
@@ -115,6 +120,7 @@ export function simulate(loader: Loader<Module>, options: SimulatorOptions = {})
   if (typeof Response !== "function") {
     throw new TypeError("the simulator answers with a Response, which this host lacks: pretend browsers need it from outside");
   }
+  warnOfUnknown("createSimulator()", options, OPTIONS);
   const { apiKey = "demo-key", seed = 0, scenario = "happy", speed = 1, latencyMs } = options;
   const { mediaBase: base = "https://simulator.invalid/media" } = options;
   const mediaBase = typeof base === "function" ? base : resolved(base);
@@ -200,6 +206,7 @@ export function simulate(loader: Loader<Module>, options: SimulatorOptions = {})
     },
 
     createVideo(own = {}) {
+      warnOfUnknown("createVideo()", own, VIDEO);
       const drawn = { seed: Math.floor(births() * 2 ** 32), id: uuid(births) };
       const video = {
         scenario: own.scenario ?? scenario,

@@ -4,14 +4,14 @@ import { ModuleClient, type Module } from "./client.js";
 import { LOADING_MS } from "./deadline.js";
 import { invalidArgument, readable } from "./error.js";
 import { createGlue } from "./generated/video.glue.js";
-import { lazy, precompiled, type Loader } from "./instantiate.js";
+import { lazy, precompiled, tagOf, type Loader } from "./instantiate.js";
 import type { ClientOptions } from "./types.js";
 
 export { VideoError } from "./error.js";
 export type {
   ClientOptions, ContentStatus, DoneUpdate, DoneVideo, FailedVideo, GeneratedContent, GeneratingVideo, PendingVideo,
-  PollManyOptions, PollOptions, PollProgress, RenderingVideo, RetryNotice, StartRenderingVideo, UnrecognizedVideo, VideoErrorCode,
-  VideoPoller, VideoStatus, VideoUpdate,
+  PollManyOptions, PollOptions, PollProgress, RenderingVideo, RetryNotice, SettledVideo, StartRenderingVideo, UnrecognizedVideo,
+  VideoErrorCode, VideoPoller, VideoStatus, VideoToResume, VideoUpdate,
 } from "./types.js";
 
 /** `WebAssembly.Module`, in TypeScript projects too that do not know of it. */
@@ -51,16 +51,16 @@ function loaderFor(source: unknown): Loader<Module> {
   if (source instanceof URL) source = source.href;
   if (typeof source === "string" && source !== "") {
     const address = source;
-    return kept(byAddress, address, () => lazy(createGlue, () => compile(address), true));
+    return kept(byAddress, address, () => lazy(createGlue, () => compile(address)));
   }
   if (typeof source === "function") {
     const bring = source as () => unknown;
-    return kept(byObject, bring, () => lazy(createGlue, async () => compile(await bring()), true));
+    return kept(byObject, bring, () => lazy(createGlue, async () => compile(await bring())));
   }
   if (typeof source === "object" && source !== null) {
     const given = source;
     return kept(byObject, given, () =>
-      isModule(given) ? precompiled(createGlue, given as WebAssembly.Module) : lazy(createGlue, async () => compile(await given), true),
+      isModule(given) ? precompiled(createGlue, given as WebAssembly.Module) : lazy(createGlue, async () => compile(await given)),
     );
   }
   throw invalidArgument("wasm must be an address, a Response, bytes, a WebAssembly.Module, a promise of one, or a function that returns one");
@@ -77,7 +77,7 @@ async function compile(given: unknown): Promise<WebAssembly.Module> {
   if (isModule(given)) return given as WebAssembly.Module;
   let answer: Response;
   if (typeof given === "string" || given instanceof URL) answer = await fetch(given, { signal: AbortSignal.timeout(LOADING_MS) });
-  else if (tag(given) === "Response") answer = given as Response;
+  else if (tagOf(given) === "Response") answer = given as Response;
   else return WebAssembly.compile(given as BufferSource);
   if (!answer.ok) throw new Error(`its address answered ${answer.status}`);
   const streams = typeof WebAssembly.compileStreaming === "function";
@@ -86,10 +86,5 @@ async function compile(given: unknown): Promise<WebAssembly.Module> {
 }
 
 function isModule(value: unknown): boolean {
-  return tag(value) === "WebAssembly.Module";
-}
-
-/** What kind of object it is, whichever realm it comes from. */
-function tag(value: unknown): string {
-  return Object.prototype.toString.call(value).slice(8, -1);
+  return tagOf(value) === "WebAssembly.Module";
 }

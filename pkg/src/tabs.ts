@@ -49,6 +49,8 @@ const FRESH_MS = 2_000;
 const UNAWARE_MS = 10_000;
 /** So long the others have to say what they know, or to be heard of before it is one's own turn. */
 const LISTEN_MS = 50;
+/** After so long a browser that has not replied about a digest or a lock counts as one that lacks it. */
+const REPLY_MS = 1_000;
 /** Longer ids are polled by each page for itself, in characters. */
 const LONGEST_ID = 2_048;
 /** A longer `Retry-After` is none of the forms that there are. */
@@ -68,7 +70,12 @@ export class Tabs {
   readonly #longest: number;
   /** A number of this page's own among the others. */
   readonly #by = Math.random();
-  #names: Promise<Names> | undefined;
+  /** Nothing where the browser does not say in time. */
+  #names: Promise<Names | undefined> | undefined;
+  /** Resolves when the channel is open, or will not be. */
+  #opened: Promise<void> | undefined;
+  /** Requests for locks that are left without a reply. As long as there are any, no lock is requested. */
+  #unanswered = 0;
   #channel: (Names & { readonly port: BroadcastChannel }) | undefined;
   /** What is polled here, by how many, and when it was last heard of; by the id. */
   readonly #polled = new Map<string, { polls: number; heardAt: number }>();
@@ -88,16 +95,11 @@ export class Tabs {
   }
 
   /** A poll of this video begins: from now on others are heard, until all have left. */
-  async enter(id: string): Promise<void> {
+  enter(id: string): void {
     const polled = this.#polled.get(id) ?? { polls: 0, heardAt: -Infinity };
     polled.polls += 1;
     this.#polled.set(id, polled);
-    try {
-      const names = await (this.#names ??= namesOf(this.#identity));
-      if (this.#polled.size > 0 && !this.#channel && locks()) this.#open(names);
-    } catch {
-      // A host without a digest, or one that allows no channel here.
-    }
+    this.#opened = this.#open();
   }
 
   /** A poll of this video is over. */
@@ -115,6 +117,7 @@ export class Tabs {
 
   /** Resolves when this page may ask, with how to hand that on. It never rejects. */
   async turn(id: string, signal: AbortSignal): Promise<() => void> {
+    await this.#opened;
     const channel = this.#channel;
     if (!channel || id.length > LONGEST_ID) return () => {};
     if (performance.now() - (this.#polled.get(id)?.heardAt ?? 0) > UNAWARE_MS) {
@@ -130,14 +133,14 @@ export class Tabs {
         release = this.#hold(id, signal, resolve);
       });
     };
-    const isAnswered = await request(name, { ifAvailable: true }, hold);
+    const isAnswered = this.#unanswered === 0 && (await this.#request(name, { ifAvailable: true }, hold));
     // A browser that does not say whose turn it is does not know.
     if (isAnswered && !release && !signal.aborted) {
       for (const isAlone of [false, true]) {
         await this.#queue(name, id, signal, hold);
         if (release || signal.aborted) break;
         isInTurn = false;
-        await steal(name, hold, signal, isAlone);
+        await this.#steal(name, hold, signal, isAlone);
         if (release) break;
       }
       // Whoever had it before has told us by now, or will never.
@@ -163,12 +166,18 @@ export class Tabs {
     return undefined;
   }
 
-  #open(names: Names): void {
-    const port = new BroadcastChannel(names.channel);
-    port.onmessage = ({ data }: MessageEvent) => {
-      if (isMessage(data, this.#longest)) this.#hear(data);
-    };
-    this.#channel = { ...names, port };
+  async #open(): Promise<void> {
+    try {
+      const names = await (this.#names ??= inTime(namesOf(this.#identity)));
+      if (!names || this.#channel || this.#polled.size === 0 || !locks()) return;
+      const port = new BroadcastChannel(names.channel);
+      port.onmessage = ({ data }: MessageEvent) => {
+        if (isMessage(data, this.#longest)) this.#hear(data);
+      };
+      this.#channel = { ...names, port };
+    } catch {
+      // A host without a digest, or one that allows no channel here.
+    }
   }
 
   #hear(message: Message): void {
@@ -266,39 +275,61 @@ export class Tabs {
       timer = setTimeout(leave, LONGEST_SILENCE_MS);
     });
     signal.addEventListener("abort", leave);
-    await request(name, { signal: waiting.signal }, hold, waiting.signal);
+    await this.#request(name, { signal: waiting.signal }, hold, waiting.signal);
     clearTimeout(timer);
     signal.removeEventListener("abort", leave);
     this.#silences.delete(id);
   }
+
+  /**
+   * Whether the lock manager replies before `late`, which is after a second where it has nothing to wait for. The lock is
+   * had for as long as what `hold` gives is pending.
+   */
+  #request(name: string, options: object, hold: Hold, late?: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      let isLate = false;
+      // Not `AbortSignal.timeout`, which the clocks of tests do not know.
+      const timer = late ? undefined : setTimeout(() => leave(1), REPLY_MS);
+      const leave = (unanswered: number) => {
+        clearTimeout(timer);
+        if (isLate) this.#unanswered -= 1;
+        isLate = unanswered > 0;
+        this.#unanswered += unanswered;
+        resolve(false);
+      };
+      const act = (lock: unknown) => {
+        // Nobody waits for it any more and would hand it on: without a promise it is given back at once.
+        const held = isLate || late?.aborted || hold(lock);
+        resolve(true);
+        leave(0);
+        return held;
+      };
+      late?.addEventListener("abort", () => leave(0));
+      const settled = () => leave(0);
+      // Also where it is refused, which may throw.
+      new Promise((done) => done(locks()?.request(name, options, act))).then(settled, settled);
+    });
+  }
+
+  /**
+   * Takes the turn of a page that is silent. Of all that wait for it one does so, and until that one has been heard of the
+   * others go on waiting; unless `isAlone`, when that one has been silent too.
+   */
+  async #steal(name: string, hold: Hold, signal: AbortSignal, isAlone: boolean): Promise<void> {
+    let taken: Promise<unknown> | undefined;
+    const take = () => (taken = this.#request(name, { steal: true }, hold));
+    if (isAlone) void take();
+    else await this.#request(`${name}:steal`, { ifAvailable: true }, (lock) => (lock ? take().then(() => pause(LISTEN_MS, signal)) : undefined));
+    await taken;
+  }
 }
 
-/** Whether the lock manager answers before `late`. The lock is had for as long as what `hold` gives is pending. */
-function request(name: string, options: object, hold: Hold, late = AbortSignal.timeout(LONGEST_SILENCE_MS)): Promise<boolean> {
-  return new Promise((resolve) => {
-    const act = (lock: unknown) => {
-      // Nobody waits for it any more and would hand it on: without a promise it is given back at once.
-      const held = late.aborted || hold(lock);
-      resolve(true);
-      return held;
-    };
-    const leave = () => resolve(false);
-    late.addEventListener("abort", leave);
-    // Also where it is refused, which may throw.
-    Promise.resolve(locks()?.request(name, options, act)).then(leave, leave);
+/** What `work` comes to; nothing if it takes longer than a second. */
+function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, REPLY_MS);
+    work.finally(() => clearTimeout(timer)).then(resolve, reject);
   });
-}
-
-/**
- * Takes the turn of a page that is silent. Of all that wait for it one does so, and until that one has been heard of the
- * others go on waiting; unless `isAlone`, when that one has been silent too.
- */
-async function steal(name: string, hold: Hold, signal: AbortSignal, isAlone: boolean): Promise<void> {
-  let taken: Promise<unknown> | undefined;
-  const take = () => (taken = request(name, { steal: true }, hold));
-  if (isAlone) void take();
-  else await request(`${name}:steal`, { ifAvailable: true }, (lock) => (lock ? take().then(() => pause(LISTEN_MS, signal)) : undefined));
-  await taken;
 }
 
 function locks(): Locks | undefined {

@@ -33,7 +33,7 @@ interface VideoBase {
   readonly creditsTotal?: number;
   /** Credits used (inferred). */
   readonly creditsUsed?: number;
-  /** The parsed body itself, with all that the server said. `undefined` after a resume, until the first answer, and for a 202 without a status. */
+  /** The parsed body itself, with all that the server said. `undefined` after a resume, until the first response, and for a 202 without a status. */
   readonly raw: unknown;
 }
 
@@ -125,7 +125,11 @@ export interface PollProgress {
   readonly retrying?: VideoErrorCode;
 }
 
-/** A status within a poll. Clips and credits that the server omits are carried forward. Narrow it by `status`. */
+/**
+ * A status within a poll. Clips and credits that the server omits are carried forward. Narrow it by `status`. A poll with
+ * a `resumeToken` begins with an update of what the token knows, before the first response: it has status, `overall` and
+ * the states of the clips, no address, no text, and `raw` is undefined. It is never `DONE`.
+ */
 export type VideoUpdate = VideoStatus & PollProgress;
 
 /** What a poll resolves with. */
@@ -206,23 +210,28 @@ export interface ClientOptions {
   lessons?: string;
   /** Called with every failure of every poll of this client that is going to be retried, for a log say; beside the poll's own `onRetry`. */
   onRetry?: (notice: RetryNotice) => void;
+  /**
+   * A key in a page can be read by whoever opens the page, so it is warned of once on the console, unless the page is on
+   * this machine (`localhost` and its like) or this is true: where nobody else opens the page, say. Default false.
+   */
+  allowBrowserKey?: boolean | undefined;
 }
 
 export interface PollOptions {
   /** Aborting rejects with `signal.reason` itself, at once, and no further request is sent. */
   signal?: AbortSignal;
   /**
-   * Called with the first status, then whenever something changes. Time and the count of requests alone
-   * are no change. What it throws is reported and does not end the poll.
+   * Called with the first status (with a `resumeToken` that is what the token knows), then whenever something changes. Time
+   * and the count of requests alone are no change. What it throws is reported and does not end the poll.
    */
   onUpdate?: (update: VideoUpdate) => void;
   /** Called with every failure that is going to be retried, also before the first status. What it throws is reported and does not end the poll. */
   onRetry?: (notice: RetryNotice) => void;
   /** Milliseconds from the start, above 0; measured on a clock that cannot be stepped. Default 1,200,000 (20 minutes). `Infinity` waits for ever. */
   timeoutMs?: number;
-  /** Shortest pause between two requests, in milliseconds. Default 2,000, the API's own advice. */
+  /** Shortest pause between two requests, in milliseconds. Default 2,000, the API's own advice, or `maxIntervalMs` where that is given and shorter. */
   minIntervalMs?: number;
-  /** Longest pause between two requests while all is well. Default 5,000, likewise. */
+  /** Longest pause between two requests while all is well. Default 5,000, likewise, or `minIntervalMs` where that is given and longer. */
   maxIntervalMs?: number;
   /** Give up at this many transient failures in a row: 1 or more, `Infinity` allowed. Default 10. */
   maxConsecutiveFailures?: number;
@@ -243,10 +252,20 @@ export interface PollManyOptions extends Omit<PollOptions, "onUpdate" | "resumeT
   onUpdate?: (update: VideoUpdate) => void;
 }
 
-/** One poll that is under way. */
+/** A video that a poll is to be made of, and what an earlier poll of it left. */
+export interface VideoToResume {
+  readonly id: string;
+  /** As in {@link PollOptions}. */
+  readonly resumeToken?: string | undefined;
+}
+
+/** What became of one of many videos, as `Promise.allSettled` has it; with what to go on from where there is no video. */
+export type SettledVideo = PromiseFulfilledResult<DoneUpdate> | (PromiseRejectedResult & { readonly resumeToken: string });
+
+/** One poll that is under way. Its methods may be destructured and handed on; all of it works behind a Proxy. */
 export interface VideoPoller extends AsyncIterable<VideoUpdate> {
   readonly id: string;
-  /** The latest update, the same object until there is a new one; fits `useSyncExternalStore`. */
+  /** The latest update, the same object until there is a new one; fits `useSyncExternalStore`. With a `resumeToken` it is there before the first response. */
   readonly current: VideoUpdate | undefined;
   /** The failure that is being retried now, also before the first status; the same object until there is a new one. */
   readonly retrying: RetryNotice | undefined;

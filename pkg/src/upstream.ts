@@ -188,7 +188,7 @@ async function send(
     ...(takesCache(url) ? { cache: "no-store" } : {}),
     signal: controller.signal,
   });
-  const { status, headers } = response;
+  const { status = response.ok ? 200 : NaN, headers = new Headers() } = response;
   const redirects = (status >= 300 && status < 400 && status !== 304) || response.redirected || response.type === "opaqueredirect";
   if (redirects || !isPossible(status)) {
     controller.abort();
@@ -216,8 +216,10 @@ function takesCache(url: string): boolean {
 /** The body, up to the limit and no further; undefined if it is longer. */
 async function read(response: Response, limit: number, reading: Reading): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (typeof response.body?.getReader !== "function") {
-    // A response of some other make, or one without a body.
-    const whole = new Uint8Array(await response.arrayBuffer());
+    // A response of some other make, as a test's mock with no more than `json()`, or one without a body.
+    let whole: Uint8Array<ArrayBuffer>;
+    if (typeof response.arrayBuffer === "function") whole = new Uint8Array(await response.arrayBuffer());
+    else whole = new TextEncoder().encode(typeof response.text === "function" ? await response.text() : JSON.stringify(await response.json()));
     return whole.length > limit ? undefined : whole;
   }
   return readStream(response.body, limit, reading);

@@ -6,6 +6,7 @@
 import { invalidArgument, readable } from "./error.js";
 import { checkedOrigins, GUARDS, isResponse, log, refused, responseOf, videoAt, type Reply, type Video } from "./route.js";
 import { refusal, type Answer } from "./upstream.js";
+import { warnOfUnknown } from "./warn.js";
 import { readNotification } from "./webhook.js";
 
 /** The binding of a watcher, as far as it is used; Cloudflare's `DurableObjectNamespace` is one. */
@@ -37,6 +38,8 @@ export interface VideoWatchOptions<Env> {
   /** Exact origins whose pages may use the routes, cookies and all; none by default (same origin needs none). */
   allowedOrigins?: readonly string[];
 }
+
+const OPTIONS: Readonly<Record<keyof VideoWatchOptions<unknown>, 1>> = { watcher: 1, authorize: 1, webhookToken: 1, allowedOrigins: 1 };
 
 type Action = "status" | "watch" | "update" | "events";
 
@@ -278,6 +281,7 @@ function streamOf(socket: WorkerSocket, isBrief: boolean): ReadableStream<Uint8A
 
 function checked<Env>(options: VideoWatchOptions<Env>) {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
+  warnOfUnknown("createVideoWatch()", options, OPTIONS);
   const { watcher, authorize = () => true, webhookToken, allowedOrigins } = options;
   if (typeof watcher !== "function") throw invalidArgument("watcher must be a function that gives the binding of the Durable Object");
   if (typeof authorize !== "function") throw invalidArgument("authorize must be a function");

@@ -15,6 +15,7 @@ import { exchange, SIZE_LIMIT, textOf, TIME_LIMIT_MS } from "./upstream.js";
 import { isVideoId } from "./video-id.js";
 import { deliveryIdOf, post, signingKeyFrom } from "./watch-delivery.js";
 import { MOST_BYTES, Viewers, type ViewersHost } from "./watch-viewers.js";
+import { warnOfUnknown } from "./warn.js";
 
 type WithoutRaw<T> = T extends unknown ? Omit<T, "raw"> : never;
 
@@ -49,6 +50,10 @@ export interface WatcherSettings {
   /** Used instead of the global fetch, for the video API alone. */
   fetch?: typeof globalThis.fetch | undefined;
 }
+
+const SETTINGS: Readonly<Record<keyof WatcherSettings, 1>> = {
+  apiKey: 1, baseUrl: 1, poll: 1, requestTimeoutMs: 1, maxResponseBytes: 1, retentionMs: 1, queue: 1, callbackUrl: 1, callbackSecret: 1, fetch: 1,
+};
 
 /** Of which watch a message is. */
 export interface WatchDelivery {
@@ -676,6 +681,7 @@ export async function settingsOf(hook: () => WatcherSettings | Promise<WatcherSe
 
 function checkedSettings(given: WatcherSettings) {
   if (typeof given !== "object" || given === null) throw invalidArgument("settings must be an object");
+  warnOfUnknown("settings() of a watcher", given, SETTINGS);
   const { baseUrl, poll, requestTimeoutMs = TIME_LIMIT_MS, maxResponseBytes = SIZE_LIMIT, retentionMs = DAY_MS, queue, callbackUrl, callbackSecret, fetch } = given;
   const apiKey = keyFrom(given.apiKey);
   if (apiKey === undefined || apiKey.length < SHORTEST) {

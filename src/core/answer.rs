@@ -59,7 +59,7 @@ impl Answer {
     }
 
     /// One that says nothing else.
-    pub(super) const fn of(outcome: Result<VideoStatus, Failure>) -> Self {
+    pub(crate) const fn of(outcome: Result<VideoStatus, Failure>) -> Self {
         Self {
             outcome,
             is_bare_accept: false,

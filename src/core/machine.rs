@@ -293,7 +293,9 @@ impl Machine {
     /// once, unless the server has asked to be left alone; a poll whose deadline has passed meanwhile
     /// asks one last time. One that had ended with [`ErrorCode::Timeout`] starts a new allowance; one that
     /// is under way, or ended otherwise, has what is left of its own, or `options.timeout_ms` from now on,
-    /// whichever is over sooner.
+    /// whichever is over sooner. The first step has what the token knows as its update, so that a progress
+    /// bar stands where it stood before a reload: status, `overall`, and which clips were ready. A token is
+    /// never a finished video.
     ///
     /// Anyone can write a token, so it makes a poll slower or shorter than it would be without, and
     /// never faster or longer: what `options` gives counts, and of what it does not give the more
@@ -335,11 +337,12 @@ impl Machine {
             machine.job.failures = 0;
         }
         machine.told = None;
-        let step = if machine.job.not_before > now {
+        let mut step = if machine.job.not_before > now {
             machine.rest(machine.job.not_before, now)
         } else {
             machine.ask(now)
         };
+        step.update = step.update.or_else(|| machine.news(now));
         Ok((machine, step))
     }
 
@@ -354,6 +357,8 @@ impl Machine {
         if is_asleep && !theirs.had_outcome {
             return None;
         }
+        // The step that this poll was started or resumed with is not carried out, nor is its update told.
+        self.told = None;
         let own = u32::from(self.phase == Phase::Asking);
         self.each(&mut |job| job.join(theirs, own));
         Some(match other.phase {

@@ -115,8 +115,8 @@ catalogue! {
     FetchFailed Network "fetch_failed"
         "The client's own fetch failed for @. See cause for what it threw, and correct it there."
     /// What `fetch` gave cannot be read.
-    NotAResponse Network "not_a_response"
-        "What fetch gave for @ is no Response: it lacks a status, or a body and text(). It is probably a mock: have it return a whole Response."
+    NotAResponse BadResponse "not_a_response"
+        "What fetch gave for @ is no whole Response: it lacks a status, or a text() or json() that was not called before. It is probably a mock: have it return a new Response each time."
 
     /// HTTP 429.
     RateLimited RateLimited "rate_limited"

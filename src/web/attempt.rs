@@ -94,6 +94,8 @@ struct Heard {
     /// What one was rejected with.
     rejection: Cell<Option<JsValue>>,
     waker: Cell<Option<Waker>>,
+    /// Of ears that were dropped before the promise settled, where only the promise can let go of them.
+    orphans: Cell<[Option<Ear>; 2]>,
 }
 
 impl Heard {
@@ -129,6 +131,8 @@ impl Ears {
                 };
                 heard.settled.set(Some(settled));
                 heard.wake();
+                // It may be one of these that runs now: the glue frees it after its call.
+                drop(heard.orphans.take());
             };
             Some(Ear::new(hear))
         };
@@ -140,11 +144,18 @@ impl Ears {
 }
 
 impl Drop for Ears {
-    /// What a promise may still call is the host's, which lets go of it with that promise.
+    /// What a promise may still call is the host's, which lets go of it with that promise; on a host that does not tell
+    /// what is garbage, it is let go of once the promise has settled.
     fn drop(&mut self) {
-        if self.heard.is_pending.get() {
-            for ear in &mut self.ears {
-                ear.take().map(Ear::into_js_value);
+        if !self.heard.is_pending.get() {
+            return;
+        }
+        let ears = std::mem::take(&mut self.ears);
+        if get(&js_sys::global(), "FinalizationRegistry").is_undefined() {
+            self.heard.orphans.set(ears);
+        } else {
+            for ear in ears.into_iter().flatten() {
+                ear.into_js_value();
             }
         }
     }

@@ -73,7 +73,9 @@ impl PollOptions {
         self
     }
 
-    /// Goes on where the poll that wrote this token stopped, with its deadline and progress. `None`
+    /// Goes on where the poll that wrote this token stopped, with its deadline and progress. What the
+    /// token knows is the first update, before any response: status, `overall`, and how far each clip
+    /// was. `None`
     /// starts afresh, so what a storage gives may be passed as it is. A token can be forged, so it makes
     /// a poll slower or shorter than it would be without, and never faster or longer: whoever used
     /// shorter intervals or longer limits than the defaults gives them again.

@@ -28,6 +28,33 @@ async function refusal(response) {
   return response.status;
 }
 
+describe("a fetch of one's own may give what a test's mock has:", () => {
+  /** @param {unknown} response */
+  const mocked = (response) => proxy({ fetch: /** @type {any} */ (async () => response) });
+  /** @type {Record<string, object>} */
+  const mocks = {
+    "status and json()": { status: 200, json: async () => done },
+    "ok and json()": { ok: true, json: async () => done },
+    "ok and text()": { ok: true, text: async () => JSON.stringify(done) },
+    "status, headers, a body of null and json()": { status: 200, headers: new Headers(), body: null, json: async () => done },
+  };
+  for (const [what, mock] of Object.entries(mocks)) {
+    it(what, async () => {
+      const response = await mocked(mock)(request());
+      assert.deepEqual([response.status, await response.json()], [200, done]);
+    });
+  }
+
+  it("and where it lacks what is needed, that is a 502", async () => {
+    for (const mock of [{}, { ok: false }, { status: 200 }, undefined]) assert.equal((await mocked(mock)(request())).status, 502);
+  });
+
+  it("and where that repeats the key, it is redacted", async () => {
+    const mock = { ok: true, json: async () => ({ status: "PENDING", message: `for ${KEY}` }) };
+    assert.deepEqual(await (await mocked(mock)(request())).json(), { status: "PENDING", message: "***" });
+  });
+});
+
 describe("options that cannot work are refused at once", () => {
   /** @type {[what: string, options: any][]} */
   const cases = [

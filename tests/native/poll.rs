@@ -861,13 +861,35 @@ fn one_that_joins_takes_what_is_newer_though_it_knew_something() {
 }
 
 #[test]
-fn one_that_joins_is_not_told_again_what_it_was_told() {
+fn one_that_joins_is_told_what_is_known_and_not_again_by_a_response_that_says_the_same() {
     let same = || ok(r#"{"status":"PENDING","creditsTotal":7}"#);
     let mut first = machine();
     assert!(first.step(same(), START).update.is_some());
-    let (fresh, _) = Machine::start("v", Options::default(), START + 5_000);
-    assert_eq!(first.join(&fresh, START + 5_000).unwrap().update, None);
-    assert_eq!(first.step(same(), START + 5_100).update, None);
+    // The step of a start says nothing, that of a resume what the token knows: only one of the two is carried out.
+    let token = first.resume_token(0);
+    let (fresh, _) = Machine::start("v", Options::default(), START + 1);
+    let (resumed, _) = Machine::resume(&token, "v", RawOptions::default(), START + 1).unwrap();
+    for mut joining in [fresh, resumed] {
+        let update = joining.join(&first, START + 1).unwrap().update;
+        assert_eq!(update.unwrap().video.credits_total, Some(7.0));
+        assert_eq!(joining.step(same(), START + 5_100).update, None);
+    }
+}
+
+#[test]
+fn one_that_is_resumed_and_joins_one_that_knows_nothing_is_told_what_its_token_knows() {
+    let mut before = machine();
+    before.step(ok(r#"{"status":"RENDERING_VIDEO","progress":0.5}"#), START);
+    let token = before.resume_token(0);
+    let now = START + 9_000;
+    let (fresh, _) = Machine::start("v", Options::default(), now);
+    let (mut joining, step) = Machine::resume(&token, "v", RawOptions::default(), now).unwrap();
+    let known = step.update.unwrap();
+    let update = joining.join(&fresh, now).unwrap().update.unwrap();
+    assert_eq!(
+        (&update.video, update.overall),
+        (&known.video, known.overall)
+    );
 }
 
 #[test]

@@ -285,6 +285,91 @@ fn a_token_keeps_what_going_on_needs() {
 }
 
 #[test]
+fn the_first_step_of_a_resume_has_what_the_token_knows_and_nothing_else() {
+    let text = |body: &str, later: u64| {
+        let (mut machine, _) = Machine::start("v", Options::default(), START);
+        machine.step(answer(200, None, body), START + 500);
+        let before = machine.current(START + 500).unwrap();
+        let now = START + later;
+        let (_, step) = Machine::resume(&machine.resume_token(0), "v", raw(), now).unwrap();
+        (before, step.update)
+    };
+    let clips = r#"[{"id":"a","url":"https://c.test/a","text":"kitchen","status":"success"},{"status":"error"},{"status":"pending"}]"#;
+    for status in [
+        r#""PENDING","message":"Re-generating""#,
+        r#""GENERATING_VIDEO""#,
+        r#""START_RENDERING_VIDEO","progress":0"#,
+        r#""RENDERING_VIDEO","progress":0.4"#,
+        r#""QUEUED""#,
+    ] {
+        let body = format!(r#"{{"status":{status},"creditsTotal":7,"generatedContent":{clips}}}"#);
+        // Also where the deadline has passed meanwhile, and a request more is sent.
+        for later in [2_000, 86_400_000] {
+            let (before, known) = text(&body, later);
+            let known = known.unwrap();
+            assert_eq!(known.video.status.name(), before.video.status.name());
+            assert_eq!(known.overall, before.overall);
+            assert_eq!(known.elapsed_ms, later);
+            let states = |update: &Update| -> Vec<_> {
+                let clips = update.video.generated_content.iter().flatten();
+                clips.map(|clip| clip.status).collect()
+            };
+            assert_eq!(states(&known), states(&before));
+            assert!(
+                known
+                    .video
+                    .generated_content
+                    .iter()
+                    .flatten()
+                    .all(|clip| clip.id.is_none() && clip.url.is_none() && clip.text.is_none())
+            );
+            assert_eq!(known.video.credits_total, None);
+        }
+    }
+    for end in [
+        r#"{"status":"DONE","url":"https://c.test/v"}"#,
+        r#"{"status":"ERROR","message":"no"}"#,
+    ] {
+        assert_eq!(text(end, 2_000).1, None, "{end}");
+    }
+    let (machine, _) = Machine::start("v", Options::default(), START);
+    let (_, step) = Machine::resume(&machine.resume_token(0), "v", raw(), START + 9).unwrap();
+    assert_eq!(step.update, None, "a poll that knows nothing");
+}
+
+#[test]
+fn what_a_token_knows_is_told_also_where_the_server_is_to_be_left_alone_and_once() {
+    let machine = in_life(ID, 3);
+    let now = START + 6_200;
+    let (mut resumed, step) = Machine::resume(&machine.resume_token(0), ID, raw(), now).unwrap();
+    assert!(matches!(step.command, Command::Sleep { .. }));
+    let known = step.update.unwrap();
+    assert_eq!(known.retrying, Some(ErrorCode::RateLimited));
+    assert_eq!(Some(&known), resumed.current(now).as_ref());
+    // The same failure again is no news.
+    resumed.step(Event::Wake, START + 7_100);
+    let step = resumed.step(answer(429, Some("1"), "slow down"), START + 7_200);
+    assert_eq!(step.update, None);
+}
+
+#[test]
+fn overall_does_not_fall_however_often_a_poll_is_resumed() {
+    let (mut machine, _) = Machine::start("v", Options::default(), START);
+    let mut overall = 0.0;
+    for (at, progress) in (1_u32..60).enumerate() {
+        let now = START + 2_500 * (at as u64 + 1);
+        let body = format!(r#"{{"status":"RENDERING_VIDEO","progress":{progress}}}"#);
+        machine.step(answer(200, None, &body), now);
+        let reached = machine.current(now).unwrap().overall;
+        let (resumed, step) =
+            Machine::resume(&machine.resume_token(0), "v", raw(), now + 100).unwrap();
+        assert_eq!(step.update.unwrap().overall, reached);
+        assert!(reached > overall);
+        (machine, overall) = (resumed, reached);
+    }
+}
+
+#[test]
 fn a_token_keeps_the_deadline_whatever_the_options_say() {
     let token = in_life(ID, 1).resume_token(0);
     let longer = RawOptions {

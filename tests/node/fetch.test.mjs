@@ -257,6 +257,11 @@ describe("fetch", () => {
     },
     "bytes that lie of their length": () => inParts([Object.defineProperty(new TextEncoder().encode(text), "length", { value: 4 })]),
     "status 201": () => new Response(text, { status: 201 }),
+    "no more than a test's mock has: status and json()": () => ({ status: 200, json: async () => JSON.parse(text) }),
+    "ok and json()": () => ({ ok: true, json: async () => JSON.parse(text) }),
+    "ok, headers as an object, and json() that is no promise": () => ({ ok: true, headers: {}, json: () => JSON.parse(text) }),
+    "status, a body of null and json()": () => ({ status: 200, body: null, json: async () => JSON.parse(text) }),
+    "ok and text()": () => ({ ok: true, text: async () => text }),
   };
   for (const [name, response] of Object.entries(responses)) {
     it(`may answer with ${name}`, async () => {
@@ -279,6 +284,58 @@ describe("fetch", () => {
     }
     await staysPending(other.done, 1_000);
     other.cancel();
+  });
+
+  const read = Response.json(done);
+  /** @type {Record<string, any>} */
+  const lacking = {
+    "nothing": undefined,
+    "null": null,
+    "a text": JSON.stringify(done),
+    "the body itself": done,
+    "no status": { text: async () => text },
+    "no status, and not ok": { ok: false, json: async () => done },
+    "neither text() nor json()": { status: 200, headers: new Headers() },
+    "a text() that gives none": { status: 200, text: async () => done },
+    "a json() that gives undefined": { status: 200, json: async () => undefined },
+    "one Response again and again": read,
+  };
+  for (const [name, given] of Object.entries(lacking)) {
+    it(`that gives ${name} is told what a response lacks`, async () => {
+      await read.text().catch(() => {});
+      const own = new VideoClient({ fetch: async () => given });
+      for (const asked of [own.getStatus("v"), own.waitForVideo("v", { ...QUICK, maxConsecutiveFailures: 1 })]) {
+        const error = await failure(asked, "bad_response");
+        assert.match(`${error.message} ${error.detail}`, /`fetch` gave lacks .* text\(\) or json\(\)/);
+        assert.equal(error.httpStatus, undefined);
+      }
+    });
+  }
+
+  it("that gives a failure with no body at all has said enough", async () => {
+    for (const [status, code] of /** @type {const} */ ([[401, "unauthorized"], [404, "not_found"], [503, "http"]])) {
+      const own = new VideoClient({ fetch: /** @type {any} */ (async () => ({ ok: false, status })) });
+      assert.equal((await failure(own.getStatus("v"), code)).httpStatus, status);
+    }
+  });
+
+  it("that gives json() which throws, or makes a circle, has not answered", async () => {
+    /** @type {any} */
+    const circle = {};
+    circle.self = circle;
+    for (const json of [async () => circle, () => { throw new Error("no"); }, async () => { throw new Error("no"); }, async () => 10n]) {
+      const own = new VideoClient({ fetch: /** @type {any} */ (async () => ({ ok: true, json })) });
+      await failure(own.getStatus("v"), "network");
+    }
+  });
+
+  it("that gives json() with the key in it has it redacted, and is held to the longest body", async () => {
+    const apiKey = "key-of-a-test-0123456789";
+    const json = async () => ({ status: "PENDING", message: `for ${apiKey}` });
+    const fetch = /** @type {any} */ (async () => ({ ok: true, json }));
+    const { raw } = await new VideoClient({ apiKey, fetch }).getStatus("v");
+    assert.deepEqual(raw, { status: "PENDING", message: "***" });
+    await failure(new VideoClient({ fetch, maxResponseBytes: 20 }).getStatus("v"), "bad_response");
   });
 
   for (const [name, answer] of /** @type {[string, () => any][]} */ ([

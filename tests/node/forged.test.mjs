@@ -80,7 +80,7 @@ describe("a forged token", () => {
     const own = new VideoClient({ baseUrl: server.url });
     const { updates, listener } = recorder();
     const video = await own.waitForVideo("v", { resumeToken: forged({ clips: "se", overall: 900_000 }), onUpdate: listener });
-    assert.deepEqual(updates.map(({ status }) => status), ["PENDING", "DONE"]);
+    assert.deepEqual(updates.map(({ status, retrying }) => [status, retrying]), [["PENDING", undefined], ["PENDING", "http"], ["DONE", undefined]]);
     for (const update of [...updates, video]) {
       assert.deepEqual(update.generatedContent, [{ status: "success" }, { status: "error" }]);
       assert.deepEqual([update.creditsTotal, update.creditsUsed, "message" in update], [undefined, undefined, false]);

@@ -5,7 +5,8 @@ import { atOnce, took } from "./virtual.mjs";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { VideoClient, VideoError } from "./package.mjs";
-import { done, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
+import { done, generating, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { deferred, failure, QUICK, recorder, rejection, SLOW, within } from "./settling.mjs";
 import { client, createVideo, inFlight, logOf, logWhen, staysQuiet } from "./virtual-simulator.mjs";
 
@@ -28,12 +29,51 @@ describe("waitForVideos", () => {
     for (const [at, one] of settled.entries()) {
       assert.deepEqual(
         Object.keys(one).sort(),
-        one.status === "fulfilled" ? ["status", "value"] : ["reason", "status"],
+        one.status === "fulfilled" ? ["status", "value"] : ["reason", "resumeToken", "status"],
       );
       if (one.status === "fulfilled") assert.equal(one.value.videoId, ids[at]);
-      else assert.ok(one.reason instanceof VideoError);
+      else assert.ok(one.reason instanceof VideoError && one.resumeToken === one.reason.resumeToken);
     }
     for (const id of ids) assert.equal((await logOf(id)).inFlight, 0);
+  });
+
+  it("goes on from the tokens of earlier polls, each from its own, and leaves one for each that it did not finish", async (test) => {
+    let isBetter = false;
+    const server = await scriptedServer(test, ({ path }) => (isBetter ? done : path.endsWith("/a") ? generating(2) : path.endsWith("/b") ? 500 : { fault: "hang" }));
+    const own = new VideoClient({ baseUrl: server.url });
+    const controller = new AbortController();
+    const options = { ...QUICK, maxConsecutiveFailures: 3 };
+    const settling = own.waitForVideos(["a", "b", "c", ""], { ...options, signal: controller.signal });
+    await server.arrived(9);
+    await sleep(1_000);
+    controller.abort("enough");
+    const first = await settling;
+    const reasons = first.map((one) => one.status === "rejected" && (one.reason.code ?? one.reason));
+    assert.deepEqual(reasons, ["enough", "http", "enough", "invalid_argument"]);
+    const left = first.map((one, at) => ({ id: ["a", "b", "c", "d"][at] ?? "", resumeToken: one.status === "rejected" ? one.resumeToken : "" }));
+    for (const { resumeToken } of left) assert.match(resumeToken, /^it1/);
+    isBetter = true;
+    const { updates, listener } = recorder();
+    const second = await own.waitForVideos(left.slice(0, 3), { ...options, onUpdate: listener });
+    assert.deepEqual(second.map((one) => one.status === "fulfilled" && one.value.videoId), ["a", "b", "c"]);
+    const known = updates.find(({ videoId, raw }) => videoId === "a" && raw === undefined);
+    assert.equal(known?.generatedContent.filter(({ status }) => status === "success").length, 2);
+    for (const [at, one] of second.entries()) assert.ok(one.status === "fulfilled" && one.value.requests > 1, `${at}`);
+  });
+
+  it("refuses only the entry whose token or id cannot work, or cannot be read", async (test) => {
+    const server = await scriptedServer(test, inOrder(done));
+    const own = new VideoClient({ baseUrl: server.url });
+    const poll = own.poll("another");
+    poll.cancel();
+    const hostile = { get id() { throw new Error("no id"); } };
+    /** @type {any[]} */
+    const videos = [{ id: "a", resumeToken: "damaged" }, { id: "b", resumeToken: poll.resumeToken() }, { id: "" }, {}, hostile, null, 7, ["c"], { id: "d", resumeToken: 7 }, { id: "e", resumeToken: undefined, title: "mine" }];
+    const settled = await own.waitForVideos(videos);
+    const outcomes = settled.map((one) => (one.status === "fulfilled" ? one.value.videoId : one.reason.code));
+    assert.deepEqual(outcomes, [...Array.from({ length: 9 }, () => "invalid_argument"), "e"]);
+    assert.equal(server.arrivals.length, 1);
+    for (const one of settled) if (one.status === "rejected") assert.equal(typeof one.resumeToken, "string");
   });
 
   it("takes any iterable", async (test) => {
@@ -42,7 +82,7 @@ describe("waitForVideos", () => {
     const generator = function* () {
       yield* ["a", "b"];
     };
-    for (const ids of [["a", "b"], new Set(["a", "b"]), generator(), "ab"]) {
+    for (const ids of [["a", "b"], new Set(["a", "b"]), generator(), new Map([["a", 1], ["b", 2]]).keys(), [{ id: "a" }, "b"]]) {
       const settled = await own.waitForVideos(ids);
       assert.deepEqual(
         settled.map((one) => one.status === "fulfilled" && one.value.videoId),
@@ -125,8 +165,8 @@ describe("waitForVideos", () => {
     controller.abort("enough");
     const settled = await atOnce(settling);
     assert.deepEqual(
-      settled,
-      ids.map(() => ({ status: "rejected", reason: "enough" })),
+      settled.map(({ status, ...rest }) => [status, "reason" in rest && rest.reason]),
+      ids.map(() => ["rejected", "enough"]),
     );
     const logs = await Promise.all(ids.map((id) => staysQuiet(id)));
     assert.equal(logs.flatMap(({ requests }) => requests).length, 3);

@@ -4,11 +4,12 @@
  * gets a new one. A trap is played by exports that throw what the engine would.
  */
 
-import { atOnce, still } from "./virtual.mjs";
+import { atOnce, clock, still, took } from "./virtual.mjs";
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { freshPackage } from "./package.mjs";
-import { done, generating, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
+import { before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { entry, freshPackage, VideoClient } from "./package.mjs";
+import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-fetch.mjs";
 import { QUICK, rejection, SLOW, within } from "./settling.mjs";
 
 const instantiate = WebAssembly.instantiate;
@@ -109,6 +110,62 @@ describe("a module that cannot be loaded", () => {
   }
 });
 
+describe("the error of a module that does not come", () => {
+  /** @type {typeof import("../../pkg/dist/slim.js")} */
+  let slim;
+  /** A token of an earlier poll. */
+  let resumeToken = "";
+  before(async () => {
+    slim = await import(new URL("slim.js", entry).href);
+    const poll = new VideoClient().poll("v");
+    poll.cancel();
+    resumeToken = poll.resumeToken();
+  });
+
+  const refusal = new Error("HTTP 404");
+  /** @type {Record<string, [wasm: any, options: object, code: string, isCause: (cause: any) => boolean]>} */
+  const troubles = {
+    "in 30 s": [() => new Promise(() => {}), {}, "internal", ({ name }) => name === "TimeoutError"],
+    "in the time of the poll": [() => new Promise(() => {}), { timeoutMs: 300 }, "timeout", ({ name }) => name === "TimeoutError"],
+    "since its source rejects": [() => Promise.reject(refusal), {}, "internal", (cause) => cause === refusal],
+    "since its source throws": [() => { throw refusal; }, { timeoutMs: 300 }, "internal", (cause) => cause === refusal],
+    "since its source is no module": [new Uint8Array([1, 2, 3]), {}, "internal", (cause) => cause instanceof WebAssembly.CompileError],
+    "since its address cannot be reached": ["https://nowhere.example/v.wasm", {}, "internal", ({ message }) => message === "fetch failed"],
+  };
+  for (const [why, [wasm, options, code, isCause]] of Object.entries(troubles)) {
+    it(`has the caller's token and the cause: ${why}`, async () => {
+      const own = new slim.VideoClient({ wasm });
+      const given = own.poll("v", { ...options, resumeToken });
+      const fresh = own.poll("v", options);
+      const once = own.getStatus("v");
+      const [settled] = await own.waitForVideos([{ id: "v", resumeToken }], options);
+      const errors = await Promise.all([given.done, fresh.done, once].map(rejection));
+      for (const error of errors) assert.ok(error instanceof slim.VideoError && isCause(error.cause), `${error.cause}`);
+      const [ofGiven, ofFresh] = errors;
+      assert.deepEqual([ofGiven.code, ofGiven.resumeToken, given.resumeToken()], [code, resumeToken, resumeToken]);
+      assert.deepEqual([ofFresh.code, ofFresh.resumeToken], [code, fresh.resumeToken()]);
+      assert.match(fresh.resumeToken(), /^it1-new,v,/);
+      assert.deepEqual([settled?.status, settled?.status === "rejected" && settled.resumeToken], ["rejected", resumeToken]);
+    });
+  }
+});
+
+it("an inlined module that takes longer to compile than a poll has time ends the poll when its time is over", async (test) => {
+  const server = await scriptedServer(test, inOrder(pending));
+  const { VideoClient } = await still(freshPackage());
+  test.mock.method(WebAssembly, "instantiate", async (/** @type {[any, any]} */ ...given) => {
+    await sleep(500);
+    return instantiate(...given);
+  });
+  const own = new VideoClient({ baseUrl: server.url });
+  const early = own.waitForVideo("v", { timeoutMs: 300 });
+  const late = own.waitForVideo("v", { timeoutMs: 800 });
+  assert.equal(await took(early), 300);
+  assert.equal((await rejection(early)).code, "timeout");
+  assert.equal(await took(late), 500, "what it waited for counts");
+  assert.equal((await rejection(late)).code, "timeout");
+});
+
 describe("a module that is loaded", () => {
   it("is loaded once, however many call at a time", async (test) => {
     const server = await scriptedServer(test, inOrder(done));
@@ -190,6 +247,72 @@ describe("a module that traps", () => {
       assert.deepEqual(seen, []);
     });
   }
+
+  it("takes back the requests that are under way, and leaves no timer behind", async (test) => {
+    let isHanging = false;
+    const server = await scriptedServer(test, ({ path }) => {
+      if (path.endsWith("asleep") || !isHanging) return pending;
+      return path.endsWith("body") ? { fault: "stall", body: generating(4) } : { fault: "hang" };
+    });
+    const { VideoClient, arm } = await trapping(test);
+    const own = new VideoClient({ baseUrl: server.url });
+    await own.getStatus("first");
+    const timers = clock.countTimers();
+    isHanging = true;
+    const poll = own.poll("v");
+    const waiting = [poll.done, own.waitForVideo("asleep", SLOW), own.getStatus("status"), new VideoClient({ baseUrl: server.url }).waitForVideo("body")];
+    const settled = Promise.allSettled(waiting);
+    await server.arrived(5);
+    assert.equal(server.traffic.inFlight, 3);
+    arm();
+    poll.pollNow();
+    assert.equal(server.traffic.inFlight, 0, "they are aborted at once");
+    assert.equal(clock.countTimers(), timers);
+    await settled;
+  });
+
+  it("takes back what the call that was on its way around the trap begins after it", async (test) => {
+    const server = await scriptedServer(test, ({ path }) => (path.endsWith("hang") ? { fault: "hang" } : pending));
+    const { VideoClient, arm } = await trapping(test);
+    const own = new VideoClient({ baseUrl: server.url, fetch: (...given) => (strike(), fetch(...given)) });
+    let strike = () => {};
+    await own.getStatus("first");
+    const timers = clock.countTimers();
+    const hanging = own.poll("hang");
+    await server.arrived(2);
+    // Within the call that sends a request.
+    strike = () => {
+      strike = () => {};
+      arm();
+      hanging.pollNow();
+    };
+    const error = await rejection(own.waitForVideo("v"));
+    assert.equal(error.code, "internal");
+    assert.equal((await rejection(hanging.done)).code, "internal");
+    assert.equal(server.traffic.inFlight, 0);
+    assert.equal(clock.countTimers(), timers);
+  });
+
+  it("leaves what was learnt of earlier videos to the next instance", async (test) => {
+    /** @type {Map<string, number>} */
+    const asked = new Map();
+    const server = await scriptedServer(test, ({ path }) => {
+      const count = (asked.get(path) ?? 0) + 1;
+      asked.set(path, count);
+      return [pending, generating(0), generating(4), { ...rendering(0.5), status: "START_RENDERING_VIDEO" }, rendering(0.5), done][Math.min(count, 6) - 1];
+    });
+    const { VideoClient, arm, instances } = await trapping(test);
+    const own = new VideoClient({ baseUrl: server.url });
+    await own.waitForVideo("a", QUICK);
+    const lessons = own.lessons();
+    assert.match(String(lessons), /^il1,1,/);
+    arm();
+    await rejection(own.waitForVideo("b", QUICK));
+    assert.equal(own.lessons(), lessons);
+    await own.waitForVideo("c", QUICK);
+    assert.equal(instances(), 2);
+    assert.match(String(own.lessons()), /^il1,2,/);
+  });
 
   /** A poll that was told of one answer, and then of the trap. @param {import("node:test").TestContext} test */
   async function trapped(test) {

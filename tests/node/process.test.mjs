@@ -68,6 +68,17 @@ describe("a process ends by itself, and waits for no timer,", { concurrency: 4 }
        await deaf.getStatus(id, { signal: AbortSignal.timeout(150) }).catch(() => {});
        await deaf.waitForVideo(id, { timeoutMs: 150 }).catch(() => {})`,
     ],
+    "after a trap in the module, with requests under way and timers": [
+      { latencyMs: 60_000 },
+      `const ends = [own.waitForVideo(id), own.getStatus(id)];
+       while ((await (await fetch(baseUrl + "/simulator/videos/" + id)).json()).inFlight < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+       const { AbortController } = globalThis;
+       globalThis.AbortController = class { constructor() { throw new Error("none left"); } };
+       ends.push(own.waitForVideo("one-more"));
+       const codes = (await Promise.allSettled(ends)).map(({ reason }) => reason.code);
+       globalThis.AbortController = AbortController;
+       if (codes.join() !== "internal,internal,internal") console.log(codes)`,
+    ],
     "when nothing was ever asked": [{}, ``],
   };
   for (const [name, [wishes, text]] of Object.entries(programs)) {
@@ -222,6 +233,88 @@ describe("a process in which nobody is told what is garbage", { concurrency: 2 }
       assert.deepEqual([lines, errors], [["0"], ""]);
     });
   }
+
+  /** What a client does. @type {Record<string, string>} */
+  const uses = {
+    "are left while a request is on its way": `
+      const poll = own.poll("hang"), status = own.getStatus("hang", { signal });
+      while (inFlight < 2) await undefined;
+      poll.cancel();
+      abort();
+      await Promise.allSettled([poll.done, status]);`,
+    "are left in the middle of a body": `
+      const poll = own.poll("body");
+      while (inFlight < 1) await undefined;
+      for (let turn = 0; turn < 20; turn += 1) await undefined;
+      poll.cancel();
+      await Promise.allSettled([poll.done]);`,
+    "wait for many": `await own.waitForVideos(["v", "w", "", { id: "x" }])`,
+    "are left at once": `const poll = own.poll("v", { signal }), status = own.getStatus("v", { signal }); abort(); await Promise.allSettled([poll.done, status])`,
+  };
+  for (const [name, use] of Object.entries(uses)) {
+    it(`keeps nothing of clients that ${name}`, async () => {
+      const text = `
+        Response.json({});
+        delete globalThis.FinalizationRegistry;
+        let memory;
+        const { instantiate } = WebAssembly;
+        WebAssembly.instantiate = async (...given) => {
+          const instance = await instantiate(...given);
+          memory = instance.exports.memory;
+          return instance;
+        };
+        let inFlight = 0;
+        const fetch = (url, { signal }) => {
+          inFlight += 1;
+          if (url.endsWith("hang")) return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+          if (url.endsWith("body")) return Promise.resolve(new Response(new ReadableStream({ start: (body) => body.enqueue(new Uint8Array(10)) })));
+          return Promise.resolve(Response.json(done));
+        };
+        const clients = async (count) => {
+          for (let at = 0; at < count; at += 1) {
+            inFlight = 0;
+            const controller = new AbortController();
+            const { signal } = controller, abort = () => controller.abort();
+            const own = new VideoClient({ baseUrl: "http://memory.example", fetch });
+            ${use};
+          }
+        };
+        await new VideoClient().ready();
+        await clients(300);
+        const before = memory.buffer.byteLength;
+        await clients(3_000);
+        console.log(memory.buffer.byteLength - before);`;
+      const { lines, errors } = await program(text, { done }).ended;
+      assert.deepEqual([lines, errors], [["0"], ""]);
+    });
+  }
+
+  it("makes nothing for clients that were left before the module was there", async () => {
+    const text = `
+      Response.json({});
+      delete globalThis.FinalizationRegistry;
+      let memory, before;
+      const { instantiate } = WebAssembly;
+      WebAssembly.instantiate = async (...given) => {
+        const instance = await instantiate(...given);
+        memory = instance.exports.memory;
+        before = memory.buffer.byteLength;
+        return instance;
+      };
+      const fetch = async () => Response.json(done);
+      const calls = [];
+      for (let at = 0; at < 3_000; at += 1) {
+        const own = new VideoClient({ baseUrl: "http://memory.example", fetch });
+        const controller = new AbortController();
+        calls.push(at % 2 ? own.getStatus("v", { signal: controller.signal }) : own.waitForVideo("v", { signal: controller.signal }));
+        controller.abort();
+      }
+      await Promise.allSettled(calls);
+      await new VideoClient({ baseUrl: "http://memory.example", fetch }).waitForVideo("v");
+      console.log(memory.buffer.byteLength - before <= 2 * 65_536);`;
+    const { lines, errors } = await program(text, { done }).ended;
+    assert.deepEqual([lines, errors], [["true"], ""]);
+  });
 });
 
 describe("a process that is sent too much", () => {

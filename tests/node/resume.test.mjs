@@ -49,8 +49,11 @@ describe("a poll that goes on from a token", () => {
     /** @type {string | undefined} */
     let resumeToken;
     for (let cut = 0; cut < 200; cut += 1) {
-      const poll = client().poll(id, { ...QUICK, ...(resumeToken && { resumeToken }) });
-      const update = await within(3_000, new Promise((resolve) => poll.subscribe(resolve)));
+      const { reached, listener } = recorder();
+      const poll = client().poll(id, { ...QUICK, onUpdate: listener, ...(resumeToken && { resumeToken }) });
+      const known = await within(3_000, reached(() => true));
+      assert.equal(known.overall, overall, "what the token knows is there at once");
+      const update = await within(3_000, reached(({ raw }) => raw !== undefined));
       assert.ok(update.overall >= overall && update.requests > requests, `${update.overall} after ${overall}`);
       ({ overall, requests } = update);
       if (update.status === "DONE") return;
@@ -153,7 +156,7 @@ describe("a poll that goes on from a token", () => {
     first.cancel();
     const { updates, listener } = recorder();
     await own.waitForVideo("v", { ...QUICK, resumeToken: first.resumeToken(), onUpdate: listener });
-    assert.equal(updates[0]?.status === "RENDERING_VIDEO" && updates[0].progress, 1);
+    assert.deepEqual(updates.map((update) => update.status === "RENDERING_VIDEO" && update.progress), [0.5, 1, false]);
   });
 
   it("keeps the number of clips that the server omits from then on, and no credits", async (test) => {
@@ -164,7 +167,118 @@ describe("a poll that goes on from a token", () => {
     first.cancel();
     const { updates, listener } = recorder();
     await own.waitForVideo("v", { ...QUICK, resumeToken: first.resumeToken(), onUpdate: listener });
-    assert.deepEqual([updates[0]?.creditsTotal, updates[0]?.generatedContent.length], [undefined, 4]);
+    for (const { creditsTotal, generatedContent } of updates) assert.deepEqual([creditsTotal, generatedContent.length], [undefined, 4]);
+    assert.equal(updates.length, 3);
+  });
+
+  describe("knows before the first response", () => {
+    /** A token that was written after these responses, and the last update before it. @param {import("node:test").TestContext} test @param {...unknown} bodies */
+    async function tokenAfter(test, ...bodies) {
+      const server = await scriptedServer(test, inOrder(...bodies));
+      const poll = new VideoClient({ baseUrl: server.url }).poll("v", { ...QUICK, maxIntervalMs: 5 });
+      await server.arrived(bodies.length + 1);
+      poll.cancel();
+      return { resumeToken: poll.resumeToken(), last: /** @type {any} */ (poll.current) };
+    }
+
+    /** @type {Record<string, object[]>} */
+    const states = {
+      "PENDING": [{ status: "PENDING", message: "Re-generating video in error" }],
+      "PENDING with clips": [{ ...generating(1), status: "PENDING", message: "words" }],
+      "GENERATING_VIDEO": [generating(2)],
+      "START_RENDERING_VIDEO": [generating(4), { status: "START_RENDERING_VIDEO", progress: 0 }],
+      "RENDERING_VIDEO": [generating(4), rendering(0.25), rendering(0.5)],
+      "UNRECOGNIZED": [{ ...generating(3), status: "QUEUED" }],
+    };
+    for (const [state, bodies] of Object.entries(states)) {
+      it(`status, overall and which clips were ready, no text and no address: ${state}`, async (test) => {
+        const { resumeToken, last } = await tokenAfter(test, ...bodies);
+        const server = await scriptedServer(test, () => ({ fault: "hang" }));
+        const poll = new VideoClient({ baseUrl: server.url }).poll("v", { ...QUICK, resumeToken });
+        await server.arrived(1);
+        const { current } = poll;
+        assert.ok(current);
+        assert.deepEqual([current.status, current.overall, current.videoId], [last.status, last.overall, "v"]);
+        assert.deepEqual(current.generatedContent, last.generatedContent.map((/** @type {any} */ { status }) => ({ status })));
+        assert.equal(current.raw, undefined);
+        const words = /** @type {any} */ (current);
+        assert.deepEqual([words.message, words.rawStatus || undefined, words.creditsTotal, words.creditsUsed], [undefined, undefined, undefined, undefined]);
+        poll.cancel();
+      });
+    }
+
+    it("the same for a listener, a subscriber and an iterator, and once", async (test) => {
+      const { resumeToken } = await tokenAfter(test, generating(2));
+      const server = await scriptedServer(test, () => ({ afterMs: 100, body: done }));
+      const { updates, listener } = recorder();
+      const poll = new VideoClient({ baseUrl: server.url }).poll("v", { ...QUICK, resumeToken, onUpdate: listener });
+      const { updates: told, listener: subscriber } = recorder();
+      poll.subscribe(subscriber);
+      const read = [];
+      for await (const update of poll) read.push(update);
+      assert.deepEqual(updates.map(({ status }) => status), ["GENERATING_VIDEO", "DONE"]);
+      assert.deepEqual([told, read], [updates, updates]);
+    });
+
+    it("also where it waits as long as the server asked to, and sends nothing for that", async (test) => {
+      const busy = await scriptedServer(test, inOrder(generating(2), { status: 503, headers: { "retry-after": "60" }, body: "busy" }));
+      const first = new VideoClient({ baseUrl: busy.url }).poll("v", QUICK);
+      await busy.arrived(2);
+      await sleep(10);
+      first.cancel();
+      const resumeToken = first.resumeToken();
+      const server = await scriptedServer(test, inOrder(done));
+      const poll = new VideoClient({ baseUrl: server.url }).poll("v", { ...QUICK, resumeToken });
+      await sleep(10);
+      assert.deepEqual([poll.current?.status, poll.current?.retrying, server.arrivals.length], ["GENERATING_VIDEO", "http", 0]);
+      poll.cancel();
+    });
+
+    it("nothing where the token knows nothing, and never that it is done", async (test) => {
+      const finished = await scriptedServer(test, inOrder(done));
+      const own = new VideoClient({ baseUrl: finished.url }).poll("v");
+      await own.done;
+      const early = new VideoClient({ baseUrl: finished.url }).poll("v");
+      early.cancel();
+      for (const resumeToken of [own.resumeToken(), early.resumeToken()]) {
+        const server = await scriptedServer(test, () => ({ fault: "hang" }));
+        const poll = new VideoClient({ baseUrl: server.url }).poll("v", { ...QUICK, resumeToken });
+        await server.arrived(1);
+        assert.equal(poll.current, undefined);
+        poll.cancel();
+      }
+    });
+
+    it("what another poll of the video has heard, where one is under way, rather than what its token says", async (test) => {
+      const { resumeToken } = await tokenAfter(test, generating(1));
+      const server = await scriptedServer(test, inOrder(generating(3)));
+      const own = new VideoClient({ baseUrl: server.url });
+      const first = own.poll("v", SLOW);
+      await new Promise((resolve) => first.subscribe(resolve));
+      const { updates, listener } = recorder();
+      const poll = own.poll("v", { ...SLOW, resumeToken, onUpdate: listener });
+      await atOnce(Promise.resolve());
+      assert.equal(poll.current?.generatedContent.filter(({ status }) => status === "success").length, 3);
+      assert.equal(updates.length, 1);
+      first.cancel();
+      poll.cancel();
+    });
+
+    it("nothing that another poll of the video is told", async (test) => {
+      const { resumeToken } = await tokenAfter(test, generating(3), rendering(0.9));
+      const server = await scriptedServer(test, () => ({ afterMs: 500, body: generating(1) }));
+      const own = new VideoClient({ baseUrl: server.url });
+      const resumed = own.poll("v", { ...SLOW, resumeToken });
+      const { updates, listener } = recorder();
+      const fresh = own.poll("v", { ...SLOW, onUpdate: listener });
+      await sleep(400);
+      assert.deepEqual([resumed.current?.status, fresh.current], ["RENDERING_VIDEO", undefined]);
+      await sleep(200);
+      assert.deepEqual(updates.map(({ status, generatedContent }) => [status, generatedContent.length]), [["GENERATING_VIDEO", 4]]);
+      assert.ok((fresh.current?.overall ?? 1) < (resumed.current?.overall ?? 0));
+      resumed.cancel();
+      fresh.cancel();
+    });
   });
 
   it("may be on another client, at another address", async (test) => {

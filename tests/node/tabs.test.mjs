@@ -17,6 +17,8 @@ const PACE = { minIntervalMs: 400, maxIntervalMs: 600 };
 const SILENCE_MS = 1_200;
 /** So long a tab listens for what the others know, before it sends a request that may be theirs to send. */
 const LISTEN_MS = 50;
+/** After so long without a reply a browser counts as one that lacks locks or digests. */
+const REPLY_MS = 1_000;
 /** Of a message, a lock that is granted and a response: a millisecond each. */
 const HOPS_MS = 4;
 const HOUR = 3_600_000;
@@ -328,7 +330,7 @@ describe("tabs of one origin", () => {
     for (const tab of [a, b]) tab.close();
   });
 
-  for (const lacks of /** @type {const} */ (["locks", "BroadcastChannel", "digest", "permission", "lock replies"])) {
+  for (const lacks of /** @type {const} */ (["locks", "BroadcastChannel", "digest", "permission", "lock replies", "queue replies", "digest replies"])) {
     it(`poll each for itself where the browser lacks ${lacks}`, async () => {
       const browser = openBrowser({ says: course });
       const tabs = [await browser.open({}, { lacks }), await browser.open({}, { lacks })];
@@ -344,12 +346,42 @@ describe("tabs of one origin", () => {
     const startedAt = performance.now();
     tab.poll("v", PACE);
     const first = await browser.requestAfter(HOUR);
-    assert.ok(first && first.atMs - startedAt <= LISTEN_MS + SILENCE_MS + HOPS_MS);
+    assert.ok(first && first.atMs - startedAt <= LISTEN_MS + REPLY_MS + HOPS_MS);
     assert.equal(tab.wanted.length, 1);
     // While the poll that wanted it is under way: what is not a promise releases the lock.
     assert.equal(tab.run(() => tab.wanted[0]?.({})) instanceof Promise, false);
+    // It replies again, so it is asked again.
+    await sleep(2_000);
+    assert.ok(tab.wanted.length > 1);
     tab.close();
   });
+
+  for (const [lacks, firstMs] of /** @type {const} */ ([["digest replies", REPLY_MS], ["lock replies", LISTEN_MS + REPLY_MS], ["queue replies", 2 * SILENCE_MS + REPLY_MS + 2 * LISTEN_MS]])) {
+    it(`poll at their own pace where the browser gives no ${lacks}, after the first request, and know no timer but setTimeout`, async (test) => {
+      // Clocks of tests leave this one to real time.
+      test.mock.method(AbortSignal, "timeout", () => new AbortController().signal);
+      const browser = openBrowser();
+      const tab = await browser.open({}, { lacks });
+      const startedAt = performance.now();
+      tab.poll("v", PACE);
+      const first = await browser.requestAfter(HOUR);
+      assert.ok(first && first.atMs - startedAt <= firstMs + HOPS_MS, `${first?.atMs} after ${startedAt}`);
+      await sleep(60_000);
+      for (const pause of pauses(browser)) assert.ok(pause >= PACE.minIntervalMs && pause <= PACE.maxIntervalMs + HOPS_MS, `${pauses(browser)}`);
+      assert.ok(browser.requests.length > 90);
+      tab.close();
+    });
+
+    it(`keep their deadline from the first moment where it gives no ${lacks}`, async () => {
+      const browser = openBrowser();
+      const tab = await browser.open({}, { lacks });
+      const startedAt = performance.now();
+      assert.equal(await tab.poll("v", { ...PACE, timeoutMs: 400 }).end, "timeout");
+      assert.equal(performance.now() - startedAt, 400);
+      assert.equal(await browser.requestAfter(HOUR), undefined);
+      tab.close();
+    });
+  }
 });
 
 describe("what another script says over the channel", () => {

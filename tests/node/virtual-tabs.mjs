@@ -14,7 +14,7 @@ import { entry } from "./package.mjs";
 /** @typedef {import("../../pkg/dist/index.js").PollOptions} PollOptions */
 /** @typedef {import("../../pkg/dist/index.js").ClientOptions} ClientOptions */
 /** @typedef {import("../../pkg/dist/index.js").VideoUpdate} VideoUpdate */
-/** @typedef {"locks" | "BroadcastChannel" | "digest" | "permission" | "lock replies"} Lack what a tab's browser lacks */
+/** @typedef {"locks" | "BroadcastChannel" | "digest" | "permission" | "lock replies" | "queue replies" | "digest replies"} Lack what a tab's browser lacks */
 
 leap();
 const compiled = new WebAssembly.Module(readFileSync(new URL("iacrea-video.wasm", entry)));
@@ -346,12 +346,17 @@ export function openBrowser({ says = endless, latencyMs = 0, channelMs = () => 0
     /** What a silent lock manager was asked for. @type {((lock: object | null) => unknown)[]} */
     const wanted = [];
     const silent = (/** @type {string} */ _, /** @type {object} */ __, /** @type {any} */ act) => new Promise(() => void wanted.push(act));
+    /** Says that somebody else has the lock, and never gives it. @param {string} name @param {any} how @param {any} act */
+    const halfSilent = (name, how, act) => (how.ifAvailable ? Promise.resolve(act(null)) : silent(name, how, act));
     /** @param {string} name @param {object} how @param {any} act */
     const request = (name, how, act) => locks.request(tab, name, how, act);
-    tab.navigator = { onLine: true, ...(lacks !== "locks" && { locks: { request: lacks === "permission" ? refused : lacks === "lock replies" ? silent : request } }) };
+    /** @type {Partial<Record<Lack, (name: string, how: object, act: any) => Promise<unknown>>>} */
+    const lacking = { "permission": refused, "lock replies": silent, "queue replies": halfSilent };
+    tab.navigator = { onLine: true, ...(lacks !== "locks" && { locks: { request: (lacks && lacking[lacks]) ?? request } }) };
     // The real one takes a thread, for which virtual time does not wait.
     const digest = async (/** @type {string} */ _, /** @type {Uint8Array} */ bytes) => new Uint8Array(createHash("sha256").update(bytes).digest()).buffer;
-    tab.crypto = lacks === "digest" ? {} : { subtle: { digest } };
+    const mute = () => new Promise(() => {});
+    tab.crypto = lacks === "digest" ? {} : { subtle: { digest: lacks === "digest replies" ? mute : digest } };
     tab.BroadcastChannel = lacks === "BroadcastChannel" ? undefined : channelOf(tab);
     /** @type {(module: WebAssembly.Module) => void} */
     let bring = () => {};

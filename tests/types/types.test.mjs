@@ -55,7 +55,7 @@ before(async () => {
   await cp(join(here, "wrangler/worker.ts"), join(folder, "wrangler.ts"));
   for (const ending of ["ts", "mts", "cts"]) await cp(join(here, "usage.ts"), join(folder, `usage.${ending}`));
   await cp(join(here, "readme/reader.d.ts"), join(folder, "reader.d.ts"));
-  for (const path of ["README.md", "pkg/README.md"]) {
+  for (const path of ["README.md", "pkg/README.md", "docs/testing.md"]) {
     const text = await readFile(join(here, "../..", path), "utf8");
     for (const [, example] of text.matchAll(/^```js\n(.*?)^```$/gms)) {
       const file = `example-${examples.length + 1}.ts`;
