@@ -238,6 +238,13 @@ fn prepare(module: &Module, toolchain: &Toolchain, tools: &NodePackage) -> Resul
     for export in output.wasm_mut().exports.iter_mut() {
         export.name = names.export(&export.name);
     }
+    let functions = output.wasm_mut().funcs.iter();
+    let paths: Vec<_> = functions
+        .filter_map(|function| function.name.as_deref())
+        .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
+        .collect();
+    licences::cover(paths.iter().map(String::as_str))
+        .with_context(|| format!("the licences of {}", module.package))?;
     panics::silence(output.wasm_mut());
     output.emit(&scratch)?;
     let read = |file: String| {
