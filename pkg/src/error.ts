@@ -40,8 +40,14 @@ export class VideoError extends Error {
     this.retryable = plain.retryable;
     if (plain.httpStatus !== undefined) this.httpStatus = plain.httpStatus;
     if (plain.detail !== undefined) this.detail = plain.detail;
-    if (rest.last !== undefined) this.last = rest.last;
+    // Not enumerable, for a console would show all that the server sent before it comes to the rest.
+    if (rest.last !== undefined) Object.defineProperty(this, "last", { value: rest.last, enumerable: false });
     if (rest.resumeToken !== undefined) this.resumeToken = rest.resumeToken;
+  }
+
+  /** What Node and its kin print: long texts are cut, so that a terminal holds the error, the caller's line and the code. */
+  [Symbol.for("nodejs.util.inspect.custom")](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    return inspect(this, { ...options, customInspect: false, maxStringLength: 300 });
   }
 }
 
