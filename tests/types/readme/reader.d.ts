@@ -1,11 +1,10 @@
-/** What the samples take for granted: things of the reader's own, and what an earlier sample has imported or made. */
+/** What the samples take for granted: things of the reader's own, and what an earlier sample has imported. */
 
 declare const id: string;
 declare const user: { id: string };
 declare const bar: HTMLProgressElement;
 declare const label: HTMLElement;
 declare const player: HTMLVideoElement;
-declare const client: import("iacrea-video").VideoClient;
 declare const VideoClient: typeof import("iacrea-video").VideoClient;
 declare function mayWatch(request: Request, id: string): Promise<boolean>;
 declare function save(id: string, end: string): Promise<void>;
