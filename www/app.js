@@ -318,8 +318,9 @@ function notice() {
 
 /** @param {boolean} watched */
 function mode(watched) {
-  if (watched) return "Watched by a Worker";
-  if (session?.source === "live") return "A real video";
+  const isReal = session?.source === "live";
+  if (watched) return `${isReal ? "A real video" : "Simulated"}, watched by a Worker`;
+  if (isReal) return "A real video";
   return overHttp ? "Simulated over HTTP" : "Simulated in this page";
 }
 

@@ -1,7 +1,6 @@
 // @ts-check
 // Where videos come from: the simulator in this page, the simulator behind the demo server, or the real service
-// through that server; and whether a Worker watches them. It gives out client options; no key but the simulator's own
-// may ever appear here.
+// through that server; and whether a Worker watches them. It gives out client options; no key may ever appear here.
 
 /** @import { ClientOptions } from "./iacrea-video/index.js" */
 /** @import { SavedVideo, Simulator, SimulatorScenario } from "./iacrea-video/simulator.js" */
@@ -61,7 +60,7 @@ export async function connect(session) {
   if (session.simulated !== undefined && simulator.saveVideo(session.id) === undefined) {
     simulator.createVideo(session.simulated);
   }
-  return { kind, baseUrl: "/", apiKey: "demo-key", fetch: simulator.fetch };
+  return { kind, baseUrl: "/", fetch: simulator.fetch };
 }
 
 /**

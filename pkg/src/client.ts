@@ -14,6 +14,7 @@ import type { Instance, Loader } from "./instantiate.js";
 import { Poller, type PollHandle, type PollListener } from "./poller.js";
 import { abortionOf, Signals } from "./signals.js";
 import { Tabs } from "./tabs.js";
+import { traced } from "./trace.js";
 import type { ClientOptions, DoneUpdate, PollManyOptions, PollOptions, SettledVideo, VideoPoller, VideoStatus, VideoToResume } from "./types.js";
 import { warn, warnOfUnknown } from "./warn.js";
 
@@ -84,8 +85,8 @@ export class ModuleClient {
    * Asks once, and does not try again. `id` is any text but `""`, `"."` and `".."`; it becomes one encoded
    * segment of the path. Rejects with a `VideoError`, or with the signal's reason.
    */
-  getStatus(id: string, options: { signal?: AbortSignal } = {}): Promise<VideoStatus> {
-    return new Promise((resolve, reject) => {
+  getStatus(id: string, options: { signal?: AbortSignal | undefined } = {}): Promise<VideoStatus> {
+    return traced(new Promise((resolve, reject) => {
       const { signal } = readable(() => checkedPoll(options, "getStatus()", { signal: 1 })); // what is thrown in here rejects
       const abortion = signal && abortionOf(signal);
       if (abortion) return reject(abortion.reason);
@@ -110,12 +111,12 @@ export class ModuleClient {
         unhooks.push(crash.listen(fail));
         client.getStatus(id, controller, (status) => settle(() => resolve(status)), fail);
       }).catch(fail);
-    });
+    }));
   }
 
   /** Waits until the video is done. Resolves with it; rejects with a `VideoError`, or with the signal's reason. */
   waitForVideo(id: string, options: PollOptions = {}): Promise<DoneUpdate> {
-    return this.#poll(id, options).done;
+    return traced(this.#poll(id, options).done);
   }
 
   /**

@@ -84,8 +84,14 @@ export class VideoError extends Error {
     // Where the module is not there yet, nobody has looked at the id.
     if (typeof rest.videoId === "string") this.videoId = rest.videoId;
     if (plain.url !== undefined) this.url = plain.url;
-    if (rest.last !== undefined) this.last = rest.last;
+    // Not enumerable, for a console would show all that the server sent before it comes to the rest.
+    if (rest.last !== undefined) Object.defineProperty(this, "last", { value: rest.last, enumerable: false });
     if (rest.resumeToken !== undefined) this.resumeToken = rest.resumeToken;
+  }
+
+  /** What Node and its kin print: long texts are cut, so that a terminal holds the error, the caller's line and the code. */
+  [Symbol.for("nodejs.util.inspect.custom")](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    return inspect(this, { ...options, customInspect: false, maxStringLength: 300 });
   }
 
   /** All but the stack and the body of the last update, for a log. Of what the host threw only its name, code and message. */
@@ -112,6 +118,7 @@ const MESSAGES = {
   module_failed: "The WebAssembly module failed: @. This is probably a bug: the next call makes a new one; please report it.",
   module_not_loaded: "The WebAssembly module could not be loaded: @. Check where it comes from, and try again.",
   module_late: "The WebAssembly module was not loaded in time. Its server or the network is probably slow: check where it comes from, and try again.",
+  single_instance: "The WebAssembly module failed, and the bundler's plugin that imported it makes one instance only. Start this server anew, and report the failure.",
   no_webassembly: "This host has no WebAssembly, which is probably too old or has it disabled. Use another one, or poll on a server.",
   webassembly_forbidden:
     "Compiling WebAssembly is forbidden here: a page's Content-Security-Policy must have 'wasm-unsafe-eval' in its script-src, " +
@@ -121,7 +128,7 @@ const MESSAGES = {
 /** A failure outside the module. @internal */
 export function outside(reason: keyof typeof MESSAGES, { code = "internal", words = "", ...rest }: Rest & { code?: "internal" | "timeout"; words?: string } = {}): VideoError {
   // What the host cannot do now it cannot do later.
-  const retryable = reason !== "no_webassembly" && reason !== "webassembly_forbidden";
+  const retryable = !["no_webassembly", "webassembly_forbidden", "single_instance"].includes(reason);
   return new VideoError({ code, reason, message: MESSAGES[reason].replace("@", () => words), retryable }, rest);
 }
 

@@ -1,8 +1,7 @@
 /** The default entry as CommonJS: Node and Jest read the module from its file, so that the package carries no second inlined copy. */
 
-import { join } from "node:path";
 import { ModuleClient, type Module } from "./client.js";
-import { compileFile } from "./file.node.js";
+import { compile } from "./file-video.node.js";
 import { createGlue } from "./generated/video.glue.js";
 import { lazy, type Loader } from "./instantiate.js";
 import type { ClientOptions } from "./types.js";
@@ -16,6 +15,6 @@ export class VideoClient extends ModuleClient {
   static override readonly name: string = "VideoClient";
 
   constructor(options: ClientOptions = {}) {
-    super((loader ??= lazy<Module>(createGlue, () => compileFile(join(__dirname, "../iacrea-video.wasm")))), options);
+    super((loader ??= lazy<Module>(createGlue, compile)), options);
   }
 }

@@ -2,7 +2,7 @@
 
 import { ModuleClient, type Module } from "./client.js";
 import { createGlue } from "./generated/video.glue.js";
-import inlined from "./generated/video.wasm.js";
+import inlined from "./generated/video.inlined.js";
 import { compileInlined } from "./inlined.js";
 import { lazy, type Loader } from "./instantiate.js";
 import type { ClientOptions } from "./types.js";

@@ -3,7 +3,8 @@
 import module from "./iacrea-video.wasm";
 import { ModuleClient, type Module } from "./client.js";
 import { createGlue } from "./generated/video.glue.js";
-import { precompiled, type Loader } from "./instantiate.js";
+import { imported } from "./wasm-import.js";
+import type { Loader } from "./instantiate.js";
 import type { ClientOptions } from "./types.js";
 
 export { VideoError } from "./error.js";
@@ -15,6 +16,6 @@ export class VideoClient extends ModuleClient {
   static override readonly name: string = "VideoClient";
 
   constructor(options: ClientOptions = {}) {
-    super((loader ??= precompiled<Module>(createGlue, module)), options);
+    super((loader ??= imported<Module>(createGlue, module)), options);
   }
 }

@@ -96,7 +96,7 @@ export function precompiled<T>(createGlue: () => Glue<T>, module: WebAssembly.Mo
   };
 }
 
-function begin<T>(glue: Glue<T>, instance: WebAssembly.Instance, forget: () => void): Instance<T> {
+export function begin<T>(glue: Glue<T>, instance: Pick<WebAssembly.Instance, "exports">, forget: () => void): Instance<T> {
   let trapped: { readonly trap: unknown } | undefined;
   const acts = new Set<(trap: unknown) => void>();
   const onTrap = (trap: unknown) => {

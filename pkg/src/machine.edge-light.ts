@@ -3,13 +3,13 @@
 import module from "./iacrea-video.wasm?module";
 import { engine, type Engine, type MachineModule } from "./engine.js";
 import { createGlue } from "./generated/video.glue.js";
-import { precompiled } from "./instantiate.js";
+import { imported } from "./wasm-import.js";
 import type { MachineOptions, PollEvent } from "./types.js";
 
 export { VideoError } from "./error.js";
 
 let machine: Engine | undefined;
-const made = () => (machine ??= engine(precompiled<MachineModule>(createGlue, module)));
+const made = () => (machine ??= engine(imported<MachineModule>(createGlue, module)));
 
 /** As in `machine.ts`. */
 export const start = (id: string, nowMs: number, options?: MachineOptions) => made().start(id, nowMs, options);

@@ -1,7 +1,6 @@
 /** The entry "iacrea-video/machine" as CommonJS, from its file. */
 
-import { join } from "node:path";
-import { compileFile } from "./file.node.js";
+import { compile } from "./file-video.node.js";
 import { engine, type Engine, type MachineModule } from "./engine.js";
 import { createGlue } from "./generated/video.glue.js";
 import { lazy } from "./instantiate.js";
@@ -10,7 +9,7 @@ import type { MachineOptions, PollEvent } from "./types.js";
 export { VideoError } from "./error.js";
 
 let machine: Engine | undefined;
-const made = () => (machine ??= engine(lazy<MachineModule>(createGlue, () => compileFile(join(__dirname, "../iacrea-video.wasm")))));
+const made = () => (machine ??= engine(lazy<MachineModule>(createGlue, compile)));
 
 /** As in `machine.ts`. */
 export const start = (id: string, nowMs: number, options?: MachineOptions) => made().start(id, nowMs, options);

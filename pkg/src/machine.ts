@@ -2,7 +2,7 @@
 
 import { engine, type Engine, type MachineModule } from "./engine.js";
 import { createGlue } from "./generated/video.glue.js";
-import inlined from "./generated/video.wasm.js";
+import inlined from "./generated/video.inlined.js";
 import { compileInlined } from "./inlined.js";
 import { lazy } from "./instantiate.js";
 import type { MachineOptions, PollEvent, Step } from "./types.js";

@@ -9,6 +9,7 @@ import type { Follower, Following } from "./follow.js";
 import type { Crash } from "./instantiate.js";
 import { abortionOf, type Signals } from "./signals.js";
 import { asVideoError, failed, type PlainError, type VideoError } from "./error.js";
+import { traced } from "./trace.js";
 import type { DoneUpdate, PollOptions, RetryNotice, VideoPoller, VideoUpdate } from "./types.js";
 
 /** The module's side of one poll. */
@@ -117,7 +118,7 @@ export class Poller implements VideoPoller {
           }
           if (this.#state !== "running") {
             over = true;
-            await this.done;
+            await traced(this.done);
           } else {
             await new Promise<void>((wake) => this.#waiting.push(wake));
           }

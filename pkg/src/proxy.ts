@@ -15,21 +15,21 @@ export interface ProxyOptions {
   /** Sent upstream as x-api-key; a function chooses it for each request, within 10 s. Never logged, never in an answer. */
   apiKey: string | ((request: Request) => string | Promise<string>);
   /** Default "https://iacrea.com". Plain http to localhost, 127.0.0.0/8 or [::1] only. */
-  baseUrl?: string | URL;
+  baseUrl?: string | URL | undefined;
   /** Exact origins that may read the answers from a browser, cookies and all; none by default (same origin needs none). */
-  allowedOrigins?: readonly string[];
+  allowedOrigins?: readonly string[] | undefined;
   /** Who may see which video. A Response is returned as it is; false is 403. Without a result after 10 s it is 503. */
-  authorize?: (
+  authorize?: ((
     request: Request,
     video: { id: string; kind: "video" | "auto" },
-  ) => boolean | Response | Promise<boolean | Response>;
+  ) => boolean | Response | Promise<boolean | Response>) | undefined;
   /**
    * Answers to the same video within this time are shared between callers. Default 1_500; 0 shares nothing. Either way a
    * request to the API is aborted when the last caller who waits for it has left, as the signal of their Request says.
    */
-  shareMs?: number;
+  shareMs?: number | undefined;
   /** Used instead of the global fetch. */
-  fetch?: typeof globalThis.fetch;
+  fetch?: typeof globalThis.fetch | undefined;
 }
 
 /** Also for what is worse than forgotten: a misspelt `authorize` lets everybody in. */

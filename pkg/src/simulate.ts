@@ -11,24 +11,24 @@ import type { VideoErrorCode } from "./types.js";
 import { warnOfUnknown } from "./warn.js";
 
 export interface SimulatorOptions {
-  /** The key that opens it. Default "demo-key". */
-  apiKey?: string;
+  /** The only key that opens it. By default it takes any key, and requests without one, as a client behind a proxy sends them. */
+  apiKey?: string | undefined;
   /** Decides all that looks like chance: ids, durations, faults. Default 0. */
-  seed?: number;
+  seed?: number | undefined;
   /** The scenario of videos that name none. Default "happy". */
-  scenario?: string;
+  scenario?: string | undefined;
   /** 1 (the default) = as a real video, 60 = sixty times faster. */
-  speed?: number;
+  speed?: number | undefined;
   /**
    * The folder of clip-1.svg to clip-6.svg and tour.webm; may be relative in a browser. A function is given the URL of
    * each request: a server that serves the media itself links them where its caller sees it. Default
    * "https://simulator.invalid/media".
    */
-  mediaBase?: string | URL | ((request: URL) => string | URL);
+  mediaBase?: string | URL | ((request: URL) => string | URL) | undefined;
   /** Where redirects to another origin lead. Default "https://other-origin.invalid". */
-  otherOrigin?: string | URL;
+  otherOrigin?: string | URL | undefined;
   /** How long each response takes, in milliseconds. Default 20 to 60, divided by `speed`. */
-  latencyMs?: number;
+  latencyMs?: number | undefined;
 }
 
 /** One scenario, as a list shows it. */
@@ -44,19 +44,19 @@ export interface SimulatorScenario {
 
 /** What one video has of its own; what is absent comes from SimulatorOptions. */
 export interface SimulatedVideoOptions {
-  scenario?: string;
-  seed?: number;
-  speed?: number;
+  scenario?: string | undefined;
+  seed?: number | undefined;
+  speed?: number | undefined;
   /** Default: one that looks like a UUID. */
-  id?: string;
+  id?: string | undefined;
   /** Unix time. Default: now. */
-  createdMs?: number;
+  createdMs?: number | undefined;
   /** When it was asked for before, in ms since its creation: these requests are played back. */
-  asked?: readonly number[];
+  asked?: readonly number[] | undefined;
 }
 
 /** A video as plain data: createVideo of another simulator, after a reload say, makes it go on from it. */
-export type SavedVideo = Required<SimulatedVideoOptions>;
+export type SavedVideo = { [K in keyof SimulatedVideoOptions]-?: Exclude<SimulatedVideoOptions[K], undefined> };
 
 /** One request that reached the simulator. */
 export interface SimulatedRequest {
@@ -66,7 +66,7 @@ export interface SimulatedRequest {
   readonly status: number | null;
   /** The fault that befell it, if any. */
   readonly fault: string | null;
-  /** It carried the right key. */
+  /** It carried the right key, where one is needed. */
   readonly key: boolean;
 }
 
@@ -121,7 +121,7 @@ export function simulate(loader: Loader<Module>, options: SimulatorOptions = {})
     throw new TypeError("the simulator answers with a Response, which this host lacks: pretend browsers need it from outside");
   }
   warnOfUnknown("createSimulator()", options, OPTIONS);
-  const { apiKey = "demo-key", seed = 0, scenario = "happy", speed = 1, latencyMs } = options;
+  const { apiKey, seed = 0, scenario = "happy", speed = 1, latencyMs } = options;
   const { mediaBase: base = "https://simulator.invalid/media" } = options;
   const mediaBase = typeof base === "function" ? base : resolved(base);
   const { origin: otherOrigin } = new URL(options.otherOrigin ?? "https://other-origin.invalid");

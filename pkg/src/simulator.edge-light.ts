@@ -2,11 +2,12 @@
 
 import module from "./simulator.wasm?module";
 import { createGlue } from "./generated/simulator.glue.js";
-import { precompiled, type Loader } from "./instantiate.js";
+import { imported } from "./wasm-import.js";
+import type { Loader } from "./instantiate.js";
 import { simulate, type Module, type SimulatorOptions } from "./simulate.js";
 
 export { scenarioCatalogue, simulatorScenarios } from "./simulate.js";
 
 let loader: Loader<Module> | undefined;
 
-export const createSimulator = (options?: SimulatorOptions) => simulate((loader ??= precompiled(createGlue, module)), options);
+export const createSimulator = (options?: SimulatorOptions) => simulate((loader ??= imported(createGlue, module)), options);

@@ -1,7 +1,6 @@
 /** The simulator as CommonJS, from its file. */
 
-import { join } from "node:path";
-import { compileFile } from "./file.node.js";
+import { compile } from "./file-simulator.node.js";
 import { createGlue } from "./generated/simulator.glue.js";
 import { lazy, type Loader } from "./instantiate.js";
 import { simulate, type Module, type SimulatorOptions } from "./simulate.js";
@@ -10,4 +9,4 @@ export { scenarioCatalogue, simulatorScenarios } from "./simulate.js";
 
 let loader: Loader<Module> | undefined;
 
-export const createSimulator = (options?: SimulatorOptions) => simulate((loader ??= lazy(createGlue, () => compileFile(join(__dirname, "../simulator.wasm")))), options);
+export const createSimulator = (options?: SimulatorOptions) => simulate((loader ??= lazy(createGlue, compile)), options);

@@ -1,7 +1,7 @@
 /** The entry "iacrea-video/simulator": a pretend server behind the signature of fetch, for tests and demos. */
 
 import { createGlue } from "./generated/simulator.glue.js";
-import inlined from "./generated/simulator.wasm.js";
+import inlined from "./generated/simulator.inlined.js";
 import { compileInlined } from "./inlined.js";
 import { lazy, type Loader } from "./instantiate.js";
 import { simulate, type Module, type Simulator, type SimulatorOptions } from "./simulate.js";

@@ -5,9 +5,18 @@
  * Wire facts are "documented" where the API's public documentation states them, else "inferred".
  */
 
-/// <reference lib="esnext.disposable" preserve="true" />
-
 import type { VideoError } from "./error.js";
+
+declare global {
+  // The same names as in TypeScript's library "esnext.disposable", which compilers before 5.2 lack and a reference to which
+  // they refuse. Where the library is there too, the declarations merge.
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
+  interface Disposable {
+    [Symbol.dispose](): void;
+  }
+}
 
 /** State of one clip (documented); a value this version does not know is `"unrecognized"`. */
 export type ContentStatus = "pending" | "success" | "error" | "unrecognized";
@@ -162,26 +171,26 @@ export type VideoErrorCode =
 
 export interface ClientOptions {
   /** Sent as `x-api-key`. Leave it out in a browser, and point `baseUrl` at a proxy of yours that adds it. */
-  apiKey?: string;
+  apiKey?: string | undefined;
   /**
    * Where the API is; default `https://iacrea.com`. In a browser it may be relative (`"/"`, `"/video-proxy"`).
    * With a key it must be https, or plain http to `localhost`, 127.0.0.0/8 or `[::1]`.
    */
-  baseUrl?: string | URL;
+  baseUrl?: string | URL | undefined;
   /** Which of the two documented calls to make: `.../generate/video/{id}` or `.../generate/video/auto/{id}`. Default `"video"`. */
-  kind?: "video" | "auto";
+  kind?: "video" | "auto" | undefined;
   /** Further headers, such as your proxy's session token. */
-  headers?: ConstructorParameters<typeof Headers>[0];
+  headers?: ConstructorParameters<typeof Headers>[0] | undefined;
   /** As for `fetch`. */
-  credentials?: "omit" | "same-origin" | "include";
+  credentials?: "omit" | "same-origin" | "include" | undefined;
   /** Used instead of the global `fetch`. */
-  fetch?: typeof globalThis.fetch;
+  fetch?: typeof globalThis.fetch | undefined;
   /**
    * `"events"`: listen to the live stream that `createVideoWatch` of `iacrea-video/cloudflare` offers beside each
    * video (`.../{id}/events`, server-sent events), and ask when it has news, instead of every few seconds. Nothing
    * else changes: where there is no stream, or it breaks, or three others of this client are open, it polls.
    */
-  follow?: "events";
+  follow?: "events" | undefined;
   /**
    * `true`: pages and workers of this origin that wait for the same video ask once between them (Web Locks,
    * BroadcastChannel; where a browser lacks either, each asks for itself). They must send the same requests: the
@@ -190,26 +199,26 @@ export interface ClientOptions {
    * user's id) instead of `true`. What pages hear of each other is checked like a response, but scripts of one origin are
    * one party: one that means to can listen and talk along. Default `false`.
    */
-  acrossTabs?: boolean | string;
+  acrossTabs?: boolean | string | undefined;
   /** For headers and body of one request together, in milliseconds. Default 30,000. */
-  requestTimeoutMs?: number;
+  requestTimeoutMs?: number | undefined;
   /** Longest body that is read, in bytes; in no more parts either. Default 1 MiB. */
-  maxResponseBytes?: number;
+  maxResponseBytes?: number | undefined;
   /**
    * How many requests of this client may be in flight at once: 1 or more, whole. Default Infinity; `waitForVideos`
    * has a limit of its own, and the tightest counts.
    */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /**
    * How many requests of this client may leave in a second, above 0; they are spread out evenly, nearly finished videos
    * first. Default Infinity: as many as the pace of each video has it. Either way an answer 429 to one of several
    * videos slows them all down, until the server has no complaints any more.
    */
-  requestsPerSecond?: number;
+  requestsPerSecond?: number | undefined;
   /** What `lessons()` of an earlier client gave, for a better word of the time left from the first video on. */
-  lessons?: string;
+  lessons?: string | undefined;
   /** Called with every failure of every poll of this client that is going to be retried, for a log say; beside the poll's own `onRetry`. */
-  onRetry?: (notice: RetryNotice) => void;
+  onRetry?: ((notice: RetryNotice) => void) | undefined;
   /**
    * A key in a page can be read by whoever opens the page, so it is warned of once on the console, unless the page is on
    * this machine (`localhost` and its like) or this is true: where nobody else opens the page, say. Default false.
@@ -219,37 +228,37 @@ export interface ClientOptions {
 
 export interface PollOptions {
   /** Aborting rejects with `signal.reason` itself, at once, and no further request is sent. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Called with the first status (with a `resumeToken` that is what the token knows), then whenever something changes. Time
    * and the count of requests alone are no change. What it throws is reported and does not end the poll.
    */
-  onUpdate?: (update: VideoUpdate) => void;
+  onUpdate?: ((update: VideoUpdate) => void) | undefined;
   /** Called with every failure that is going to be retried, also before the first status. What it throws is reported and does not end the poll. */
-  onRetry?: (notice: RetryNotice) => void;
+  onRetry?: ((notice: RetryNotice) => void) | undefined;
   /** Milliseconds from the start, above 0; measured on a clock that cannot be stepped. Default 1,200,000 (20 minutes). `Infinity` waits for ever. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Shortest pause between two requests, in milliseconds. Default 2,000, the API's own advice, or `maxIntervalMs` where that is given and shorter. */
-  minIntervalMs?: number;
+  minIntervalMs?: number | undefined;
   /** Longest pause between two requests while all is well. Default 5,000, likewise, or `minIntervalMs` where that is given and longer. */
-  maxIntervalMs?: number;
+  maxIntervalMs?: number | undefined;
   /** Give up at this many transient failures in a row: 1 or more, `Infinity` allowed. Default 10. */
-  maxConsecutiveFailures?: number;
+  maxConsecutiveFailures?: number | undefined;
   /**
    * Go on where an earlier poll of the same video stopped, with its progress, and its deadline or `timeoutMs` from now on,
    * whichever is sooner; only after a "timeout" a whole `timeoutMs` begins. A token can be forged, so it makes a poll slower
    * or shorter than it would be without, never faster or longer: give shorter intervals and longer limits than the defaults
    * again.
    */
-  resumeToken?: string;
+  resumeToken?: string | undefined;
 }
 
 /** Options of many polls at once. */
 export interface PollManyOptions extends Omit<PollOptions, "onUpdate" | "resumeToken"> {
   /** Most requests in flight. Default 6. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** As in {@link PollOptions}, for each of the videos. */
-  onUpdate?: (update: VideoUpdate) => void;
+  onUpdate?: ((update: VideoUpdate) => void) | undefined;
 }
 
 /** A video that a poll is to be made of, and what an earlier poll of it left. */

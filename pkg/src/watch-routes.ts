@@ -25,18 +25,18 @@ export interface VideoWatchOptions<Env> {
   /** The binding of the Durable Object that watches: `(env) => env.WATCHER`. */
   watcher: (env: Env) => WatcherNamespace;
   /** Who may see which video. A Response is returned as it is; false is 403. Not asked about notifications. */
-  authorize?: (
+  authorize?: ((
     request: Request,
     video: { id: string; kind: "video" | "auto" },
-  ) => boolean | Response | Promise<boolean | Response>;
+  ) => boolean | Response | Promise<boolean | Response>) | undefined;
   /**
    * What a notification must have in its address, as `?token=`: `(env) => env.WEBHOOK_TOKEN`, at least 16 characters,
    * which are part of the `webhookUrl` that a video is created with. Who does not know it is refused before anything
    * is read, and wakes no object. Without it anybody's notification is a hint.
    */
-  webhookToken?: (env: Env) => string | undefined;
+  webhookToken?: ((env: Env) => string | undefined) | undefined;
   /** Exact origins whose pages may use the routes, cookies and all; none by default (same origin needs none). */
-  allowedOrigins?: readonly string[];
+  allowedOrigins?: readonly string[] | undefined;
 }
 
 const OPTIONS: Readonly<Record<keyof VideoWatchOptions<unknown>, 1>> = { watcher: 1, authorize: 1, webhookToken: 1, allowedOrigins: 1 };
@@ -80,7 +80,7 @@ const LONGEST_MS = 600_000;
  *
  * Throws a `VideoError` "invalid_argument" for options that cannot work.
  */
-export function createVideoWatch<Env = unknown>(
+export function createVideoWatch<Env = any>(
   options: VideoWatchOptions<Env>,
 ): (request: Request, env: Env, ctx?: WatchContext) => Promise<Response> {
   const { watcher, authorize, webhookToken, origins } = readable(() => checked(options));

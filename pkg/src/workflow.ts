@@ -14,7 +14,7 @@ import { asked, failureOf, settingsOf, stepped, withoutRaw, type WatchedUpdate, 
 export interface VideoWorkflowParams {
   readonly id: string;
   /** Default "video". */
-  readonly kind?: "video" | "auto";
+  readonly kind?: "video" | "auto" | undefined;
 }
 
 /** What a run is given; Cloudflare's `WorkflowEvent` is one. */
@@ -62,10 +62,10 @@ export class VideoWorkflow<Env = unknown> extends Base<Env> {
   }
 
   /**
-   * Returns the finished video; fails with a `VideoError`. A step that the host repeats after a crash asks the API
-   * once more, at once.
+   * Returns the finished video, a {@link WatchedVideo}; fails with a `VideoError`. A step that the host repeats after a
+   * crash asks the API once more, at once. Its type is open, since the `run` of a subclass may return anything.
    */
-  async run(event: VideoWorkflowEvent, steps: VideoWorkflowStep): Promise<WatchedVideo> {
+  async run(event: VideoWorkflowEvent, steps: VideoWorkflowStep): Promise<any> {
     const video = paramsOf(event);
     let hintedAtMs = -Infinity;
     let at: Kept = await steps.do("start", async () => {

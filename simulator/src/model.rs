@@ -18,8 +18,8 @@ const API: &str = "/api/video-editor/generate/";
 /// How a pretend server is set up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// The key that opens it. Default `demo-key`.
-    pub api_key: String,
+    /// The key that opens it. By default it takes any key, and requests without one.
+    pub api_key: Option<String>,
     /// Decides all that looks like chance. Default 0.
     pub seed: u64,
     /// The scenario of videos that name none. Default `happy`.
@@ -35,7 +35,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            api_key: "demo-key".to_owned(),
+            api_key: None,
             seed: 0,
             scenario: "happy".to_owned(),
             speed: 1.0,
@@ -56,7 +56,7 @@ pub struct VideoOptions {
     pub speed: Option<f64>,
     /// Its id; by default one that looks like a UUID.
     pub id: Option<String>,
-    /// The key that opens this video.
+    /// The key that opens this video; by default the server's, if it has one.
     pub api_key: Option<String>,
     /// How many clips it has.
     pub clips: Option<usize>,
@@ -159,9 +159,7 @@ impl Simulator {
         let id = video.id.unwrap_or_else(|| self.free_id());
         self.insert(Birth {
             id: id.clone(),
-            api_key: video
-                .api_key
-                .unwrap_or_else(|| self.options.api_key.clone()),
+            api_key: video.api_key.or_else(|| self.options.api_key.clone()),
             scenario,
             seed: video.seed.unwrap_or(drawn),
             speed,
@@ -274,10 +272,10 @@ impl Simulator {
         }
     }
 
-    /// The refusal of whoever has not the server's key.
+    /// The refusal of whoever lacks the server's key, where it has one.
     fn locked(&self, request: &Request<'_>) -> Option<Reply> {
-        let opens = request.api_key == Some(self.options.api_key.as_str());
-        (!opens).then(|| Reply::refusal(401, "Invalid or missing API key"))
+        (!opens(self.options.api_key.as_deref(), request.api_key))
+            .then(|| Reply::refusal(401, "Invalid or missing API key"))
     }
 
     fn insert(&mut self, birth: Birth) {
@@ -292,6 +290,11 @@ impl Simulator {
             }
         }
     }
+}
+
+/// Whether a request with `key` is let in where `wanted` is the key to have, if any.
+pub(crate) fn opens(wanted: Option<&str>, key: Option<&str>) -> bool {
+    wanted.is_none() || wanted == key
 }
 
 fn named(name: &str) -> Result<&'static Scenario, Refused> {

@@ -7,6 +7,7 @@ use crate::catalogue::Scenario;
 use crate::date::http_date;
 use crate::dialect::Content;
 use crate::fault::{Fault, Wait, When};
+use crate::model::opens;
 use crate::pipeline::{ClipState, Phase, Pipeline};
 use crate::random::Random;
 use crate::reply::{Answer, Body, Reply};
@@ -27,7 +28,7 @@ pub struct LoggedRequest {
     pub status: Option<u16>,
     /// The fault that befell it, by its name.
     pub fault: Option<&'static str>,
-    /// It carried the right key.
+    /// It carried the right key, where one is needed.
     pub right_key: bool,
 }
 
@@ -46,7 +47,7 @@ pub(crate) struct Asked<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Video {
     id: String,
-    api_key: String,
+    api_key: Option<String>,
     scenario: &'static Scenario,
     created_ms: u64,
     speed: f64,
@@ -66,7 +67,7 @@ pub(crate) struct Video {
 #[derive(Debug)]
 pub(crate) struct Birth {
     pub(crate) id: String,
-    pub(crate) api_key: String,
+    pub(crate) api_key: Option<String>,
     pub(crate) scenario: &'static Scenario,
     pub(crate) seed: u64,
     pub(crate) speed: f64,
@@ -114,7 +115,7 @@ impl Video {
     }
 
     pub(crate) fn opens_with(&self, api_key: Option<&str>) -> bool {
-        api_key == Some(self.api_key.as_str())
+        opens(self.api_key.as_deref(), api_key)
     }
 
     /// Somebody asks with a wrong key: it is written down and moves nothing.

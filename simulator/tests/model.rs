@@ -10,6 +10,14 @@ fn simulator() -> Simulator {
     Simulator::new(Options::default()).unwrap()
 }
 
+fn locked() -> Simulator {
+    Simulator::new(Options {
+        api_key: Some("demo-key".to_owned()),
+        ..Options::default()
+    })
+    .unwrap()
+}
+
 fn path(id: &str) -> String {
     format!("/api/video-editor/generate/video/{id}")
 }
@@ -170,7 +178,7 @@ fn the_same_seed_gives_the_same_answers() {
 
 #[test]
 fn a_wrong_key_opens_and_moves_nothing() {
-    let mut simulator = simulator();
+    let mut simulator = locked();
     let id = simulator.create_video(0);
     let path = path(&id);
     for api_key in [None, Some(""), Some("other")] {
@@ -191,6 +199,45 @@ fn a_wrong_key_opens_and_moves_nothing() {
         [false, false, false, true]
     );
     assert_eq!(log[3].at_ms, 2 * HOUR);
+}
+
+#[test]
+fn without_a_key_of_its_own_it_takes_any_and_none() {
+    let mut simulator = simulator();
+    let id = simulator.create_video(0);
+    let order =
+        r#"{ "image_urls": ["https://a.invalid/1.jpg"], "description": "A house by the sea" }"#;
+    for api_key in [None, Some(""), Some("any")] {
+        let request = |method, path, body| Request {
+            method,
+            path,
+            api_key,
+            body,
+            ..Request::default()
+        };
+        let paths = [path(&id), path("nobody")];
+        let answers = [
+            simulator.handle(&request("GET", &paths[0], ""), 0),
+            simulator.handle(&request("GET", &paths[1], ""), 0),
+            simulator.handle(&request("POST", &path("auto"), order), 0),
+        ];
+        assert_eq!(
+            answers.map(|reply| reply.status()),
+            [Some(200), Some(404), Some(201)],
+            "{api_key:?}"
+        );
+    }
+    let log = simulator.requests(&id).unwrap();
+    assert!(log.iter().all(|one| one.right_key), "{log:?}");
+    // A video may have a key of its own all the same.
+    let own = VideoOptions {
+        api_key: Some("its own".to_owned()),
+        ..VideoOptions::default()
+    };
+    let own = path(&simulator.create_video_with(own, 0).unwrap());
+    let statuses =
+        ["another", "its own"].map(|key| simulator.handle(&Request::get(&own, key), 0).status());
+    assert_eq!(statuses, [Some(401), Some(200)]);
 }
 
 #[test]
@@ -250,7 +297,7 @@ fn the_auto_path_tells_category_and_text() {
 
 #[test]
 fn an_ordered_video_can_be_asked_for() {
-    let mut simulator = simulator();
+    let mut simulator = locked();
     let body =
         r#"{"image_urls":["a","b","c"],"description":"a house by the sea","format":"square"}"#;
     let order = "/api/video-editor/generate/video/auto";

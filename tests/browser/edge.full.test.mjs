@@ -62,7 +62,7 @@ describe("the page through the Worker, simulated", () => {
     // Of its status or of its events, whichever comes first.
     const [id = ""] = asked.url().slice((server.address + PATH).length).split("/");
     await page.locator("#clips .clip[data-state=success]").first().waitFor();
-    assert.equal(await page.locator("#mode").innerText(), "Watched by a Worker");
+    assert.equal(await page.locator("#mode").innerText(), "Simulated, watched by a Worker");
     assert.ok(await page.locator("#watched").isVisible());
     await picture(page, "edge-running-wide-light");
     assert.equal(await page.locator("#failed-requests").innerText(), "0", "a stream that lasts is no failure");
@@ -155,7 +155,7 @@ describe("the page through the Worker, with a key", () => {
       await page.locator("#live-id").fill("real");
       await page.locator("#live button[type=submit]").click();
       await reaches(page, "done");
-      assert.equal(await page.locator("#mode").innerText(), "Watched by a Worker");
+      assert.equal(await page.locator("#mode").innerText(), "A real video, watched by a Worker");
       const answers = ["", "/update"].map(async (route) => (await fetch(`${server.address}${PATH}real${route}`)).text());
       const files = readdirSync(join(storage, "real"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
       assert.ok(files.some(({ name }) => name === "workerd.capnp") && files.some(({ name }) => name.endsWith(".sqlite")));

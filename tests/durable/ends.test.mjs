@@ -4,10 +4,10 @@
 import "../edge/package.mjs";
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { after, describe, it } from "node:test";
 import { BASE, KEY } from "../edge/upstream.mjs";
 import { done, generating } from "../node/scripted-server.mjs";
+import { javascriptOf, samples } from "../support/samples.mjs";
 import { startCallback } from "./callback.mjs";
 import { socket, stream } from "./viewer.mjs";
 import { BEGIN_MS, DAY_MS, HOUR_MS, inOrder, laboratory, requests, scripts, until, upstream } from "./visit.mjs";
@@ -264,9 +264,8 @@ describe("a callback that is signed", { timeout: 280_000 }, async () => {
 
 /** The code that docs/durable.md gives to who receives a callback. @returns {Promise<(headers: Headers, body: string, secret: string, nowMs?: number) => boolean>} */
 async function documented() {
-  const text = await readFile(new URL("../../docs/durable.md", import.meta.url), "utf8");
-  const code = /^```js\n(.*?isSigned.*?)^```$/ms.exec(text)?.[1] ?? assert.fail("docs/durable.md has no such code");
-  return (await import(`data:text/javascript,${encodeURIComponent(code)}`)).isSigned;
+  const sample = (await samples()).find(({ code }) => code.includes("isSigned")) ?? assert.fail("docs/durable.md has no such code");
+  return (await import(`data:text/javascript,${encodeURIComponent(await javascriptOf(sample))}`)).isSigned;
 }
 
 describe("patience without settings", { timeout: 280_000 }, async () => {

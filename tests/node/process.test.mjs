@@ -117,6 +117,57 @@ describe("a process ends by itself, and waits for no timer,", { concurrency: 4 }
   });
 });
 
+describe("an error that nobody catches fits a terminal, and shows who waited:", { concurrency: 4 }, () => {
+  const clips = Array.from({ length: 50 }, (_, at) => ({ id: `clip-${at}`, url: `https://cdn.test/${at}.mp4`, status: "success" }));
+  const words = "out of memory ".repeat(40).trim();
+  const more = words.repeat(100);
+  /** What is waited for in which way, of which server. @type {Record<string, [string, import("./scripted-server.mjs").Reply | number]>} */
+  const situations = {
+    "a video that does not exist": [`await own.waitForVideo("v", quick);`, 404],
+    "a video that failed, of many clips and words": [
+      `await own.waitForVideo("v", quick);`,
+      { body: JSON.stringify({ status: "ERROR", message: words, generatedContent: clips, more, and: { more } }) },
+    ],
+    "a server that is broken": [`await own.waitForVideo("v", { ...quick, maxConsecutiveFailures: 2 });`, { status: 500, body: words }],
+    "a single question": [`await own.getStatus("v");`, { status: 500, body: words }],
+    "an iterator": [`for await (const update of own.poll("v", quick)) update;`, 404],
+    "an argument": [`await own.waitForVideo("", quick);`, 404],
+    "many promises": [`await Promise.all([own.waitForVideo("v", quick)]);`, 404],
+    "no server": [`await new Client({ baseUrl: "http://127.0.0.1:1" }).waitForVideo("v", { ...quick, maxConsecutiveFailures: 2 });`, 404],
+    "no time left": [`await own.waitForVideo("v", { ...quick, timeoutMs: 100 });`, { body: JSON.stringify({ status: "PENDING", message: more, generatedContent: clips }) }],
+  };
+  for (const [name, [line, response]] of Object.entries(situations)) {
+    for (const [kind, module] of Object.entries({ import: entry, require: new URL("cjs/index.js", entry).href })) {
+      it(`${name}, by ${kind}`, async (test) => {
+        const server = await scriptedServer(test, () => response);
+        const text = `
+          const imported = await import(module);
+          const { VideoClient: Client } = imported.default ?? imported;
+          const own = new Client({ baseUrl });
+          async function theCaller() {
+            ${line}
+          }
+          await theCaller();`;
+        const { code, errors } = await program(text, { module, baseUrl: server.url, quick: QUICK }).ended;
+        assert.equal(code, 1);
+        assert.ok(errors.length < 2_048, `${errors.length} bytes:\n${errors}`);
+        assert.match(errors, /^ *at async theCaller \(file:\/\/\/.*\)$/m);
+        assert.match(errors, /\bVideoError: \S/);
+        assert.match(errors, /\bcode: '[a-z_]+'/);
+      });
+    }
+  }
+
+  it("and to the program it has all that it had", async (test) => {
+    const server = await scriptedServer(test, () => ({ body: JSON.stringify({ status: "ERROR", message: words, generatedContent: clips }) }));
+    const text = `
+      const error = await new VideoClient({ baseUrl }).waitForVideo("v", quick).catch((reason) => reason);
+      console.log(JSON.stringify([error.detail.length, error.last.generatedContent.length, error.last.message.length, Object.keys(error).includes("last")]));`;
+    const { lines } = await program(text, { baseUrl: server.url, quick: QUICK }).ended;
+    assert.deepEqual(JSON.parse(lines[0] ?? ""), [words.length, 50, words.length, false]);
+  });
+});
+
 describe("a process", { concurrency: 4 }, () => {
   it("is kept alive by a poll, though nobody awaits it", async (test) => {
     const server = await scriptedServer(test, inOrder(pending, pending, { ...done, afterMs: 0 }));

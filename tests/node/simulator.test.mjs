@@ -6,6 +6,7 @@ import { leap, took } from "./virtual.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { VideoClient } from "../../pkg/dist/index.js";
 import { createSimulator, scenarioCatalogue, simulatorScenarios } from "../../pkg/dist/simulator.js";
 
 leap();
@@ -112,13 +113,30 @@ test("the same seed gives the same ids", () => {
 });
 
 test("text, URL and Request will do; key and id are checked", async () => {
-  const simulator = createSimulator();
+  const simulator = createSimulator({ apiKey: "demo-key" });
   const id = simulator.createVideo();
   const headers = { "x-api-key": "demo-key" };
   assert.equal((await simulator.fetch(new URL(url(id)))).status, 401);
   assert.equal((await simulator.fetch(new Request(url(id), { headers }))).status, 200);
   assert.equal((await simulator.fetch(`/mounted${new URL(url(id)).pathname}`, { headers })).status, 200);
   assert.equal((await get(simulator, "nobody")).status, 404);
+});
+
+test("without a key of its own it takes clients with any key, and with none", async () => {
+  for (const [clientOptions, simulatorOptions] of /** @type {const} */ ([[{}, {}], [{ apiKey: "any-key-at-all" }, {}], [{}, { apiKey: undefined }]])) {
+    const simulator = createSimulator({ ...simulatorOptions, speed: 1_000 });
+    const id = simulator.createVideo();
+    const client = new VideoClient({ ...clientOptions, fetch: simulator.fetch });
+    assert.equal((await client.waitForVideo(id, { minIntervalMs: 30, maxIntervalMs: 80 })).status, "DONE");
+    assert.ok(simulator.requests(id).every(({ key }) => key));
+    // What it plays back to a simulator that begins anew are requests that were let in.
+    const again = createSimulator(simulatorOptions);
+    assert.equal(again.createVideo(simulator.saveVideo(id)), id);
+    assert.equal((await new VideoClient({ ...clientOptions, fetch: again.fetch }).getStatus(id)).status, "DONE");
+  }
+  const simulator = createSimulator({ apiKey: "its own" });
+  const client = new VideoClient({ fetch: simulator.fetch });
+  await assert.rejects(client.getStatus(simulator.createVideo()), { code: "unauthorized" });
 });
 
 test("an order is taken", async () => {

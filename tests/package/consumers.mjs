@@ -163,6 +163,19 @@ function esbuild(name, family, format, entry, html, quick) {
   };
 }
 
+/** @param {string} plugin @param {string} how @param {string} conditions @param {object} options of the plugin @param {boolean} [quick] @returns {Way} */
+function unwasm(plugin, how, conditions, options, quick) {
+  const folder = `dist/${plugin}-${how.replace(/\W+/g, "-")}`;
+  return {
+    name: `Rollup with ${plugin}, ${how}`,
+    family: "workerd",
+    quick: Boolean(quick),
+    build: ["node", "build.mjs", folder, plugin, conditions, JSON.stringify(options)],
+    bundle: folder,
+    run: program("node", "ask.mjs", folder),
+  };
+}
+
 /** @param {number} major @param {boolean} quick @returns {Consumer} */
 function nodeConsumer(major, quick) {
   return {
@@ -298,8 +311,53 @@ export const consumers = [
   nodeConsumer(20, own !== 24),
   nodeConsumer(24, own === 24),
   {
+    name: "nitro",
+    scaffold: "workerd",
+    node: 22,
+    ways: [
+      {
+        name: "Nitro, its Cloudflare preset",
+        family: "framework",
+        build: ["nitropack", "build", "--preset", "cloudflare_module"],
+        bundle: ".output/server",
+        run: program("node", "ask.mjs"),
+      },
+    ],
+  },
+  {
+    name: "unwasm",
+    scaffold: "workerd",
+    ways: [
+      // Its older versions never give a module, the newer ones where they may await at the top.
+      unwasm("unwasm-0.3", "as it is for workerd", "workerd,module", { esmImport: true, lazy: false }, true),
+      unwasm("unwasm-0.3", "inlined", "workerd,module", { esmImport: false, lazy: true }),
+      unwasm("unwasm-0.3", "by its own condition", "unwasm,workerd,module", { esmImport: true, lazy: false }),
+      unwasm("unwasm", "as it is for workerd", "workerd,module", { esmImport: true, lazy: false }),
+      unwasm("unwasm", "as it is for workerd, lazily", "workerd,module", { esmImport: true, lazy: true }),
+      unwasm("unwasm", "inlined", "workerd,module", { esmImport: false, lazy: true }),
+      unwasm("unwasm", "by its own condition, lazily", "unwasm,workerd,module", { esmImport: true, lazy: true }),
+    ],
+  },
+  {
+    name: "vue",
+    ways: [{ name: "Vue, a poll in reactive state", family: "framework", run: program("node", "program.mjs") }],
+  },
+  {
+    name: "react",
+    ways: [
+      {
+        name: "React, an effect in StrictMode",
+        family: "framework",
+        build: ["esbuild", "main.jsx", "--bundle", "--format=esm", "--jsx=automatic", '--define:process.env.NODE_ENV="development"', "--outdir=dist"],
+        run: page(["dist", "."]),
+      },
+    ],
+  },
+  {
     name: "traced",
     ways: [
+      { name: "ncc, import", family: "Node", build: ["ncc", "build", "common/program.mjs", "--out", "one/import"], bundle: "one/import", run: program("node", "one/import/index.mjs") },
+      { name: "ncc, require", family: "Node", quick: true, build: ["ncc", "build", "common/program.cjs", "--out", "one/require"], bundle: "one/require", run: program("node", "one/require/index.cjs") },
       { name: "@vercel/nft, import", family: "Node", build: ["node", "deploy.mjs"], run: program("node", "dist/common/program.mjs") },
       { name: "@vercel/nft, require", family: "Node", build: ["node", "deploy.mjs"], run: program("node", "dist/common/program.cjs") },
     ],

@@ -93,7 +93,8 @@ const FILES = {
  * @param {string} text
  */
 function inlinedModules(text) {
-  return [...text.matchAll(/[A-Za-z0-9+/]{1000,}={0,2}/g)].flatMap(([run]) => {
+  // Rollup leaves its lines as they are, each continued by the next.
+  return [...text.replaceAll("\\\n", "").matchAll(/[A-Za-z0-9+/]{1000,}={0,2}/g)].flatMap(([run]) => {
     try {
       const bytes = inflateSync(Buffer.from(run, "base64"));
       return bytes.subarray(0, 4).equals(Buffer.from("\0asm")) ? [{ bytes, length: run.length }] : [];

@@ -126,6 +126,16 @@ describe("the API on a socket", { timeout: 60_000 }, () => {
     assert.ok(requests.every((/** @type {any} */ { finished }) => finished === "sent"));
   });
 
+  it("needs no key unless it is given one", async () => {
+    const open = await startSimulator(null);
+    const id = await open.createVideo();
+    for (const headers of [[], [["x-api-key", "any"]]]) {
+      const response = await fetch(`${open.url}/api/video-editor/generate/video/${id}`, { headers: /** @type {[string, string][]} */ (headers) });
+      assert.equal(response.status, 200);
+    }
+    assert.equal((await open.logOf(id)).key, true);
+  });
+
   it("opens to its key alone, and writes down who had another", async () => {
     const id = await createVideo();
     const refused = await send(id, {}).response;

@@ -37,9 +37,10 @@ import { endWithTest } from "./children.mjs";
 
 const PROGRAM = fileURLToPath(new URL("../../www/server/api.mjs", import.meta.url));
 
-/** @param {string} [key] what opens it */
+/** @param {string | null} [key] what opens it; null for one that needs none */
 export async function startSimulator(key = "demo-key") {
-  const child = endWithTest(spawn(process.execPath, [PROGRAM, "--api-key", key], { stdio: ["ignore", "pipe", "inherit"] }));
+  const keyed = key === null ? [] : ["--api-key", key];
+  const child = endWithTest(spawn(process.execPath, [PROGRAM, ...keyed], { stdio: ["ignore", "pipe", "inherit"] }));
   const failed = once(child, "exit").then(([code]) => assert.fail(`the simulator ended with ${code}`));
   const [address] = await Promise.race([once(createInterface(child.stdout), "line"), failed]);
   failed.catch(() => {});
@@ -94,7 +95,7 @@ export async function startSimulator(key = "demo-key") {
   }
 
   return {
-    KEY: key,
+    KEY: key ?? "",
     url,
     createVideo,
     logOf,

@@ -3,12 +3,12 @@
 
 import {
   VideoClient, VideoError,
-  type ClientOptions, type DoneUpdate, type PollOptions, type VideoErrorCode, type VideoPoller, type VideoStatus,
+  type ClientOptions, type DoneUpdate, type PollManyOptions, type PollOptions, type VideoErrorCode, type VideoPoller, type VideoStatus,
   type VideoUpdate,
 } from "iacrea-video";
 import { createVideoProxy, readWebhook, type ProxyOptions } from "iacrea-video/edge";
 import { start, step, type MachineOptions, type PollCommand, type PollEvent, type Step } from "iacrea-video/machine";
-import { createSimulator, simulatorScenarios } from "iacrea-video/simulator";
+import { createSimulator, simulatorScenarios, type SimulatedVideoOptions, type SimulatorOptions } from "iacrea-video/simulator";
 import wasm from "iacrea-video/iacrea-video.wasm";
 import * as slim from "iacrea-video/slim";
 
@@ -75,6 +75,22 @@ export function misuse(status: VideoStatus, update: VideoUpdate): void {
   // @ts-expect-error not a kind
   new VideoClient({ kind: "manual" });
 }
+
+/** The optional keys that refuse an explicit `undefined`, which `process.env.NAME` and `?? undefined` are, under exactOptionalPropertyTypes. */
+type Refusing<T> = {
+  [K in keyof T]-?: {} extends Pick<T, K> ? ({ [P in K]: undefined } extends Pick<T, K> ? never : K) : never;
+}[keyof T];
+holds<Same<Refusing<{ a?: 1; b?: 2 | undefined; c: 3 }>, "a">>();
+holds<Same<Refusing<ClientOptions>, never>>();
+holds<Same<Refusing<PollOptions>, never>>();
+holds<Same<Refusing<PollManyOptions>, never>>();
+holds<Same<Refusing<NonNullable<Parameters<VideoClient["getStatus"]>[1]>>, never>>();
+holds<Same<Refusing<slim.SlimClientOptions>, never>>();
+holds<Same<Refusing<MachineOptions>, never>>();
+holds<Same<Refusing<Extract<PollEvent, { type: "response" }>>, never>>();
+holds<Same<Refusing<ProxyOptions>, never>>();
+holds<Same<Refusing<SimulatorOptions>, never>>();
+holds<Same<Refusing<SimulatedVideoOptions>, never>>();
 
 export async function use(options: ClientOptions, signal: AbortSignal): Promise<DoneUpdate> {
   const client = new VideoClient(options);

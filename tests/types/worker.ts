@@ -1,6 +1,9 @@
 /** A Worker that watches videos, as a user writes it who has no types of Cloudflare's. */
 
-import { createVideoWatch, VideoWatcher, type WatchDelivery, type WatchedVideo, type WatcherSettings, type WatchMessage } from "iacrea-video/cloudflare";
+import {
+  createVideoWatch, VideoWatcher, VideoWorkflow, type VideoWatchOptions, type VideoWorkflowEvent, type VideoWorkflowParams, type VideoWorkflowStep,
+  type WatchDelivery, type WatchedVideo, type WatcherSettings, type WatchMessage,
+} from "iacrea-video/cloudflare";
 
 interface Env {
   KEY: string;
@@ -27,6 +30,29 @@ export class Later extends VideoWatcher<Env> {
     return { baseUrl: "https://iacrea.com" };
   }
 }
+
+/** A workflow that goes on to something else. */
+export class Publish extends VideoWorkflow<Env> {
+  override async run(event: VideoWorkflowEvent, step: VideoWorkflowStep): Promise<{ published: string }> {
+    const video: WatchedVideo = await super.run(event, step);
+    return step.do("publish", async () => ({ published: video.url }));
+  }
+}
+/** And one that returns nothing. */
+export class Note extends VideoWorkflow {
+  override async run(event: VideoWorkflowEvent, step: VideoWorkflowStep): Promise<void> {
+    await super.run(event, step);
+  }
+}
+
+/** The optional keys that refuse an explicit `undefined` under exactOptionalPropertyTypes. */
+type Refusing<T> = {
+  [K in keyof T]-?: {} extends Pick<T, K> ? ({ [P in K]: undefined } extends Pick<T, K> ? never : K) : never;
+}[keyof T];
+declare function none<T extends never>(): T;
+none<Refusing<WatcherSettings>>();
+none<Refusing<VideoWatchOptions<Env>>>();
+none<Refusing<VideoWorkflowParams>>();
 
 /** What comes out of the queue. */
 export function ended(message: WatchMessage): string {

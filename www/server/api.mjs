@@ -1,6 +1,6 @@
 // @ts-check
 // The simulator alone, as a program: node api.mjs [--port N] [--api-key KEY]. It prints its address, then serves this
-// machine until it is stopped.
+// machine until it is stopped. With --api-key it refuses requests without that key; else it needs none.
 
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
@@ -8,7 +8,7 @@ import { listen, listener, portOf } from "./http.mjs";
 import { createSimulatorHandler } from "./simulator.mjs";
 
 try {
-  const { values } = parseArgs({ options: { port: { type: "string", default: "0" }, "api-key": { type: "string", default: "demo-key" } } });
+  const { values } = parseArgs({ options: { port: { type: "string", default: "0" }, "api-key": { type: "string" } } });
   const handle = await createSimulatorHandler({ apiKey: values["api-key"] });
   console.log(await listen(createServer(listener(handle)), portOf(values.port)));
 } catch (error) {

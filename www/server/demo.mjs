@@ -21,7 +21,7 @@ import { startWorker } from "./worker.mjs";
 
 const PAGE = fileURLToPath(new URL("../dist", import.meta.url));
 const MODE = '<meta name="demo-server" content="">';
-/** The simulator's key, for the Worker that requests from it. */
+/** A Worker that watches has a key; the simulator takes any. */
 const SIMULATED_KEY = "demo-key";
 
 try {
@@ -83,7 +83,7 @@ function page(incoming, outgoing, path) {
 async function site(live, media) {
   // It decides about ids: pages and the Worker may know those of an earlier run.
   const seed = randomInt(2 ** 32);
-  const simulator = await createSimulatorHandler({ mount: "/sim", addsKey: true, seed, apiKey: SIMULATED_KEY });
+  const simulator = await createSimulatorHandler({ mount: "/sim", seed });
   return listener(async (incoming, outgoing, path) => {
     if (path.startsWith("/sim/")) return simulator(incoming, outgoing, path.slice("/sim".length));
     if (live && path.startsWith("/live/")) return sendWhole(await live.proxy(requestOf(incoming, path, { signal: leftBy(outgoing) })), outgoing);

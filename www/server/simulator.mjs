@@ -30,7 +30,7 @@ import { bodyOf, listen, listener, requestOf, reset, send } from "./http.mjs";
  * @property {(SimulatedRequest & { finished: Fate })[]} requests
  * @property {number} inFlight
  * @property {number} maxInFlight
- * @property {boolean} key each request had the right key
+ * @property {boolean} key each request had the right key, where one is needed
  */
 
 const WISHES = ["scenario", "seed", "speed", "id", "latencyMs"];
@@ -59,14 +59,13 @@ class InFlight {
  * A handler for all of it, below `mount`.
  * @param {object} [options]
  * @param {string} [options.mount]
- * @param {string} [options.apiKey] the key that opens the API
- * @param {boolean} [options.addsKey] to requests that have none: a page of this server needs no key
+ * @param {string | undefined} [options.apiKey] the only key that opens the API; by default it takes any, and none
  * @param {number} [options.seed]
  */
-export async function createSimulatorHandler({ mount = "", apiKey = "demo-key", addsKey = false, seed = 0 } = {}) {
+export async function createSimulatorHandler({ mount = "", apiKey, seed = 0 } = {}) {
   const other = await listenElsewhere();
   const simulator = createSimulator({
-    apiKey,
+    ...(apiKey !== undefined && { apiKey }),
     seed,
     latencyMs: 0,
     otherOrigin: other.origin,
@@ -143,7 +142,6 @@ export async function createSimulatorHandler({ mount = "", apiKey = "demo-key", 
     const { signal } = leaving;
     const reads = incoming.method === "GET" || incoming.method === "HEAD";
     const request = requestOf(incoming, path, reads ? { signal } : { signal, body: await bodyOf(incoming) });
-    if (addsKey && !request.headers.has("x-api-key")) request.headers.set("x-api-key", apiKey);
 
     const video = incoming.method === "GET" ? videos.get(decoded(VIDEO.exec(path)?.[1])) : undefined;
     const counts = video ? [all, video.inFlight] : [all];

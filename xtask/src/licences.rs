@@ -12,6 +12,76 @@ use crate::process::{cargo, output};
 use crate::supply::{SHIPPED, tree};
 use crate::workspace;
 
+/// What comes with the compiler, of which cargo knows nothing.
+struct Part {
+    title: &'static str,
+    /// What these crates are called in a module.
+    crates: &'static [&'static str],
+    /// In whose names its terms are, which are MIT's for all of them, or MIT's where there is a choice.
+    holders: &'static str,
+}
+
+/// The standard library, and the crates that it is made of in turn.
+const STANDARD: [Part; 4] = [
+    Part {
+        title: "Rust's standard library",
+        crates: &["alloc", "core", "std", "panic_abort", "__rustc"],
+        holders: "The Rust Project Contributors",
+    },
+    Part {
+        title: "dlmalloc",
+        crates: &["dlmalloc"],
+        holders: "2014 Alex Crichton",
+    },
+    Part {
+        title: "hashbrown",
+        crates: &["hashbrown"],
+        holders: "2016 Amanieu d'Antras",
+    },
+    Part {
+        title: "compiler_builtins with libm",
+        crates: &["compiler_builtins", "libm"],
+        holders: "2016-2025 Jorge Aparicio, 2005-2020 Rich Felker and others",
+    },
+];
+
+/// Fails where a function of a module stems from a crate that the notices do not name.
+pub(crate) fn cover<'a>(paths: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut known: BTreeSet<String> = STANDARD
+        .iter()
+        .flat_map(|part| part.crates)
+        .map(|name| (*name).to_owned())
+        .collect();
+    for (_, selection) in SHIPPED {
+        for name in tree(selection, "normal,no-proc-macro")?.into_keys() {
+            known.insert(name.replace('-', "_"));
+        }
+    }
+    let unknown: BTreeSet<&str> = paths
+        .flat_map(crates_in)
+        .filter(|name| !known.contains(*name) && !name.starts_with("iacrea_"))
+        .collect();
+    ensure!(
+        unknown.is_empty(),
+        "the notices do not name {}, of which there is code in a module: read its licence, and add it in xtask/src/licences.rs",
+        unknown.into_iter().collect::<Vec<_>>().join(", ")
+    );
+    Ok(())
+}
+
+/// The crates that the path of a function names: each name before a `::` that no other is before.
+fn crates_in(path: &str) -> impl Iterator<Item = &str> {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    path.match_indices("::").filter_map(move |(at, _)| {
+        let before = path.get(..at)?;
+        let name = before.rsplit(|letter| !is_part(letter)).next()?;
+        let begin = before.strip_suffix(name)?;
+        let is_crate =
+            name.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '_');
+        (is_crate && !begin.ends_with("::")).then_some(name)
+    })
+}
+
 /// A text that names each of them above its terms; terms that several have are there once.
 pub(crate) fn notices() -> Result<String> {
     let mut crates = BTreeMap::new();
@@ -30,9 +100,13 @@ pub(crate) fn notices() -> Result<String> {
     let packages = metadata.get("packages").and_then(Value::as_array);
     let packages = packages.context("cargo metadata names no packages")?;
 
-    // No crate, so cargo does not know it.
-    let std = mit("The Rust Project Contributors")?;
-    let mut names = BTreeMap::from([(std, vec!["Rust's standard library".to_owned()])]);
+    let mut names = BTreeMap::<String, Vec<String>>::new();
+    for Part { title, holders, .. } in &STANDARD {
+        names
+            .entry(mit(holders)?)
+            .or_default()
+            .push((*title).to_owned());
+    }
     for (name, version) in crates {
         let is_it = |package: &&Value| {
             let has = |key, value: &str| package.get(key).and_then(Value::as_str) == Some(value);
@@ -45,10 +119,12 @@ pub(crate) fn notices() -> Result<String> {
         let terms = terms
             .flatten()
             .with_context(|| format!("the licence of {name}"))?;
-        names
-            .entry(terms)
-            .or_default()
-            .push(format!("{name} {version}"));
+        let names = names.entry(terms).or_default();
+        names.push(format!("{name} {version}"));
+        if name == "unicode-ident" {
+            // Its terms hold for Unicode's tables, of which the standard library has others.
+            names.push("the tables of characters in Rust's core".to_owned());
+        }
     }
     let mut text = "The WebAssembly modules beside this file are made of these too, each under the terms below its name.\n".to_owned();
     let mut sections: Vec<_> = names
@@ -135,11 +211,19 @@ mod tests {
             "memchr ",
             "hifijson ",
             "Rust's standard library",
+            "dlmalloc",
+            "hashbrown",
+            "compiler_builtins with libm",
+            "the tables of characters in Rust's core",
         ] {
             assert_eq!(text.matches(&format!(" {name}")).count(), 1, "{name}");
         }
-        // The last three bring no text.
+        assert!(text.contains("UNICODE LICENSE V3"));
+        // Those from "Michael" on bring no text.
         for holder in [
+            "2014 Alex Crichton",
+            "2016 Amanieu d'Antras",
+            "2016-2025 Jorge Aparicio, 2005-2020 Rich Felker and others",
             "2019 Carl Lerche",
             "Michael Färber <",
             "Rust and WebAssembly Working Group",
@@ -150,7 +234,34 @@ mod tests {
                 "{holder}"
             );
         }
+        for (_, selection) in SHIPPED.iter().filter(|(place, _)| *place != "crate") {
+            for (name, version) in tree(selection, "normal,no-proc-macro").unwrap() {
+                assert!(text.contains(&format!("{name} {version}")), "{name}");
+            }
+        }
         assert!(!text.contains("iacrea"), "it is under its own licence");
         assert!(!text.contains("Apache License"), "MIT can be chosen");
+    }
+
+    #[test]
+    fn a_crate_that_the_notices_do_not_name_is_refused_wherever_its_name_stands() {
+        let named = [
+            "core::ptr::drop_in_place<alloc::vec::Vec<iacrea_video::core::status::Status>>",
+            "<&mut serde_wasm_bindgen::ser::Serializer as serde_core::ser::Serializer>::serialize_str",
+            "<[u8] as alloc::slice::hack::ConvertVec>::to_vec::<alloc::alloc::Global>",
+            "memcpy",
+        ];
+        cover(named.into_iter()).unwrap();
+        for unknown in [
+            "another::f",
+            "core::ptr::drop_in_place<another::Type>",
+            "<alloc::vec::Vec<another::Type> as core::ops::drop::Drop>::drop",
+            "<u32 as another::Trait>::method",
+        ] {
+            let error = cover(named.into_iter().chain([unknown]))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("do not name another,"), "{error}");
+        }
     }
 }

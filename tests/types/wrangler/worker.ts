@@ -2,7 +2,9 @@
 
 /// <reference types="@cloudflare/workers-types" />
 
-import { createVideoWatch, VideoWatcher, type WatcherSettings, type WatchMessage } from "iacrea-video/cloudflare";
+import {
+  createVideoWatch, VideoWatcher, VideoWorkflow, type VideoWorkflowParams, type WatchedVideo, type WatcherSettings, type WatchMessage,
+} from "iacrea-video/cloudflare";
 
 interface Env {
   KEY: string;
@@ -21,6 +23,13 @@ export class Watcher extends VideoWatcher<Env> {
 }
 
 export const asObject = (watcher: Watcher): DurableObject => watcher;
+
+export class Publish extends VideoWorkflow<Env> {
+  override async run(event: Readonly<CloudflareWorkersModule.WorkflowEvent<VideoWorkflowParams>>, step: CloudflareWorkersModule.WorkflowStep): Promise<string> {
+    const video: WatchedVideo = await super.run(event, step);
+    return step.do("publish", async () => video.url);
+  }
+}
 
 class Other {}
 // @ts-expect-error which takes not any class for one

@@ -19,7 +19,7 @@ impl Simulator {
     /// A server without videos. Throws for an unknown scenario or a speed that is not above 0.
     #[wasm_bindgen(constructor)]
     pub fn new(
-        api_key: String,
+        api_key: Option<String>,
         seed: f64,
         scenario: String,
         speed: f64,
