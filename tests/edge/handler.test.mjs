@@ -379,6 +379,22 @@ describe("a key in what the API says", () => {
     }
   }
 
+  for (const key of ["seven77", "----------"]) {
+    it(`that is not looked for costs nothing, whatever the text: ${key}`, async (test) => {
+      const sent = "%25252561&amp;amp;".repeat(1_000);
+      let looks = 0;
+      const { replace } = String.prototype;
+      test.mock.method(String.prototype, "replace", /** @this {string} */ function (/** @type {any[]} */ ...given) {
+        looks += Number(String(this) === sent);
+        return Reflect.apply(replace, this, given);
+      });
+      assert.equal((await through(key, sent)).body.toString(), sent);
+      assert.equal(looks, 0, "no code of it is undone");
+      await through(KEY, sent);
+      assert.ok(looks > 0, "and it would be seen here");
+    });
+  }
+
   /** Numbers from 0 to just under 1, the same in each run (mulberry32). @param {number} seed */
   function random(seed) {
     return () => {
