@@ -211,7 +211,8 @@ export interface PollOptions {
   /**
    * Go on where an earlier poll of the same video stopped, with its deadline and progress. A token can be forged, so it
    * makes a poll slower or shorter than it would be without, never faster or longer: give shorter intervals and longer
-   * limits than the defaults again.
+   * limits than the defaults again. One that another version of this package has written is dropped, with a warning on
+   * the console; one that is damaged, or of another video, is "invalid_argument".
    */
   resumeToken?: string;
 }

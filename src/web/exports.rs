@@ -9,7 +9,7 @@ use super::value::{get, get_function, set};
 use crate::core::answer::Response;
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::lessons::Lessons;
-use crate::core::machine::{Event, check_id};
+use crate::core::machine::{Event, Machine, check_id};
 use crate::core::secret::Secret;
 use js_sys::{Function, JsString};
 use std::cell::Cell;
@@ -113,6 +113,15 @@ impl Client {
             if !token.is_undefined() && !token.is_string() {
                 return Err(Failure::invalid("resumeToken must be a text"));
             }
+            // Its length is looked at before it is copied: one that is too long is refused like one that is empty.
+            let is_long = token
+                .dyn_ref::<JsString>()
+                .is_some_and(|text| text.length() as usize > Machine::LONGEST_TOKEN);
+            let token = if is_long {
+                Some(String::new())
+            } else {
+                token.as_string()
+            };
             let tell = move |notice| {
                 let _ = match notice {
                     Notice::Update { update, raw, token } => listener.call3(
@@ -135,12 +144,8 @@ impl Client {
                     ),
                 };
             };
-            self.inner.poll(
-                &id,
-                raw_options(options),
-                token.as_string().as_deref(),
-                Rc::new(tell),
-            )
+            self.inner
+                .poll(&id, raw_options(options), token.as_deref(), Rc::new(tell))
         };
         poll()
             .map(|inner| Poll { inner })
