@@ -7,6 +7,7 @@ import { createReadStream } from "node:fs";
 import { request as ask } from "node:http";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { reset } from "../../www/server/http.mjs";
 import { startServer } from "../support/server.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -42,8 +43,8 @@ export async function serveBefore(upstream, headers = {}) {
       headers: { ...request.headers, ...headers, "accept-encoding": "identity" },
       agent: false,
     });
-    const reset = () => void request.socket.resetAndDestroy();
-    outgoing.once("error", reset);
+    const cut = () => reset(request.socket);
+    outgoing.once("error", cut);
     outgoing.once("response", (answer) => {
       const isPage = request.method === "GET" && answer.headers["content-type"]?.startsWith("text/html") && pathOf(request) === "/";
       if (isPage) {
@@ -52,8 +53,8 @@ export async function serveBefore(upstream, headers = {}) {
       }
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       response.flushHeaders();
-      answer.once("error", reset);
-      answer.once("aborted", reset);
+      answer.once("error", cut);
+      answer.once("aborted", cut);
       answer.pipe(response);
     });
     response.once("close", () => outgoing.destroy());

@@ -4,6 +4,8 @@
  * itself ends with its connection.
  */
 
+import { reset } from "../../www/server/http.mjs";
+
 /** @typedef {import("node:net").Socket} Socket */
 /** @typedef {{ [name: string]: string | number }} Headers */
 
@@ -43,10 +45,10 @@ export function well(socket, { number }) {
 
 /** Sends this and resets the connection, but not before it has arrived. @param {Socket} socket @param {string | Uint8Array} [bytes] */
 export function thenReset(socket, bytes = "") {
-  const reset = () => void socket.resetAndDestroy();
-  if (bytes.length === 0) return reset();
+  const cut = () => reset(socket);
+  if (bytes.length === 0) return cut();
   socket.write(bytes);
-  later(socket, 40, reset);
+  later(socket, 40, cut);
 }
 
 /** @param {Socket} socket @param {number} ms @param {() => void} act */

@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { reset } from "../../www/server/http.mjs";
 import { startServer } from "../support/server.mjs";
 import { arrivalList, asReply, contentOf } from "./answers.mjs";
 
@@ -64,11 +65,11 @@ export async function scriptedServer(test, script) {
 function answer(response, reply) {
   const { status = 200, fault } = reply;
   if (fault === "hang") return;
-  if (fault === "reset") return response.socket?.resetAndDestroy();
+  if (fault === "reset") return reset(response.socket);
   const { bytes, headers } = contentOf(reply);
   response.writeHead(status, headers);
   if (fault === "stall") return response.write(bytes.slice(0, Math.ceil(bytes.length / 2)));
-  if (fault === "cut") return response.write(bytes.slice(0, 1), () => response.socket?.resetAndDestroy());
+  if (fault === "cut") return response.write(bytes.slice(0, 1), () => reset(response.socket));
   if (fault === "endless") return pour(response, Buffer.alloc(65_536, " "));
   response.end(status === 204 ? undefined : bytes);
 }

@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { createServer, request as ask } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { reset } from "../../www/server/http.mjs";
 import { KEY, WRITINGS } from "./evidence.mjs";
 
 /**
@@ -123,7 +124,7 @@ export async function startEchoes(test) {
       response.write(chunk);
       if (chunks.length > 1 || cut) await sleep(chunks.length > 9 ? 1 : 20);
     }
-    if (cut) response.socket?.resetAndDestroy();
+    if (cut) reset(response.socket);
     else response.end();
   });
   return { url, other, arrivals, elsewhere };
@@ -138,12 +139,12 @@ export function startFront(test, upstream) {
   return listen(test, (request, response) => {
     if (request.method === "OPTIONS") return void response.writeHead(204, CORS).end();
     const outgoing = ask(new URL(request.url ?? "/", upstream), { method: request.method ?? "GET", headers: request.headers, agent: false });
-    const reset = () => void request.socket.resetAndDestroy();
-    outgoing.once("error", reset);
+    const cutOff = () => reset(request.socket);
+    outgoing.once("error", cutOff);
     outgoing.once("response", (answer) => {
       response.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...CORS });
       response.flushHeaders();
-      answer.once("error", reset).once("aborted", reset).pipe(response);
+      answer.once("error", cutOff).once("aborted", cutOff).pipe(response);
     });
     response.once("close", () => outgoing.destroy());
     request.pipe(outgoing);

@@ -24,6 +24,16 @@ export async function listen(server, port) {
   return `http://127.0.0.1:${address.port}`;
 }
 
+/**
+ * Resets a connection; one that is being shut down is only closed. Node never closes the handle of a socket that is reset
+ * meanwhile, and its process does not end any more: after its event "exit" it closes handles for ever.
+ * @param {import("node:net").Socket | null | undefined} socket
+ */
+export function reset(socket) {
+  if (socket?.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket?.resetAndDestroy();
+}
+
 /** A port as it is given on the command line. @param {string} text */
 export function portOf(text) {
   if (!/^\d+$/.test(text) || Number(text) > 65_535) throw new Error(`--port must be a number from 0 to 65535, not "${text}"`);

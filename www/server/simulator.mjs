@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createSimulator, scenarioCatalogue } from "../../pkg/dist/simulator.js";
 import { sendFile } from "./files.mjs";
-import { bodyOf, listen, listener, requestOf, send } from "./http.mjs";
+import { bodyOf, listen, listener, requestOf, reset, send } from "./http.mjs";
 
 /** @import { IncomingMessage, ServerResponse } from "node:http" */
 /** @import { SimulatedRequest } from "../../pkg/dist/simulator.js" */
@@ -169,7 +169,7 @@ export async function createSimulatorHandler({ mount = "", apiKey = "demo-key", 
       if (signal.aborted) return;
       // The simulator rejects as fetch does; over a socket that is a connection which ends too early.
       end("sent");
-      if (!outgoing.headersSent) return void incoming.socket.resetAndDestroy();
+      if (!outgoing.headersSent) return reset(incoming.socket);
       await sleep(BEFORE_CUT_MS);
       outgoing.destroy();
     }
