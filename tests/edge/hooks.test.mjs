@@ -210,6 +210,18 @@ describe("streams of a watch whose viewers do not read", () => {
     });
   }
 
+  it("count no longer where their requests have vanished without a word", async (test) => {
+    // Nothing is heard of these any more, not even a heartbeat.
+    const { mock } = test.mock.method(globalThis, "setInterval", () => 0);
+    const { bodies, change, end } = await viewers(ROOM + 1);
+    mock.restore();
+    for (let at = 0; at < ROOM; at += 1) change(at, MIB - 1_000);
+    await clock.tickAsync(50 * SECOND + 1);
+    change(ROOM, MIB - 1_000);
+    end(ROOM);
+    assert.ok(Number(await endOf(bodies[ROOM] ?? assert.fail())) > MIB - 1_000);
+  });
+
   it("do not cost one who reads its place", async () => {
     const { bodies, change, end } = await viewers(VIEWERS);
     for (let at = 1; at < VIEWERS; at += 1) change(at, MIB - 1_000);
