@@ -188,7 +188,7 @@ function fail(error) {
   }
   watching = undefined;
   if (session?.token !== undefined && error instanceof VideoError && error.code === "invalid_argument") {
-    // Another version of the package wrote the token. The video is still there, and is asked for without it.
+    // What was kept is damaged. The video is still there, and is requested without it.
     session.token = undefined;
     note("setback", "The token could not be read: going on without it");
     run();

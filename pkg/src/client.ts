@@ -12,6 +12,7 @@ import { Streams, type Follower } from "./follow.js";
 import { asVideoError, invalidArgument, readable, type VideoError } from "./error.js";
 import type { Instance, Loader } from "./instantiate.js";
 import { Poller, type PollHandle, type PollListener } from "./poller.js";
+import { isOfAnotherVersion } from "./resume-token.js";
 import { abortionOf, Signals } from "./signals.js";
 import { Tabs } from "./tabs.js";
 import { traced } from "./trace.js";
@@ -254,12 +255,26 @@ const CLIENT: Readonly<Record<keyof ClientOptions | "wasm", 1>> = {
 function checkedPoll(options: PollOptions, of: string, known: object = POLL): PollOptions {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
   warnOfUnknown(of, options, known, ["VideoClient", CLIENT]);
-  const { signal, onUpdate, onRetry, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken } = options;
+  const { signal, onUpdate, onRetry, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken: token } = options;
   if (onUpdate !== undefined && typeof onUpdate !== "function") throw invalidArgument("onUpdate must be a function");
   if (onRetry !== undefined && typeof onRetry !== "function") throw invalidArgument("onRetry must be a function");
   if (signal !== undefined && !isAbortSignal(signal)) throw invalidArgument("signal must be an AbortSignal");
+  const resumeToken = ofThisVersion(token);
   // A key that is not given is there as undefined, which everyone reads the same way.
   return { signal, onUpdate, onRetry, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken } as PollOptions;
+}
+
+/** The token, unless another version has written it: its page would else be refused at every load, for as long as it keeps it. */
+function ofThisVersion(token: string | undefined): string | undefined {
+  if (typeof token !== "string" || !isOfAnotherVersion(token)) return token;
+  try {
+    console.warn(
+      "iacrea-video: the resumeToken was written by another version of this package, so it was dropped and the video is polled from the start; keep the new poll's token in its place",
+    );
+  } catch {
+    // A console of somebody's own.
+  }
+  return undefined;
 }
 
 /** By its shape: a signal may come from another realm. */

@@ -271,8 +271,8 @@ function notBegun(id: unknown, { timeoutMs, minIntervalMs, maxIntervalMs, maxCon
   };
 }
 
-/** FNV-1a, as over every token. */
-function checksum(text: string): bigint {
+/** FNV-1a, as over every token. @internal */
+export function checksum(text: string): bigint {
   let hash = 0xcbf29ce484222325n;
   for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
   return hash;

@@ -28,6 +28,8 @@ export type Authorize = (
 const HOOK_LIMIT_MS = 10_000;
 /** Hosts that end every path with a slash (Next's `trailingSlash`, say) add one here. */
 const ROUTE = /\/api\/video-editor\/generate\/video\/(auto\/)?([^/]*)\/?$/;
+/** A longer body is sent in pieces of this length. */
+const PIECE_BYTES = 65_536;
 /** The names of headers, as a browser lists them before it sends them. */
 const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:, ?[\w!#$%&'*+.^`|~-]+)*$/;
 
@@ -109,7 +111,24 @@ export function responseOf(answer: Reply, request: Request, origins: ReadonlySet
       headers.set("access-control-expose-headers", "retry-after");
     }
   }
-  return new Response(request.method === "HEAD" ? null : answer.body, { status: answer.status, headers });
+  const { body } = answer;
+  const sent = body instanceof Uint8Array && body.length > PIECE_BYTES ? piecemeal(body) : body;
+  return new Response(request.method === "HEAD" ? null : sent, { status: answer.status, headers });
+}
+
+/** A long body in pieces, each when the one before was read: a host copies what a Response is made of, for each caller who does not read it too. */
+function piecemeal(body: Uint8Array): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        controller.enqueue(body.slice(at, at + PIECE_BYTES));
+        at += PIECE_BYTES;
+        if (at >= body.length) controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 /** Also one of another realm. */

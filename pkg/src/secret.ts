@@ -22,12 +22,14 @@ const ADDRESS = /^"https?:(?:\\?\/){2}(?:[^ \\]|\\\/)*$/;
 const DEEPEST = 8;
 
 /**
- * A letter in a code of URLs, of JSON and other strings in quotes, or of HTML. What repeats in it never holds the letter
- * that a code begins with, so no part of a text is looked at more than twice.
+ * A letter in a code of URLs, of JSON and other strings in quotes, or of HTML, in capitals or not. What repeats in it
+ * never holds the letter that a code begins with, so no part of a text is looked at more than twice.
  */
 const CODE = /[%\\]u\{([\da-f]+)[;}]?|[%\\]u([\da-f]{1,4})|(?:%|\\x)([\da-f]{1,2})|&#x([\da-f]+)[;}]?|&#(\d+)[;}]?|&([a-z\d]+)[;}]|\\([0-7]{1,3})|\\([^])/gi;
 /** What a letter behind a backslash stands for, if not for itself. */
 const CONTROLS: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
+/** What begins a code by its name in HTML. What has another name is punctuation, or beyond ASCII. */
+const NAMES = new Map([["amp", "&"], ["percnt", "%"]]);
 /** What is between letters in UTF-16 and UTF-32, declared or not, and where lines are wrapped. */
 const BETWEEN = /[\0\r\n]+/g;
 /**
@@ -70,6 +72,8 @@ export function redact(text: string, key: string): string {
 function finder(key: string): (text: string) => boolean {
   // Where a text has its own codes undone, those within the key are too.
   const forms = key.length < SHORTEST ? [] : [...layers(key)].filter((form) => form.length >= LEAST);
+  // A key that is not looked for costs nothing, whatever the text.
+  if (forms.length === 0) return () => false;
   return (text) => {
     const isAddress = ADDRESS.test(text);
     const parts = forms.map((form) => form.slice(0, isAddress ? WHOLE : PREFIX));
@@ -106,8 +110,7 @@ function decoded(
   letter?: string,
 ): string {
   if (letter) return CONTROLS[letter] ?? letter;
-  // What has another name is punctuation, or beyond ASCII.
-  if (name) return name === "amp" ? "&" : name === "percnt" ? "%" : "-";
+  if (name) return NAMES.get(name.toLowerCase()) ?? "-";
   const number = Number(decimal ?? (octal ? `0o${octal}` : `0x${braced ?? four ?? two ?? hex}`));
   return String.fromCharCode(Math.min(number, 128));
 }

@@ -248,7 +248,8 @@ export interface PollOptions {
    * Go on where an earlier poll of the same video stopped, with its progress, and its deadline or `timeoutMs` from now on,
    * whichever is sooner; only after a "timeout" a whole `timeoutMs` begins. A token can be forged, so it makes a poll slower
    * or shorter than it would be without, never faster or longer: give shorter intervals and longer limits than the defaults
-   * again.
+   * again. One that another version of this package has written is dropped, with a warning on the console; one that is
+   * damaged, or of another video, is "invalid_argument".
    */
   resumeToken?: string | undefined;
 }

@@ -57,6 +57,10 @@ const HEARTBEAT_MS = 20_000;
 const SHORTEST_TOKEN = 16;
 /** How long a viewer may take to read what it was sent before its stream was ended. How much that is the object bounds. */
 const DRAIN_MS = 30_000;
+/** So much may wait in a stream for a viewer that reads slowly, before it counts as unread. */
+const HIGH_WATER = 65_536;
+/** What waits unread in all streams of one handler. An isolate has 128 MB. */
+const UNREAD_BYTES = 32 * 1_048_576;
 /** So long the permission counts that a viewer came with. */
 const LONGEST_MS = 600_000;
 
@@ -85,6 +89,7 @@ export function createVideoWatch<Env = any>(
 ): (request: Request, env: Env, ctx?: WatchContext) => Promise<Response> {
   const { watcher, authorize, webhookToken, origins } = readable(() => checked(options));
   const room: Room = { bytes: 0 };
+  const unread: Unread = new Map();
 
   const handle = async (request: Request, env: Env, ctx: WatchContext | undefined): Promise<Reply | Response> => {
     const url = new URL(request.url);
@@ -117,7 +122,7 @@ export function createVideoWatch<Env = any>(
     const { webSocket } = response as Response & { webSocket?: WorkerSocket | null };
     if (!webSocket) return relayed(response);
     const headers = { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" };
-    return { status: 200, headers, body: streamOf(webSocket, url.searchParams.has("brief")) };
+    return { status: 200, headers, body: streamOf(webSocket, url.searchParams.has("brief"), unread) };
   };
 
   return async (request, env, ctx) => {
@@ -225,8 +230,27 @@ function isForeign(request: Request, url: URL, origins: ReadonlySet<string>): bo
   return site !== null && site !== "same-origin" && site !== "none";
 }
 
+/** What waits for viewers that do not read, by their streams. */
+type Unread = Map<object, { readonly bytes: number; readonly atMs: number }>;
+
+/** Counts so many bytes as unread in a stream, none where its viewer reads; false where that is too much with all others. */
+function hasRoomFor(unread: Unread, stream: object, bytes: number): boolean {
+  const nowMs = Date.now();
+  unread.delete(stream);
+  if (bytes === 0) return true;
+  unread.set(stream, { bytes, atMs: nowMs });
+  let sum = 0;
+  for (const [one, { bytes, atMs }] of unread) {
+    // A stream has a heartbeat, or an end, before that: its request has vanished, as the host lets them without a word.
+    if (nowMs - atMs > HEARTBEAT_MS + DRAIN_MS) unread.delete(one);
+    else sum += bytes;
+  }
+  return sum <= UNREAD_BYTES;
+}
+
 /** Server-sent events, for as long as the socket and the reader are there, and the permission counts. */
-function streamOf(socket: WorkerSocket, isBrief: boolean): ReadableStream<Uint8Array> {
+function streamOf(socket: WorkerSocket, isBrief: boolean, unread: Unread): ReadableStream<Uint8Array> {
+  const own = {};
   const untilMs = Date.now() + LONGEST_MS;
   let heartbeat: ReturnType<typeof setInterval> | undefined;
   let drain: ReturnType<typeof setTimeout> | undefined;
@@ -240,6 +264,10 @@ function streamOf(socket: WorkerSocket, isBrief: boolean): ReadableStream<Uint8A
       // It is closed.
     }
   };
+  const free = (controller: ReadableStreamDefaultController<Uint8Array>, why: string) => {
+    unread.delete(own);
+    controller.error(new Error(why));
+  };
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -249,10 +277,15 @@ function streamOf(socket: WorkerSocket, isBrief: boolean): ReadableStream<Uint8A
           leave();
           if ((controller.desiredSize ?? 0) > 0) return controller.close();
           // Much still waits for the reader. An error frees it, but not any more once a stream is closed.
-          drain = setTimeout(() => controller.error(new Error("the viewer does not read")), DRAIN_MS);
+          drain = setTimeout(() => free(controller, "the viewer does not read"), DRAIN_MS);
         };
         const say = (text: string) => {
-          if (isOpen) controller.enqueue(encoder.encode(text));
+          if (!isOpen) return;
+          controller.enqueue(encoder.encode(text));
+          const excess = -(controller.desiredSize ?? 0);
+          if (hasRoomFor(unread, own, excess > 0 ? excess + HIGH_WATER : 0)) return;
+          leave();
+          free(controller, "too much waits for viewers that do not read");
         };
         socket.addEventListener("message", ({ data }) => {
           const { id, type } = JSON.parse(String(data)) as { id: string; type: string };
@@ -269,13 +302,18 @@ function streamOf(socket: WorkerSocket, isBrief: boolean): ReadableStream<Uint8A
         }, HEARTBEAT_MS);
       },
       pull(controller) {
+        unread.delete(own);
         if (drain === undefined) return;
         clearTimeout(drain);
         controller.close();
       },
-      cancel: leave,
+      cancel() {
+        unread.delete(own);
+        clearTimeout(drain);
+        leave();
+      },
     },
-    new ByteLengthQueuingStrategy({ highWaterMark: 65_536 }),
+    new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER }),
   );
 }
 

@@ -130,6 +130,8 @@ interface Watch extends Video {
   };
   /** Somebody wants another watch, which begins when this one's end was told. */
   readonly again?: boolean;
+  /** How often in a row there was no step to take, because the settings cannot be had or the module cannot run. */
+  readonly heldUp?: number;
 }
 
 /** A change as viewers are told of it. */
@@ -159,8 +161,11 @@ const LEASE_SLACK_MS = 500;
 const AWAKE_MS = 8_000;
 /** Later alarms are set in steps; no host takes any number. */
 const LONGEST_ALARM_MS = DAY_MS;
-/** When settings cannot be read, or the module traps: until the next try. */
+/** When settings cannot be read, or the module traps: until the next try, and after some of these. */
 const TROUBLE_MS = 30_000;
+const LONGEST_TROUBLE_MS = 300_000;
+/** About three days of it: after that it is tried again when anybody comes. */
+const MOST_TROUBLES = 864;
 const HINT_EVERY_MS = 60_000;
 const FIRST_ANSWER_MS = 10_000;
 const KEPT_CHANGES = 1_000;
@@ -194,6 +199,8 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   #watch: Watch | undefined;
   /** Of what was done before, this object knows what is on the disk. */
   #madeMs = 0;
+  /** This object has lived through a request of its own, so that none before its next one can have been lost. */
+  #hasRequested = false;
   /** A step is being taken, request and all. */
   #polling = false;
   /** Meanwhile a hint came. Should the object die, the request is sent again, and serves the hint too. */
@@ -344,7 +351,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
     } catch (error) {
       log(`the watch of ${watch.kind}/${watch.id} is held up`, error);
       // The host would give up an alarm that throws again and again.
-      await this.#host.storage.setAlarm(Date.now() + TROUBLE_MS);
+      await this.#holdUp(this.#watch ?? watch);
     } finally {
       this.#polling = false;
     }
@@ -352,6 +359,15 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
       this.#isHinted = false;
       await this.#hint();
     }
+  }
+
+  /** Puts the next try off, the longer the oftener this has happened in a row, and not for ever: each try has its price. */
+  async #holdUp(watch: Watch): Promise<void> {
+    const heldUp = (watch.heldUp ?? 0) + 1;
+    await this.#keep({ ...watch, heldUp }, Date.now() + Math.min(TROUBLE_MS * 2 ** (heldUp - 1), LONGEST_TROUBLE_MS));
+    if (heldUp < MOST_TROUBLES) return;
+    log(`the watch of ${watch.kind}/${watch.id} is held up for about three days; it goes on when anybody asks for it`);
+    await this.#host.storage.deleteAlarm();
   }
 
   /** Steps until the machine wants to sleep, or has come to the end. */
@@ -367,6 +383,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
       const event = await asked(watch, settings, command.giveUpAtMs);
       const nowMs = Date.now();
       from = await step(snapshot, event, nowMs);
+      this.#hasRequested = true;
       entry = await this.#entry(before, from, settings, event);
       if (event.type === "response" && isTooLong(entry)) {
         // There is no room for what it says; to the machine it is as any answer over the limit.
@@ -379,16 +396,17 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
 
   /** Whether the question of `asking` may be asked; from here on it is not asked again too soon, whoever dies. */
   async #mayAsk(before: Watch, asking: Entry, { minIntervalMs }: Settings): Promise<boolean> {
-    if (!before.isShortPause) {
-      await this.#write(asking);
-      // A request that the disk does not know of would be sent again at once after a crash.
-      await this.#host.storage.sync();
-      return true;
-    }
-    if (Date.now() < this.#madeMs + minIntervalMs) {
+    if (before.isShortPause && !this.#hasRequested && Date.now() < this.#madeMs + minIntervalMs) {
       // An object before this one may have asked in its last moment: to the machine it has, and its answer is lost.
       await this.#write(asking);
       return false;
+    }
+    if (!before.isShortPause || !this.#hasRequested) {
+      await this.#write(asking);
+      // A request that the disk does not know of would be sent again at once after a crash. Nor would the machine know
+      // how often that has happened: where each request brings the object down, this is what ends the watch.
+      await this.#host.storage.sync();
+      return true;
     }
     // Should this object die now, the alarm comes again, to one that was just made. If it is replaced by one already,
     // the host stops it where it looks at the storage.
@@ -406,7 +424,8 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   /** What a step comes to in writing. */
   async #entry(before: Watch, { snapshot, command }: Step, settings: Settings, event?: PollEvent): Promise<Entry> {
     const nowMs = Date.now();
-    let watch: Watch = { ...before, snapshot: encoded(snapshot), isShortPause: false };
+    const { heldUp: _, ...known } = before;
+    let watch: Watch = { ...known, snapshot: encoded(snapshot), isShortPause: false };
     const told = command.type === "failed" ? undefined : command.update;
     if (told) watch = { ...watch, heard: true, retrying: told.retrying !== undefined };
     const change = changeOf(command);
@@ -774,10 +793,10 @@ function isVideo(video: Partial<Video> | null): video is Video {
 function isWatch(kept: unknown): kept is Watch {
   const watch = kept as Watch | null;
   if (!isVideo(watch)) return false;
-  const { startedMs, snapshot, seq, kept: changes = { from: 1, bytes: 0 }, hintedAtMs = 0, end, delivery } = watch;
+  const { startedMs, snapshot, seq, kept: changes = { from: 1, bytes: 0 }, hintedAtMs = 0, heldUp = 0, end, delivery } = watch;
   const { attempts = 0, untilMs = 0, took = [] } = delivery ?? {};
   return (
-    [startedMs, seq, changes.from, changes.bytes, hintedAtMs, attempts, untilMs].every((number) => Number.isSafeInteger(number) && number >= 0) &&
+    [startedMs, seq, changes.from, changes.bytes, hintedAtMs, heldUp, attempts, untilMs].every((number) => Number.isSafeInteger(number) && number >= 0) &&
     // Or it would take for ever to drop the oldest.
     (!watch.kept || (changes.from > 0 && seq - changes.from <= KEPT_CHANGES)) &&
     (!snapshot || snapshot instanceof Uint8Array) &&

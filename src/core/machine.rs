@@ -303,8 +303,8 @@ impl Machine {
     /// gives them again. A deadline of the token counts where it is the sooner one.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`]: a token that is damaged, of another version or of another
-    /// video, a snapshot, or options that cannot work.
+    /// [`ErrorCode::InvalidArgument`]: a token that is damaged, of another version (see
+    /// [`Machine::is_of_another_version`]) or of another video, a snapshot, or options that cannot work.
     pub fn resume(
         token: &str,
         id: &str,

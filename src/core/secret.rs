@@ -210,9 +210,9 @@ fn byte(text: &[u8], at: usize) -> u8 {
 fn code(text: &[u8], at: usize) -> (u8, usize) {
     let first = byte(text, at);
     let second = byte(text, at + 1);
-    let third = byte(text, at + 2);
-    // Where the digits begin, their radix, and how many there are at most.
-    let (start, radix, most) = match (first, second, third) {
+    let third = byte(text, at + 2).to_ascii_lowercase();
+    // Where the digits begin, their radix, and how many there are at most; in capitals it is the same.
+    let (start, radix, most) = match (first, second.to_ascii_lowercase(), third) {
         (b'&', b'#', b'x') => (3, 16, usize::MAX),
         (b'&', b'#', _) => (2, 10, usize::MAX),
         // The name of a letter.
@@ -235,7 +235,7 @@ fn code(text: &[u8], at: usize) -> (u8, usize) {
         if u32::from(digit) >= radix {
             break;
         }
-        value = value.wrapping_mul(radix).wrapping_add(digit.into());
+        value = value.saturating_mul(radix).saturating_add(digit.into());
         count += 1;
     }
     count_steps(count);
@@ -252,9 +252,9 @@ fn code(text: &[u8], at: usize) -> (u8, usize) {
     }
     if radix == 36 {
         // HTML's names, read as numbers like the others: `amp` and `percnt`. All else is a mark.
-        value = match value {
-            13_777 => b'&',
-            1_536_445_145 => b'%',
+        value = match (count, value) {
+            (3, 13_777) => b'&',
+            (6, 1_536_445_145) => b'%',
             _ => MARK,
         }
         .into();

@@ -29,12 +29,17 @@ const TOKEN: &str = "it1";
 const NOT_BEGUN: &str = "it1-new";
 /// Never occurs inside a field.
 const SEPARATOR: char = ',';
-/// Longest token that is looked at, in bytes: several times what a video of a thousand clips needs.
-const LONGEST_TOKEN: usize = 16_384;
+/// What tokens begin with, in any version, before its number: `iv1` was the first.
+const TOKENS: [&str; 2] = ["it", "iv"];
+/// Behind the version of a poll that has not begun.
+const NEW: &str = "-new";
 /// Longest list of clips in a token; of a longer one a poll goes on without.
 const MOST_CLIPS: usize = 1_000;
 
 impl Machine {
+    /// Longest token that is looked at, in bytes: several times what a video of a thousand clips needs.
+    pub(crate) const LONGEST_TOKEN: usize = 16_384;
+
     /// All of the state, for going on with [`Machine::restore`] as if nothing had been.
     pub fn snapshot(&self) -> String {
         write(SNAPSHOT, self.clone())
@@ -75,9 +80,33 @@ impl Machine {
         })
     }
 
+    /// Whether another version has written this resume token, so that [`Machine::resume`] refuses it and
+    /// always will: start without it, and say so. Of a damaged token nothing is guessed, not even where
+    /// its version is what is damaged: it is of no version.
+    pub fn is_of_another_version(token: &str) -> bool {
+        let Some((word, rest)) = token.split_once(SEPARATOR) else {
+            return false;
+        };
+        let (version, suffix) = match word.strip_suffix(NEW) {
+            Some(version) => (version, NEW),
+            None => (word, ""),
+        };
+        let mut numbers = TOKENS.iter().filter_map(|kind| version.strip_prefix(kind));
+        let is_version = numbers.any(|number| {
+            (1..=9).contains(&number.len()) && number.bytes().all(|digit| digit.is_ascii_digit())
+        });
+        if !is_version || version == TOKEN || token.len() > Self::LONGEST_TOKEN {
+            return false;
+        }
+        // Where all but that word is right, it is one of this version.
+        let own = [TOKEN, suffix].concat();
+        let token = [own.as_str(), rest].join(",");
+        unsealed(&own, &token).is_none()
+    }
+
     /// Reads a token; the rest is for [`Machine::resume`] to do.
     pub(super) fn read_token(token: &str) -> Result<Self, Failure> {
-        let is_short = token.len() <= LONGEST_TOKEN;
+        let is_short = token.len() <= Self::LONGEST_TOKEN;
         let read = || read(TOKEN, token).or_else(|| read_not_begun(token));
         is_short.then(read).flatten().ok_or_else(|| {
             Failure::invalid(if token.starts_with(SNAPSHOT) {

@@ -11,7 +11,7 @@ use super::value::{get, get_function, set};
 use crate::core::answer::Response;
 use crate::core::error::Failure;
 use crate::core::lessons::Lessons;
-use crate::core::machine::{Event, check_id};
+use crate::core::machine::{Event, Machine, check_id};
 use crate::core::secret::Secret;
 use js_sys::{Function, JsString};
 use std::cell::Cell;
@@ -133,6 +133,15 @@ impl Client {
                 return Err(Failure::invalid("resumeToken must be a text"));
             }
             let video_id = id.clone();
+            // Its length is looked at before it is copied: one that is too long is refused like one that is empty.
+            let is_long = token
+                .dyn_ref::<JsString>()
+                .is_some_and(|text| text.length() as usize > Machine::LONGEST_TOKEN);
+            let token = if is_long {
+                Some(String::new())
+            } else {
+                token.as_string()
+            };
             let tell = move |notice| {
                 let (event, value, token) = match notice {
                     Notice::Update { update, raw, token } => {
@@ -160,12 +169,8 @@ impl Client {
                 };
                 let _ = listener.call3(&JsValue::UNDEFINED, &event.into(), &value, &token.into());
             };
-            self.inner.poll(
-                &id,
-                raw_options(options),
-                token.as_string().as_deref(),
-                Rc::new(tell),
-            )
+            self.inner
+                .poll(&id, raw_options(options), token.as_deref(), Rc::new(tell))
         };
         poll()
             .map(|inner| Poll { inner })

@@ -122,7 +122,7 @@ export function describePage(mode, isFull = false) {
     it("goes on without a token that it cannot read", async () => {
       const { page, complaints, close } = await open(browser, server.address);
       await stopMidway(page);
-      await alterKept(page, { token: "iv0,of-another-version", stopped: false });
+      await alterKept(page, { token: "it1,damaged", stopped: false });
       await page.reload();
       await page.locator("#log", { hasText: "The token could not be read" }).waitFor();
       await goesToTheEnd(page);

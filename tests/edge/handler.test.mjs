@@ -377,6 +377,31 @@ describe("the handler", () => {
   });
 });
 
+describe("a long body", () => {
+  for (const length of [65_537, 131_072, 1_048_576]) {
+    it(`comes in pieces as its caller reads it, whole and for each caller by itself: ${length} bytes`, async () => {
+      const sent = Buffer.from("0123456789abcdef".repeat(length / 16 + 1).slice(0, length));
+      const shared = proxy({ fetch: async () => new Response(sent) });
+      const callers = await Promise.all([shared(request()), shared(request())]);
+      for (const { body } of callers) {
+        const pieces = [];
+        for await (const piece of /** @type {AsyncIterable<Uint8Array>} */ (/** @type {unknown} */ (body))) {
+          // No more is made for who does not read.
+          assert.ok(piece.length <= 65_536, `${piece.length} bytes`);
+          pieces.push(Buffer.from(piece));
+          piece.fill(0);
+        }
+        assert.ok(Buffer.concat(pieces).equals(sent));
+      }
+    });
+  }
+
+  it("is nothing for HEAD", async () => {
+    const head = await proxy({ fetch: async () => new Response("x".repeat(100_000)) })(request("v", { method: "HEAD" }));
+    assert.deepEqual([head.status, await head.text()], [200, ""]);
+  });
+});
+
 describe("a key in what the API says", () => {
   /** The bytes that come through, and how they are declared. @param {string} apiKey @param {any} body @param {string} [type] */
   async function through(apiKey, body, type = "text/plain") {
@@ -404,6 +429,22 @@ describe("a key in what the API says", () => {
         else assert.deepEqual(given.body, sent);
       });
     }
+  }
+
+  for (const key of ["seven77", "----------"]) {
+    it(`that is not looked for costs nothing, whatever the text: ${key}`, async (test) => {
+      const sent = "%25252561&amp;amp;".repeat(1_000);
+      let looks = 0;
+      const { replace } = String.prototype;
+      test.mock.method(String.prototype, "replace", /** @this {string} */ function (/** @type {any[]} */ ...given) {
+        looks += Number(String(this) === sent);
+        return Reflect.apply(replace, this, given);
+      });
+      assert.equal((await through(key, sent)).body.toString(), sent);
+      assert.equal(looks, 0, "no code of it is undone");
+      await through(KEY, sent);
+      assert.ok(looks > 0, "and it would be seen here");
+    });
   }
 
   /** Numbers from 0 to just under 1, the same in each run (mulberry32). @param {number} seed */

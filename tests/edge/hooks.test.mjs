@@ -140,6 +140,132 @@ it("notifications that are under way hold 32 MiB and no more", async () => {
   assert.equal(hints, 2);
 });
 
+describe("streams of a watch whose viewers do not read", () => {
+  const MIB = 1_048_576;
+  const [VIEWERS, ROOM] = [40, 32];
+
+  /** So many viewers, each with its stream and the socket behind it. */
+  async function viewers(/** @type {number} */ count) {
+    /** @type {{ type: string, heard: (event: { data?: string }) => void }[][]} */
+    const sockets = [];
+    const watcher = () => ({
+      idFromName: () => undefined,
+      get: () => ({
+        async fetch() {
+          /** @type {typeof sockets[number]} */
+          const listeners = [];
+          sockets.push(listeners);
+          const webSocket = { accept() {}, close() {}, addEventListener: (/** @type {string} */ type, /** @type {any} */ heard) => void listeners.push({ type, heard }) };
+          return /** @type {any} */ ({ status: 101, webSocket });
+        },
+      }),
+    });
+    const handle = createVideoWatch({ watcher });
+    const responses = await Promise.all(Array.from({ length: count }, () => handle(new Request(`https://site.example${BASE}/v/events`), undefined)));
+    const fire = (/** @type {number} */ at, /** @type {string} */ type, data = "") => sockets[at]?.filter((one) => one.type === type).forEach(({ heard }) => heard({ data }));
+    return {
+      bodies: responses.map(({ body }) => body ?? assert.fail()),
+      /** A change of about so many bytes. @param {number} at @param {number} bytes */
+      change: (at, bytes) => fire(at, "message", JSON.stringify({ id: "x-1", type: "update", text: "x".repeat(bytes) })),
+      end: (/** @type {number} */ at) => fire(at, "close"),
+    };
+  }
+
+  /** How a stream ends that is read from now on. @param {ReadableStream<Uint8Array>} body */
+  const endOf = (body) => new Response(body).text().then((text) => text.length, (error) => error.message);
+  const REFUSED = "too much waits for viewers that do not read";
+
+  it("hold 32 MiB and no more, whether or not they have ended", async () => {
+    const { bodies, change, end } = await viewers(VIEWERS);
+    for (const at of bodies.keys()) {
+      change(at, MIB - 1_000);
+      if (at % 2 === 0) end(at);
+    }
+    const refused = [];
+    for (const [at, body] of bodies.entries()) {
+      end(at);
+      if ((await endOf(body)) === REFUSED) refused.push(at);
+    }
+    assert.deepEqual(refused, Array.from({ length: VIEWERS - ROOM }, (_, at) => ROOM + at));
+  });
+
+  for (const [how, leave] of /** @type {[string, (viewing: Awaited<ReturnType<typeof viewers>>) => unknown][]} */ ([
+    ["read", ({ bodies }) => bodies.slice(0, ROOM).forEach((body) => void endOf(body))],
+    ["leave", ({ bodies }) => bodies.slice(0, ROOM).forEach((body) => void body.cancel())],
+    ["have not read for half a minute after the end", async ({ end }) => {
+      for (let at = 0; at < ROOM; at += 1) end(at);
+      await clock.tickAsync(30 * SECOND);
+    }],
+  ])) {
+    it(`make room for others when they ${how}`, async () => {
+      const viewing = await viewers(ROOM + 1);
+      for (let at = 0; at < ROOM; at += 1) viewing.change(at, MIB - 1_000);
+      await leave(viewing);
+      await turns();
+      viewing.change(ROOM, MIB - 1_000);
+      viewing.end(ROOM);
+      assert.ok(Number(await endOf(viewing.bodies[ROOM] ?? assert.fail())) > MIB - 1_000);
+      for (let at = 0; at < ROOM; at += 1) viewing.end(at);
+      await clock.tickAsync(30 * SECOND);
+    });
+  }
+
+  it("count no longer where their requests have vanished without a word", async (test) => {
+    // Nothing is heard of these any more, not even a heartbeat.
+    const { mock } = test.mock.method(globalThis, "setInterval", () => 0);
+    const { bodies, change, end } = await viewers(ROOM + 1);
+    mock.restore();
+    for (let at = 0; at < ROOM; at += 1) change(at, MIB - 1_000);
+    await clock.tickAsync(50 * SECOND + 1);
+    change(ROOM, MIB - 1_000);
+    end(ROOM);
+    assert.ok(Number(await endOf(bodies[ROOM] ?? assert.fail())) > MIB - 1_000);
+  });
+
+  it("do not cost one who reads its place", async () => {
+    const { bodies, change, end } = await viewers(VIEWERS);
+    for (let at = 1; at < VIEWERS; at += 1) change(at, MIB - 1_000);
+    const reading = endOf(bodies[0] ?? assert.fail());
+    for (let number = 0; number < 100; number += 1) {
+      change(0, 10_000);
+      await turns();
+    }
+    end(0);
+    assert.ok(Number(await reading) > 1_000_000);
+    for (let at = 1; at < VIEWERS; at += 1) end(at);
+    await clock.tickAsync(30 * SECOND);
+  });
+});
+
+describe("a handler that fails", () => {
+  /** What no browser may do with the response, wherever it came from. */
+  const GUARDS = { "cache-control": "no-store", "content-type": "application/json", "cross-origin-resource-policy": "same-origin", "x-content-type-options": "nosniff" };
+  const fails = () => {
+    throw new Error("the words of whoever failed");
+  };
+  /** @type {[what: string, status: number, call: () => Promise<Response>][]} */
+  const cases = [
+    ["a proxy that is called with no Request", 500, () => createVideoProxy({ apiKey: KEY })(/** @type {any} */ ({}))],
+    ["a proxy that is called with nothing", 500, () => createVideoProxy({ apiKey: KEY })(/** @type {any} */ (undefined))],
+    ["a watch that is called with nothing", 503, () => createVideoWatch({ watcher: fails })(/** @type {any} */ (undefined), undefined)],
+    ["a watch without its binding", 503, () => createVideoWatch({ watcher: () => /** @type {any} */ (undefined) })(request(), undefined)],
+    ["a watch whose binding cannot be had", 503, () => createVideoWatch({ watcher: fails })(request(), undefined)],
+    ["a watch whose object cannot be reached", 503, () => createVideoWatch({ watcher: () => ({ idFromName: () => 1, get: () => ({ fetch: fails }) }) })(request(), undefined)],
+  ];
+  for (const [what, status, call] of cases) {
+    it(`has the guards of every response, and nobody's words: ${what}`, async (test) => {
+      const { mock } = test.mock.method(console, "error", () => {});
+      const response = await call();
+      assert.equal(response.status, status);
+      const headers = Object.fromEntries(response.headers);
+      assert.deepEqual({ ...headers, ...GUARDS }, headers);
+      assert.deepEqual(Object.keys(await response.clone().json()), ["error"]);
+      assert.ok(!(await response.text()).includes("the words of whoever failed"));
+      assert.equal(mock.callCount(), 1, "the server's owner is told");
+    });
+  }
+});
+
 describe("what a proxy keeps alive on Cloudflare", () => {
   for (const heeds of [true, false]) {
     it(`is over when the last caller has left, where fetch heeds ${heeds ? "the" : "no"} signal`, async () => {

@@ -44,6 +44,32 @@ const BODIES = [
   ["an event's id and status, and a video by name in an envelope", { id: "event", status: "delivered", data: { videoId: "v" } }, "v"],
   ["an event's id and status beside a video", { id: "event", status: "DONE", video: { id: "v" } }, "v"],
   ["an event's id and status, and a video in envelopes", { id: "event", status: "sent", data: { object: '{"video":{"id":"v"}}' } }, "v"],
+  ["an event's id and a status that is none of the API's, and an id in an envelope", { id: "event", status: "delivered", data: { id: "v" } }, "v"],
+  ["an event's id and status, and a video as a text in an envelope", { id: "event", status: "DONE", data: { video: "v" } }, "v"],
+  ["an event's id and status beside a video as a text", { id: "event", status: "sent", video: "v" }, "v"],
+  ...["videoID", "VideoId", "video-id", "videoUuid", "video_uuid", "generatedVideoId", "generated_video_id"].flatMap((name) => [
+    /** @type {[string, unknown, string]} */ ([`a video by the name ${name} beside another id`, { id: "event", status: "DONE", [name]: "v" }, "v"]),
+    /** @type {[string, unknown, string]} */ ([`a video by the name ${name} in an envelope`, { id: "event", status: "DONE", data: { [name]: "v", id: "job" } }, "v"]),
+  ]),
+  ...["video", "Video", "generatedVideo", "generated_video"].map(
+    (name) => /** @type {[string, unknown, string]} */ ([`an object ${name} in an envelope`, { id: "event", status: "DONE", data: { id: "job", [name]: { id: "v" } } }, "v"]),
+  ),
+  ...["message", "content", "resource", "attributes", "job", "task", "params", "detail", "notification"].map(
+    (name) => /** @type {[string, unknown, string]} */ ([`a video by name in ${name}`, { id: "event", status: "DONE", [name]: { id: "own", videoId: "v" } }, "v"]),
+  ),
+  ["an id of a job", { id: "v", job: { id: "job" } }, "v"],
+  ["the id of a job alone", { job: { id: "job" } }, null],
+  ["a video that is a file, in an envelope", { id: "v", status: "DONE", data: { video: "video.MP4" } }, "v"],
+  ["a video that is a title", { id: "v", status: "pending", video: "My title" }, "v"],
+  ["a batch", [{ videoId: "v" }, { videoId: "w" }], "v"],
+  ["a batch of bodies of the status call, of which the second says more", [{ id: "v", status: "DONE" }, { videoId: "w" }], "v"],
+  ...["events", "records", "items", "notifications", "messages", "data"].map(
+    (name) => /** @type {[string, unknown, string]} */ ([`a batch in ${name}`, { id: "batch", [name]: [{ id: "event", data: { videoId: "v" } }, { videoId: "w" }] }, "v"]),
+  ),
+  ["a list of ids", { id: "batch", videoIds: ["v", "w"] }, "v"],
+  ["a list of ids by another name", { data: { video_ids: [7, 8] } }, "7"],
+  ["a list of videos", { id: "batch", videos: [{ id: "v" }, { id: "w" }] }, "v"],
+  ["a list of videos as texts", { id: "batch", videos: ["v", "w"] }, "v"],
   ["a status beside the name of a file", { id: "v", status: "DONE", video: "video.webm" }, "v"],
   ["an envelope that names nothing", { id: "v", data: { url: "x" } }, "v"],
   ...["data", "payload", "body", "result", "object", "event"].map(

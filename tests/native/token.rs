@@ -1077,3 +1077,37 @@ fn the_first_response_replaces_all_words_that_a_token_could_not_hold() {
             .all(|clip| clip.url.is_none() && clip.text.is_none())
     );
 }
+
+#[test]
+fn a_token_of_another_version_is_told_from_a_damaged_one_and_neither_is_resumed() {
+    let vectors: serde_json::Value =
+        serde_json::from_str(include_str!("../vectors/tokens.json")).unwrap();
+    let vectors = vectors.as_array().unwrap();
+    assert!(vectors.len() > 30, "{} are few", vectors.len());
+    for vector in vectors {
+        let token = vector["token"].as_str().unwrap();
+        let is_other = vector["isOfAnotherVersion"].as_bool().unwrap();
+        let what = &vector["what"];
+        assert_eq!(Machine::is_of_another_version(token), is_other, "{what}");
+        let resumed = Machine::resume(token, "v", raw(), START);
+        assert!(!is_other || resumed.is_err(), "{what}");
+    }
+}
+
+#[test]
+fn no_token_of_this_version_is_one_of_another_whichever_letter_of_it_is_changed() {
+    let token = in_life("v", 5).resume_token(0);
+    assert!(!Machine::is_of_another_version(&token));
+    for (at, _) in token.char_indices() {
+        for letter in (0..128).map(char::from) {
+            let changed = [&token[..at], &letter.to_string(), &token[at + 1..]].concat();
+            assert!(!Machine::is_of_another_version(&changed), "{changed}");
+        }
+        let [shorter, longer] = [
+            [&token[..at], &token[at + 1..]],
+            [&token[..=at], &token[at..]],
+        ];
+        assert!(!Machine::is_of_another_version(&shorter.concat()));
+        assert!(!Machine::is_of_another_version(&longer.concat()));
+    }
+}

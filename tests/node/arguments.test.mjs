@@ -55,7 +55,7 @@ const POLL_OPTIONS = {
     "null",
     "{}",
     '{"state":null}',
-    "it0,v,1",
+    "is1,v,1",
     "it1",
     "it1,",
     "it1-new,",

@@ -3,6 +3,7 @@
 
 import { atOnce, still, took } from "./virtual.mjs";
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freshPackage, VideoClient } from "./package.mjs";
@@ -535,4 +536,57 @@ describe("a damaged token", () => {
     }
     assert.equal((await own.waitForVideo("v")).status, "DONE");
   });
+});
+
+describe("a token of another version", () => {
+  /** @type {{ what: string, token: string, isOfAnotherVersion: boolean }[]} */
+  const vectors = JSON.parse(readFileSync(new URL("../vectors/tokens.json", import.meta.url), "utf8"));
+  for (const { what, token, isOfAnotherVersion } of vectors) {
+    it(isOfAnotherVersion ? `is dropped for a fresh poll, and that is said once: ${what}` : `is not guessed from ${what}`, async (test) => {
+      const { mock } = test.mock.method(console, "warn", () => {});
+      const server = await scriptedServer(test, inOrder(generating(1), done));
+      const poll = new VideoClient({ baseUrl: server.url }).poll("v", { ...QUICK, resumeToken: token });
+      const own = poll.resumeToken();
+      const [end] = await Promise.allSettled([poll.done]);
+      const said = mock.calls.map(({ arguments: words }) => words.join());
+      if (!isOfAnotherVersion) {
+        assert.deepEqual(said, []);
+        assert.ok(end.status === "rejected" ? end.reason.code === "invalid_argument" : token.startsWith("it1"));
+        return;
+      }
+      assert.deepEqual([end.status === "fulfilled" && end.value.requests, server.arrivals.length], [2, 2]);
+      assert.equal(said.length, 1);
+      assert.match(said[0] ?? "", /^iacrea-video: the resumeToken was written by another version .* polled from the start/);
+      // A page that keeps this one has nothing of that version any more.
+      assert.match(own, /^it1-new,v,/);
+    });
+  }
+
+  it("is dropped by a client whose console cannot warn, too", async (test) => {
+    test.mock.method(console, "warn", () => assert.fail("no console"));
+    const server = await scriptedServer(test, inOrder(done));
+    assert.equal((await new VideoClient({ baseUrl: server.url }).waitForVideo("v", { resumeToken: "it2,v,1" })).status, "DONE");
+  });
+});
+
+it("a token that is too long is refused before it is copied into the module", async (test) => {
+  /** @type {WebAssembly.Memory[]} */
+  const memories = [];
+  const { instantiate } = WebAssembly;
+  test.mock.method(WebAssembly, "instantiate", async (/** @type {any} */ module, /** @type {any} */ imports) => {
+    const instance = /** @type {any} */ (await instantiate(module, imports));
+    memories.push(instance.exports.memory);
+    return instance;
+  });
+  const { VideoClient } = await freshPackage();
+  const server = await scriptedServer(test, inOrder(done));
+  const own = new VideoClient({ baseUrl: server.url });
+  await own.waitForVideo("v");
+  const size = () => memories.map(({ buffer }) => buffer.byteLength);
+  const before = size();
+  assert.equal(before.length, 1);
+  for (const resumeToken of ["x", "it1,9"].map((text) => text.padEnd(16 * 1_048_576, "9"))) {
+    await failure(own.waitForVideo("v", { resumeToken }), "invalid_argument");
+  }
+  assert.deepEqual(size(), before);
 });

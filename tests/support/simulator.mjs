@@ -40,12 +40,15 @@ const PROGRAM = fileURLToPath(new URL("../../www/server/api.mjs", import.meta.ur
 /** @param {string | null} [key] what opens it; null for one that needs none */
 export async function startSimulator(key = "demo-key") {
   const keyed = key === null ? [] : ["--api-key", key];
-  const child = endWithTest(spawn(process.execPath, [PROGRAM, ...keyed], { stdio: ["ignore", "pipe", "inherit"] }));
+  // Over the channel it learns that this process has ended, even if that was killed.
+  const child = endWithTest(spawn(process.execPath, [PROGRAM, ...keyed], { stdio: ["ignore", "pipe", "inherit", "ipc"] }));
+  assert.ok(child.stdout);
   const failed = once(child, "exit").then(([code]) => assert.fail(`the simulator ended with ${code}`));
   const [address] = await Promise.race([once(createInterface(child.stdout), "line"), failed]);
   failed.catch(() => {});
   // The tests decide how long this process lives.
   child.unref();
+  child.channel?.unref();
   /** @type {import("node:net").Socket} */ (child.stdout).unref();
   /** @type {string} Where it listens. */
   const url = address;

@@ -7,6 +7,9 @@ import { parseArgs } from "node:util";
 import { listen, listener, portOf } from "./http.mjs";
 import { createSimulatorHandler } from "./simulator.mjs";
 
+// A program that started it with a channel has ended.
+process.once("disconnect", () => process.exit());
+
 try {
   const { values } = parseArgs({ options: { port: { type: "string", default: "0" }, "api-key": { type: "string" } } });
   const handle = await createSimulatorHandler({ apiKey: values["api-key"] });

@@ -25,12 +25,12 @@ export async function listen(server, port) {
 }
 
 /**
- * Breaks a connection off with a reset. One that is being closed already just ends: there a reset fails with EINVAL, after
- * which Node 20 never lets go of the socket, and its process spins instead of ending.
- * @param {import("node:net").Socket | null} socket
+ * Resets a connection; one that is being shut down is only closed. Node 20 never closes the handle of a socket that is
+ * reset meanwhile, and its process spins instead of ending.
+ * @param {import("node:net").Socket | null | undefined} socket
  */
 export function reset(socket) {
-  if (socket?.writableEnded) socket.destroy();
+  if (socket?.writableEnded && !socket.writableFinished) socket.destroy();
   else socket?.resetAndDestroy();
 }
 
