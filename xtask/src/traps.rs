@@ -49,7 +49,7 @@ const REASONS: &[Reason] = &[
             "alloc::str::join_generic_copy",
             "core::option::Optionalloc::vec::Vec",
             "hashbrown::raw::",
-            "iacrea_video::core::answer::Answer::read",
+            "iacrea_video::core::answer::",
             "iacrea_video::web::convert::written",
             "u8 as [_]::to_vec_in::ConvertVec",
             "__wbindgen_malloc",
