@@ -247,13 +247,16 @@ fn audit(what: &str, minutes: &[(u64, u64)], per_second: u64) {
         assert!(refused * 20 < *sent, "{what}: {minutes:?}");
         // Once all have begun, where any are refused, the videos want more than the server takes.
         let used = (sent - refused) * 100 >= 55 * per_second * 60;
-        assert!(used || *refused == 0 || minute < 3, "{what}: {minutes:?}");
+        assert!(used || *refused == 0 || minute < 2, "{what}: {minutes:?}");
     }
 }
 
 #[test]
 fn few_requests_of_a_batch_are_refused_from_the_second_minute_on() {
-    for (videos, per_second) in [(100, 10), (100, 25), (20, 3)] {
+    let batches = [(100, 10), (20, 3), (100, 25)];
+    // The last takes the longest, and is a matter of a release.
+    let most = if super::share(4) == 4 { 3 } else { 2 };
+    for (videos, per_second) in batches.into_iter().take(most) {
         for limit in limits(per_second) {
             for apart in [0, 1_000] {
                 for concurrency in [6, usize::MAX] {
@@ -261,7 +264,7 @@ fn few_requests_of_a_batch_are_refused_from_the_second_minute_on() {
                         "{videos} videos, {apart} ms apart, {concurrency} at once, {limit:?}"
                     );
                     let limit = limit.clone();
-                    let all = play(videos, apart, concurrency, f64::INFINITY, limit, 6);
+                    let all = play(videos, apart, concurrency, f64::INFINITY, limit, 4);
                     audit(&what, &all, per_second);
                 }
             }
