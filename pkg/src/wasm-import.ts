@@ -43,7 +43,6 @@ function bundled<T>(createGlue: () => Glue<T>, instantiate: Instantiate): Loader
     return begin(glue, { exports }, forget);
   };
   return {
-    afar: false,
     load() {
       if (!loading) {
         loading = within(LOADING_MS, start(), "internal", forget);
