@@ -58,14 +58,10 @@ export class ModuleClient {
       const { endpoint, headers, credentials, maxResponseBytes } = config;
       // All that tells one user's requests from another's.
       const identity = [endpoint, [...headers], credentials ?? null, acrossTabs];
-      this.#tabs = new Tabs(identity, maxResponseBytes, (...told) => this.#connected?.client.told(...told));
+      const handle = ModuleClient.#handleOf(this);
+      this.#tabs = new Tabs(identity, maxResponseBytes, (...told) => handle()?.told(...told));
     }
-    const redact = (text: string) => this.#connected?.client.redact(text) ?? "***";
-    const why = (thrown: unknown, hasStatus: boolean) => ({
-      reason: reasonFor(thrown, hasStatus, config.fetch !== undefined),
-      cause: config.apiKey === undefined ? thrown : withoutKey(thrown, redact),
-    });
-    this.#config = { ...config, tabs: this.#tabs, why, leads: leadsTo };
+    this.#config = { ...config, tabs: this.#tabs, why: explainer(config, ModuleClient.#handleOf(this)), leads: leadsTo };
     if (follow) this.#streams = new Streams((id, signal) => openStream(config, id, signal));
     bind(this, ModuleClient.prototype);
   }
@@ -168,6 +164,18 @@ export class ModuleClient {
     this.#ended();
   }
 
+  /**
+   * The module's side of a client, for functions that the module keeps as long as that side: they must not hold the
+   * client, or it would never be collected. So they are made where nothing else of it is in reach.
+   */
+  static #handleOf(client: ModuleClient): () => ClientHandle | undefined {
+    const reference = typeof WeakRef === "function" ? new WeakRef(client) : strong(client);
+    return () => {
+      const alive = reference.deref();
+      return alive && alive.#connected?.client;
+    };
+  }
+
   #ended(call?: Poller | AbortController): void {
     this.#calls.delete(call as Poller);
     if (this.#calls.size || !this.#isBrief || !this.#connected) return;
@@ -240,6 +248,20 @@ export class ModuleClient {
     }
     return this.#connected;
   }
+}
+
+/** For hosts without WeakRef, where the module's side of a client goes with its last call. */
+function strong<T>(value: T): { deref(): T | undefined } {
+  return { deref: () => value };
+}
+
+/** What the module is told of an error that the host threw. */
+function explainer(config: Config, handle: () => ClientHandle | undefined) {
+  const redact = (text: string) => handle()?.redact(text) ?? "***";
+  return (thrown: unknown, hasStatus: boolean) => ({
+    reason: reasonFor(thrown, hasStatus, config.fetch !== undefined),
+    cause: config.apiKey === undefined ? thrown : withoutKey(thrown, redact),
+  });
 }
 
 /** The options of a poll, and of a client: of these types, so that the compiler misses none that is added. */

@@ -221,8 +221,11 @@ impl Failure {
                 cause.url.clone_from(&self.url);
                 message.push_str(&cause.message());
             } else {
-                let words = self.location.as_ref().or(self.detail.as_ref());
-                message.push_str(words.map_or("another address", String::as_str));
+                let words = match self.code {
+                    ErrorCode::InvalidArgument => self.detail.as_deref(),
+                    _ => self.location.as_deref(),
+                };
+                message.push_str(words.unwrap_or("another address"));
             }
         }
         message

@@ -46,7 +46,7 @@ const SETUPS = [
   ["an expired certificate", { fetch: throws(hostError("CERT_HAS_EXPIRED", "certificate has expired")) }, "certificate", /expired/],
   ["a reset connection", { fetch: throws(hostError("ECONNRESET", "read ECONNRESET")) }, "connection_broken", /broke/],
   ["a fetch of one's own with a bug", { fetch: throws(new TypeError("Cannot read properties of undefined (reading 'token')")) }, "fetch_failed", /own fetch failed.*See cause/],
-  ["a fetch mock that gives nothing", { fetch: async () => undefined }, "not_a_response", /no Response/],
+  ["a fetch mock that gives nothing", { fetch: async () => undefined }, "not_a_response", /no whole Response/],
   ["a server that hangs", { fetch: () => new Promise(() => {}), requestTimeoutMs: 50 }, "request_timeout", /requestTimeoutMs/],
   ["a single-page app behind baseUrl", { fetch: responds(response(200, SPA)) }, "web_page", /\(HTTP 200\) sent a web page instead of a status.*baseUrl/],
   ["a page of another kind", { fetch: responds(response(200, "OK")) }, "not_json", /\(HTTP 200\) sent no JSON.*baseUrl/],

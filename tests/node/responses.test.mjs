@@ -315,6 +315,7 @@ describe("the bytes of a body", () => {
   it("that are JSON but for a number that JSON does not have say so", async () => {
     const error = await rejection(answering('{"status":"RENDERING_VIDEO","progress":NaN}').getStatus("v"));
     assert.equal(error.code, "bad_response");
-    assert.match(error.detail, /^not JSON, which has no NaN/);
+    assert.equal(error.reason, "not_a_number");
+    assert.match(error.message, /NaN/);
   });
 });

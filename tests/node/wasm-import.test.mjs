@@ -93,7 +93,7 @@ describe("after a trap", () => {
       isArmed = true;
       await assert.rejects(client.getStatus("v"), { code: "internal" });
       if (form !== ONLY_ONE) return assert.equal((await client.getStatus("v")).url, done.url);
-      await assert.rejects(client.getStatus("v"), { code: "internal", retryable: false, message: /makes one instance only: start this server anew$/ });
+      await assert.rejects(client.getStatus("v"), { code: "internal", retryable: false, message: /makes one instance only\. Start this server anew/ });
     });
   }
 });
