@@ -26,6 +26,8 @@ export type Authorize = (
 
 /** A caller waits for a hook no longer: one that hangs must not hold all who come meanwhile. */
 const HOOK_LIMIT_MS = 10_000;
+/** What looks like the id of a video of the first kind is the folder of the other, also where capitals are not told apart. */
+const FOLDER = /^auto$/i;
 /** Hosts that end every path with a slash (Next's `trailingSlash`, say) add one here. */
 const ROUTE = /\/api\/video-editor\/generate\/video\/(auto\/)?([^/]*)\/?$/;
 /** A longer body is sent in pieces of this length. */
@@ -44,7 +46,8 @@ export function videoAt(pathname: string): Video | undefined {
   } catch {
     return undefined;
   }
-  return isVideoId(id) ? { id, kind: auto ? "auto" : "video" } : undefined;
+  if (!isVideoId(id) || (!auto && FOLDER.test(id))) return undefined;
+  return { id, kind: auto ? "auto" : "video" };
 }
 
 /** What a hook of the user's gives, or how its caller is refused where it throws, which is for the server's log alone, or takes too long. */

@@ -5,8 +5,8 @@
  * more; blanks at its ends; controls; and what stands for a broken character.
  */
 const REFUSED = /[/\\?#;\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufffd]|^\s|\s$/u;
-/** Whoever decodes an id once more than they should would read something else in it: of `%2e%2e%2f` a way up. */
-const ESCAPE = /%[0-9a-f]{2}/i;
+/** Whoever decodes an id once more than they should would read something else in it: of `%2e%2e%2f` a way up, and so of `%u002e%u002e%u002f` in IIS. */
+const ESCAPE = /%(?:[0-9a-f]{2}|u[0-9a-f]{4})/i;
 
 /** Whether this can be an id. `u` in the pattern makes it see surrogates only where they stand alone. */
 export function isVideoId(text: string): boolean {
