@@ -79,8 +79,8 @@ export class ModuleClient {
   }
 
   /**
-   * Asks once, and does not try again. `id` is any text but `""`, `"."` and `".."`; it becomes one encoded
-   * segment of the path. Rejects with a `VideoError`, or with the signal's reason.
+   * Asks once, and does not try again. `id` is any text of at most 4,096 bytes of UTF-8 but `""`, `"."` and `".."`; it
+   * becomes one encoded segment of the path. Rejects with a `VideoError`, or with the signal's reason.
    */
   getStatus(id: string, options: { signal?: AbortSignal | undefined } = {}): Promise<VideoStatus> {
     return traced(new Promise((resolve, reject) => {

@@ -146,7 +146,7 @@ export type DoneUpdate = DoneVideo & PollProgress;
 
 /** Every way it can end badly. */
 export type VideoErrorCode =
-  /** An option, id or token that cannot work; no request was sent. */
+  /** An option, id (of at most 4,096 bytes of UTF-8) or token that cannot work; no request was sent. */
   | "invalid_argument"
   /** HTTP 401 or 403. Never retried. */
   | "unauthorized"
@@ -290,7 +290,7 @@ export interface VideoPoller extends AsyncIterable<VideoUpdate> {
   pollNow(): void;
   /** Leaves the poll; `done` rejects with `reason`, by default an `AbortError`. */
   cancel(reason?: unknown): void;
-  /** What another page or process needs to go on. Holds no key. */
+  /** What another page or process needs to go on, whatever the id: at most 16,384 ASCII characters. Holds no key. */
   resumeToken(): string;
   /** As `cancel()`. */
   [Symbol.dispose](): void;

@@ -864,8 +864,13 @@ impl Machine {
     }
 }
 
+/// Longest id of a video, in bytes of UTF-8. In a resume token each may take three, and a token has room
+/// for that, so that whoever was given one can go on with it.
+const LONGEST_ID: usize = 4_096;
+
 /// Checks that a text can name a video: it becomes one segment of the path, which "", "." and ".."
-/// cannot be. (The examples of the documentation look like UUIDs; nothing promises it.)
+/// cannot be, and is at most 4,096 bytes long. (The examples of the documentation look like UUIDs;
+/// nothing promises it.)
 ///
 /// # Errors
 /// [`ErrorCode::InvalidArgument`].
@@ -873,6 +878,9 @@ pub fn check_id(id: &str) -> Result<(), Failure> {
     match id {
         "" | "." | ".." => Err(Failure::invalid(
             "the id of a video must be a text other than \"\", \".\" and \"..\"",
+        )),
+        _ if id.len() > LONGEST_ID => Err(Failure::invalid(
+            "the id of a video must be at most 4,096 bytes long: pass the id alone",
         )),
         _ => Ok(()),
     }

@@ -956,10 +956,18 @@ fn clients_that_wait_for_one_video_and_began_apart_do_not_ask_in_step() {
 
 #[test]
 fn which_texts_are_ids() {
-    for bad in ["", ".", ".."] {
+    let [letters, marks, films] = [("x", 4_096), ("é", 2_048), ("🎬", 1_024)]
+        .map(|(letter, times): (&str, usize)| letter.repeat(times));
+    let longer = [&letters, &marks, &films].map(|id| format!("{id}x"));
+    for bad in ["", ".", ".."]
+        .into_iter()
+        .chain(longer.iter().map(String::as_str))
+    {
         assert_eq!(check_id(bad).unwrap_err().code, ErrorCode::InvalidArgument);
     }
-    for good in ["...", "a/b", " ", "é", "%2e%2e", "?"] {
+    for good in [
+        "...", "a/b", " ", "é", "%2e%2e", "?", &letters, &marks, &films,
+    ] {
         assert!(check_id(good).is_ok());
     }
 }

@@ -4,7 +4,7 @@ use super::forged::{Forged, Last, Phase};
 use super::oracle::sealed;
 use super::world::{START, answer, sleeps_until};
 use iacrea_video::core::error::ErrorCode;
-use iacrea_video::core::machine::{Command, Event, Machine, Step, Update};
+use iacrea_video::core::machine::{Command, Event, Machine, Step, Update, check_id};
 use iacrea_video::core::options::{Options, RawOptions};
 use iacrea_video::core::status::Status;
 use iacrea_video::core::usual::Usual;
@@ -135,6 +135,24 @@ fn a_list_of_clips_that_is_too_long_for_a_token_is_left_out() {
         ..Forged::default()
     };
     assert!(Machine::resume(&long.token(ID), ID, raw(), START).is_err());
+}
+
+#[test]
+fn the_token_of_every_id_is_read_again_however_long_it_is_and_whatever_is_in_it() {
+    for letter in ["x", "/", "é", "\u{800}", "🎬"] {
+        let id = letter.repeat(4_096 / letter.len());
+        assert!(check_id(&id).is_ok());
+        let escaped: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        for token in [
+            in_life(&id, 1_000).resume_token(0),
+            not_begun(&format!("{escaped},{START},,,,")),
+        ] {
+            // There are some thirty numbers, and none has more than 20 digits.
+            assert!(token.len() + 30 * 20 <= 16_384, "{}", token.len());
+            let (resumed, _) = Machine::resume(&token, &id, raw(), START + 9_000).unwrap();
+            assert_eq!(resumed.id(), id);
+        }
+    }
 }
 
 #[test]

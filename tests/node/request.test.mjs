@@ -62,7 +62,7 @@ const ODD_IDS = [
 ];
 
 describe("an id", { concurrency: true }, () => {
-  for (const id of [...ODD_IDS, "x".repeat(10_000), "é/".repeat(1_000)]) {
+  for (const id of [...ODD_IDS, "x".repeat(4_096), "é/".repeat(1_365)]) {
     const name =
       id.length > 60 ? `${JSON.stringify(id.slice(0, 10))}... (${id.length} characters)` : JSON.stringify(id);
     it(`${name} arrives as one encoded segment, exactly`, async (test) => {

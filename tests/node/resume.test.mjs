@@ -431,6 +431,22 @@ describe("a token", () => {
     assert.ok(tokens.every((token) => !token.includes(KEY)));
   });
 
+  for (const letter of ["x", "/", "é", "\u0800", "🎬"]) {
+    it(`of the longest id is taken again, of a poll that has begun and of one that has not: ${letter}`, async (test) => {
+      const id = letter.repeat(Math.floor(4_096 / Buffer.byteLength(letter)));
+      const server = await scriptedServer(test, inOrder(generating(500, 1_000), { status: 403, body: "{}" }, generating(600, 1_000), done));
+      const own = new VideoClient({ baseUrl: server.url });
+      const poll = own.poll(id, QUICK);
+      const early = poll.resumeToken();
+      await failure(poll.done, "unauthorized");
+      const late = poll.resumeToken();
+      assert.match(late, /^it1,/);
+      for (const resumeToken of [early, late]) {
+        assert.equal((await own.waitForVideo(id, { ...QUICK, resumeToken })).videoId, id);
+      }
+    });
+  }
+
   it("stays within 2 KB however much the server talks", async (test) => {
     const words = "🎬 words".repeat(5_000);
     const clips = generating(20, 50).generatedContent.map((clip) => ({
