@@ -12,22 +12,35 @@ const REDACTED = "***";
 export const SHORTEST = 8;
 /** So would one that is nearly all punctuation, of which less can be compared. */
 const LEAST = 6;
-/** So many letters of its beginning count as the key, for servers shorten what they repeat. */
+/**
+ * So many characters of its beginning count as the key, for servers shorten what they repeat. Marks in a row are compared as
+ * one, so these characters are fewer in what is compared; but never below `LEAST`.
+ */
 const PREFIX = 12;
 /** So many count in a web address, or a video would be lost where its address holds what the key begins with. */
 const WHOLE = 256;
-/** A string of JSON that is a web address and nothing else, also where its slashes are escaped. */
-const ADDRESS = /^"https?:(?:\\?\/){2}(?:[^ \\]|\\\/)*$/;
+/**
+ * A web address and nothing else: the characters that RFC 3986 has for them, but for the apostrophe, which ends one in too
+ * many places. In all else there is room for more than an address.
+ */
+const ADDRESS = /^https?:\/\/[\w.~:/?#[\]@!$&()*+,;=%-]*$/;
+/** A string of JSON, and the colon behind the name of a property. */
+const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"(?=\s*(:)?)/g;
 /** How many layers of codes are undone. Each takes one pass, so the work is linear in the text. */
 const DEEPEST = 8;
 
 /**
  * A letter in a code of URLs, of JSON and other strings in quotes, or of HTML, in capitals or not. What repeats in it
- * never holds the letter that a code begins with, so no part of a text is looked at more than twice.
+ * never holds the letter that a code begins with, so no part of a text is looked at more than twice. The first way reads a
+ * code that is not finished, as `&#x7` without its semicolon, as browsers do; the second leaves it alone until another layer
+ * has brought the rest. Both are tried.
  */
-const CODE = /[%\\]u\{([\da-f]+)[;}]?|[%\\]u([\da-f]{1,4})|(?:%|\\x)([\da-f]{1,2})|&#x([\da-f]+)[;}]?|&#(\d+)[;}]?|&([a-z\d]+)[;}]|\\([0-7]{1,3})|\\([^])/gi;
+const WAYS = [
+  /[%\\][ux]\{([\da-f]+)[;}]?|[%\\]u([\da-f]{1,4})|(?:%|\\x)([\da-f]{1,2})|&#x([\da-f]+)[;}]?|&#(\d+)[;}]?|&([a-z\d]+)[;}]|\\([0-7]{1,3})|\\([^])/gi,
+  /[%\\][ux]\{([\da-f]+)[;}]|[%\\]u([\da-f]{4})|(?:%|\\x)([\da-f]{2})|&#x([\da-f]+)[;}]|&#(\d+)[;}]|&([a-z\d]+)[;}]|\\([0-7]{3})|\\([^0-7ux%&\\])/gi,
+];
 /** What a letter behind a backslash stands for, if not for itself. */
-const CONTROLS: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
+const CONTROLS: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 /** What begins a code by its name in HTML. What has another name is punctuation, or beyond ASCII. */
 const NAMES = new Map([["amp", "&"], ["percnt", "%"]]);
 /** What is between letters in UTF-16 and UTF-32, declared or not, and where lines are wrapped. */
@@ -57,44 +70,67 @@ export function containsKey(text: string, key: string): boolean {
  */
 export function redact(text: string, key: string): string {
   const holdsKey = finder(key);
-  // What is in a string of JSON is in all of it.
-  if (!holdsKey(text)) return text;
   try {
     JSON.parse(text);
   } catch {
-    return REDACTED;
+    return holdsKey(text) ? REDACTED : text;
   }
-  // Its quotation marks belong to a string, for a key may begin with a mark.
-  return text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"/g, (string) => (holdsKey(string) ? `"${REDACTED}"` : string));
+  return text.replace(STRING, (string: string, colon?: string) => {
+    const said = JSON.parse(string) as string;
+    // Its quotation marks belong to a string, for a key may begin with a mark. The name of a property is no address of a
+    // video, whatever it looks like.
+    return holdsKey(`"${said}"`, colon === undefined && ADDRESS.test(said)) ? `"${REDACTED}"` : string;
+  });
 }
 
 /** Looks for the key in texts. No more than so many letters are compared at each place, so this is linear, too. */
-function finder(key: string): (text: string) => boolean {
-  // Where a text has its own codes undone, those within the key are too.
-  const forms = key.length < SHORTEST ? [] : [...layers(key)].filter((form) => form.length >= LEAST);
+function finder(key: string): (text: string, isAddress?: boolean) => boolean {
+  const ways = WAYS.map((code) => ({ code, forms: key.length < SHORTEST ? [] : formsOf(key, code) }));
   // A key that is not looked for costs nothing, whatever the text.
-  if (forms.length === 0) return () => false;
-  return (text) => {
-    const isAddress = ADDRESS.test(text);
-    const parts = forms.map((form) => form.slice(0, isAddress ? WHOLE : PREFIX));
-    for (const layer of layers(text)) if (parts.some((part) => layer.includes(part))) return true;
+  if (ways.every(({ forms }) => forms.length === 0)) return () => false;
+  return (text, isAddress = false) => {
+    for (const { code, forms } of ways) {
+      const all = layers(text, code);
+      const parts = forms.map(({ whole, prefix }) => whole.slice(0, isAddress ? WHOLE : prefix));
+      if (all.some((layer) => parts.some((part) => layer.includes(part)))) return true;
+      // A text without codes reads the same in both ways.
+      if (all.length < 2) return false;
+    }
     return false;
   };
 }
 
 /**
- * A text as it came, and with one more layer of codes undone each time, until there is none. All charsets of the web but
- * UTF-16 write ASCII as it is, so none needs to be decoded.
+ * What is looked for of a key, and how much of it its first characters make up. Where a text has its own codes undone,
+ * those within the key are too.
  */
-function* layers(text: string): Generator<string> {
+function formsOf(key: string, code: RegExp): { readonly whole: string; readonly prefix: number }[] {
+  const beginnings = layers(key.slice(0, PREFIX), code);
+  const forms = layers(key, code).map((whole, depth) => {
+    const beginning = beginnings[depth] ?? beginnings.at(-1) ?? "";
+    // A code that was cut in two reads differently from there on.
+    let same = 0;
+    while (same < beginning.length && beginning[same] === whole[same]) same += 1;
+    return { whole, prefix: Math.max(same, LEAST) };
+  });
+  return forms.filter(({ whole }) => whole.length >= LEAST);
+}
+
+/**
+ * What can be compared of a text as it came, and with one more layer of codes undone each time, until there is none. All
+ * charsets of the web but UTF-16 write ASCII as it is, so none needs to be decoded.
+ */
+function layers(text: string, code: RegExp): string[] {
   let layer = text.replace(BETWEEN, "");
-  for (let depth = 0; depth <= DEEPEST; depth += 1) {
-    yield layer.replace(MARKS, "-");
-    const inner = layer.replace(CODE, decoded).replace(BETWEEN, "");
+  const all = [layer.replace(MARKS, "-")];
+  while (all.length <= DEEPEST) {
+    const inner = layer.replace(code, decoded).replace(BETWEEN, "");
     // Each code is longer than what it stands for.
-    if (inner.length === layer.length) return;
+    if (inner.length === layer.length) break;
     layer = inner;
+    all.push(layer.replace(MARKS, "-"));
   }
+  return all;
 }
 
 /** The letter that a code stands for. */

@@ -1,7 +1,7 @@
 //! The API key, and how it is kept out of what a server sends: a server that repeats it must not
 //! carry it into an error, an update or a log. The rule is to decode, then to look, then to drop the
-//! whole string. Nothing is cut out of a string, so no spelling of the key has to be matched letter
-//! by letter. The npm package has the same rule for its proxy (`pkg/src/secret.ts`), and both are
+//! whole string. JSON is parsed, and each of its strings is judged by itself. Nothing is cut out of a
+//! string, so no spelling of the key has to be matched letter by letter. The npm package has the same rule for its proxy (`pkg/src/secret.ts`), and both are
 //! held to `tests/vectors/redaction.json`.
 //!
 //! A server that wants to give the key away can: it has it, and there are more codes (base64, say)
@@ -20,7 +20,8 @@ const QUOTED: &str = "\"***\"";
 const SHORTEST: usize = 8;
 /// So would one that is nearly all punctuation, of which less can be compared.
 const LEAST: usize = 6;
-/// So many letters of its beginning count as the key, for servers shorten what they repeat.
+/// So many characters of its beginning count as the key, for servers shorten what they repeat. Marks in a
+/// row are compared as one, so these characters are fewer in what is compared; but never below `LEAST`.
 const PREFIX: usize = 12;
 /// So many count in a web address, or a video would be lost where its address holds what the key
 /// begins with.
@@ -33,6 +34,9 @@ const DEEPEST: usize = 8;
 const MARK: u8 = b'-';
 /// Stands between layers.
 const BREAK: u8 = 0;
+/// The ways to read a code that is not finished, as `&#x7` without its semicolon: leniently, as browsers do,
+/// or strictly, which leaves it alone until another layer has brought the rest. Both are tried.
+const WAYS: [bool; 2] = [false, true];
 
 /// An API key.
 ///
@@ -54,31 +58,43 @@ const BREAK: u8 = 0;
 #[derive(Clone)]
 pub struct Secret {
     is_short: bool,
-    /// What can be compared of the key, and of what it holds in codes.
-    key: Vec<u8>,
+    /// For each of the `WAYS` what can be compared of the key, and of its first characters, with what they
+    /// hold in codes.
+    looks: [[Vec<u8>; 2]; 2],
 }
 
 impl Secret {
     /// The spaces around it are no part of it, as in a header.
     pub fn new(key: &str) -> Self {
         let key = key.trim();
-        let layers = layers(key);
+        // In UTF-8 a character begins with each byte that does not go on with one.
+        let mut begins = key
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| byte & 0xC0 != 0x80);
+        let end = begins.nth(PREFIX).map_or(key.len(), |(at, _)| at);
+        let beginning = key.get(..end).unwrap_or(key);
+        let looks = [
+            [layers(key, false), layers(beginning, false)],
+            [layers(key, true), layers(beginning, true)],
+        ];
+        let [[layers, _], _] = &looks;
         let outer = layers.iter().take_while(|byte| **byte != BREAK).count();
         Self {
             is_short: key.len() < SHORTEST || outer < LEAST,
-            key: layers,
+            looks,
         }
     }
 
     /// A text without the key. Of JSON, each string (the names of members too) that holds the key or
     /// its beginning becomes `***`, and numbers stay; any other text becomes `***` as a whole.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        // What is in a string of JSON is in all of it.
-        if !self.is_in(text) {
-            return Cow::Borrowed(text);
-        }
         if Json::read(text).is_none() {
-            return Cow::Borrowed(REDACTED);
+            return if self.is_in(text, false) {
+                Cow::Borrowed(REDACTED)
+            } else {
+                Cow::Borrowed(text)
+            };
         }
         let mut out = String::new();
         let (mut kept, mut start, mut is_escaped) = (0, None, false);
@@ -87,8 +103,7 @@ impl Secret {
                 start = match start {
                     None => Some(at),
                     Some(start) => {
-                        // Its quotation marks belong to a string, for a key may begin with a mark.
-                        if self.is_in(text.get(start..at + 1).unwrap_or_default()) {
+                        if self.is_in_string(text, start, at + 1) {
                             out.push_str(text.get(kept..start).unwrap_or_default());
                             out.push_str(QUOTED);
                             kept = at + 1;
@@ -98,6 +113,9 @@ impl Secret {
                 };
             }
             is_escaped = byte == b'\\' && !is_escaped;
+        }
+        if kept == 0 {
+            return Cow::Borrowed(text);
         }
         out.push_str(text.get(kept..).unwrap_or_default());
         Cow::Owned(out)
@@ -115,34 +133,68 @@ impl Secret {
         }
     }
 
-    fn is_in(&self, text: &str) -> bool {
-        let enough = if is_address(text) { WHOLE } else { PREFIX };
-        let layers = layers(text);
-        let mut forms = self.key.split(|byte| *byte == BREAK).enumerate();
-        forms.any(|(depth, form)| {
-            let form = form.get(..enough).unwrap_or(form);
+    /// Whether the key is in this string of a JSON text. It is decoded first.
+    fn is_in_string(&self, json: &str, start: usize, end: usize) -> bool {
+        let string = json.get(start..end).unwrap_or_default();
+        let Some(Json::Text(text)) = Json::read(string) else {
+            return self.is_in(string, false);
+        };
+        // The name of a member is no address of a video, whatever it looks like.
+        let mut rest = json.bytes().skip(end);
+        let is_name = rest.find(|byte| !byte.is_ascii_whitespace()) == Some(b':');
+        // Its quotation marks belong to a string, for a key may begin with a mark.
+        let mut quoted = String::from('"');
+        quoted.push_str(&text);
+        quoted.push('"');
+        self.is_in(&quoted, !is_name && is_address(&text))
+    }
+
+    fn is_in(&self, text: &str, is_address: bool) -> bool {
+        for (is_strict, [key, beginning]) in WAYS.into_iter().zip(&self.looks) {
+            let layers = layers(text, is_strict);
+            let mut beginnings = beginning.split(|byte| *byte == BREAK);
+            let mut beginning: &[u8] = &[];
             // Where a text has its own codes undone, those within the key are too.
-            let is_enough = form.len() >= if depth > 0 { LEAST } else { 1 };
-            is_enough
-                && (0..layers.len()).any(|at| {
-                    count_steps(1);
-                    layers.get(at..).is_some_and(|rest| rest.starts_with(form))
-                })
-        })
+            for (depth, form) in key.split(|byte| *byte == BREAK).enumerate() {
+                beginning = beginnings.next().unwrap_or(beginning);
+                // A code that was cut in two reads differently from there on.
+                let pairs = form.iter().zip(beginning);
+                let prefix = pairs.take_while(|(a, b)| a == b).count().max(LEAST);
+                let enough = if is_address { WHOLE } else { prefix };
+                let part = form.get(..enough).unwrap_or(form);
+                let is_enough = part.len() >= if depth > 0 { LEAST } else { 1 };
+                if is_enough && is_within(&layers, part) {
+                    return true;
+                }
+            }
+            // A text without codes reads the same in both ways.
+            if !layers.contains(&BREAK) {
+                break;
+            }
+        }
+        false
     }
 }
 
-/// Whether this is a string of JSON that is a web address and nothing else, also where its slashes are
-/// escaped.
+/// Whether `part` is somewhere in these layers.
+fn is_within(layers: &[u8], part: &[u8]) -> bool {
+    (0..layers.len()).any(|at| {
+        count_steps(1);
+        layers.get(at..).is_some_and(|rest| rest.starts_with(part))
+    })
+}
+
+/// Whether this is a web address and nothing else: the characters that RFC 3986 has for them, but for the
+/// apostrophe, which ends one in too many places. In all else there is room for more than an address.
 fn is_address(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("\"http") else {
-        return false;
-    };
+    let rest = text.strip_prefix("http").unwrap_or_default();
     let rest = rest.strip_prefix('s').unwrap_or(rest);
-    let is_other = |pair: &[u8]| matches!(pair, [b'\\', next] if *next != b'/');
-    (rest.starts_with("://") || rest.starts_with(":\\/\\/"))
-        && !rest.bytes().any(|byte| byte == b' ')
-        && !rest.as_bytes().windows(2).any(is_other)
+    let is_part = |byte: u8| {
+        // These ranges are all of "#$%&", of "()*+,-./0123456789:;" and of "?@A" to "Z[".
+        matches!(byte, b'!' | b'#'..=b'&' | b'('..=b';' | b'=' | b'?'..=b'[' | b']' | b'_' | b'a'..=b'z' | b'~')
+    };
+    rest.strip_prefix("://")
+        .is_some_and(|rest| rest.bytes().all(is_part))
 }
 
 /// It never shows the key.
@@ -154,13 +206,13 @@ impl fmt::Debug for Secret {
 
 /// What can be compared of a text, as it came, and with one more layer of codes undone each time,
 /// until there is none.
-fn layers(text: &str) -> Vec<u8> {
+fn layers(text: &str, is_strict: bool) -> Vec<u8> {
     let mut layers = Vec::new();
-    let mut layer = pass(text.as_bytes(), false, &mut layers);
+    let mut layer = pass(text.as_bytes(), None, &mut layers);
     for _ in 0..DEEPEST {
         let end = layers.len();
         layers.push(BREAK);
-        let inner = pass(&layer, true, &mut layers);
+        let inner = pass(&layer, Some(is_strict), &mut layers);
         // Each code is longer than what it stands for.
         if inner.len() == layer.len() {
             layers.truncate(end);
@@ -171,18 +223,20 @@ fn layers(text: &str) -> Vec<u8> {
     layers
 }
 
-/// A text, perhaps with one layer of all codes undone; what can be compared of it goes to
-/// `comparable`. What is dropped is between the letters in UTF-16 and UTF-32, declared or not, and
-/// where lines are wrapped. All other charsets of the web write ASCII as it is.
-fn pass(text: &[u8], is_coded: bool, comparable: &mut Vec<u8>) -> Vec<u8> {
+/// A text, perhaps with one layer of all codes undone, strictly or not; what can be compared of it goes to
+/// `comparable`. What is dropped is between the letters in UTF-16 and UTF-32, declared or not, and where
+/// lines are wrapped. All other charsets of the web write ASCII as it is.
+fn pass(text: &[u8], codes: Option<bool>, comparable: &mut Vec<u8>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut at = 0;
     while at < text.len() {
         count_steps(1);
         let mut letter = byte(text, at);
         let mut length = 1;
-        if is_coded && matches!(letter, b'%' | b'&' | b'\\') {
-            (letter, length) = code(text, at);
+        if let Some(is_strict) = codes
+            && matches!(letter, b'%' | b'&' | b'\\')
+        {
+            (letter, length) = code(text, at, is_strict);
         }
         at += length;
         if matches!(letter, 0 | b'\r' | b'\n') {
@@ -206,8 +260,9 @@ fn byte(text: &[u8], at: usize) -> u8 {
     text.get(at).copied().unwrap_or(0)
 }
 
-/// The letter that a code stands for, and how long the code is; the first letter itself if it is none.
-fn code(text: &[u8], at: usize) -> (u8, usize) {
+/// The letter that a code stands for, and how long the code is; the first letter itself if it is none, or
+/// if it is to be read strictly and lacks digits or its end.
+fn code(text: &[u8], at: usize, is_strict: bool) -> (u8, usize) {
     let first = byte(text, at);
     let second = byte(text, at + 1);
     let third = byte(text, at + 2).to_ascii_lowercase();
@@ -217,7 +272,7 @@ fn code(text: &[u8], at: usize) -> (u8, usize) {
         (b'&', b'#', _) => (2, 10, usize::MAX),
         // The name of a letter.
         (b'&', ..) => (1, 36, usize::MAX),
-        (_, b'u', b'{') => (3, 16, usize::MAX),
+        (_, b'u' | b'x', b'{') => (3, 16, usize::MAX),
         (_, b'u', _) => (2, 16, 4),
         (b'%', ..) => (1, 16, 2),
         (_, b'x', _) => (2, 16, 2),
@@ -241,11 +296,15 @@ fn code(text: &[u8], at: usize) -> (u8, usize) {
     count_steps(count);
     let end = start + count;
     let is_ended = most == usize::MAX && matches!(byte(text, at + end), b';' | b'}');
-    if count == 0 || (radix == 36 && !is_ended) {
+    let needs_end = is_strict || radix == 36;
+    if count == 0 || (needs_end && !is_ended && count < most) {
+        // Of `\x`, `\u` and octal digits more may come, and so may what another code stands for.
+        let is_open = count > 0 || start > 1 || matches!(second, b'%' | b'&' | b'\\');
         // What stands behind a backslash stands for itself.
         return match (first, second) {
+            (b'\\', _) if is_strict && is_open => (first, 1),
             (b'\\', b'n' | b'r') => (0, 2),
-            (b'\\', b't') => (MARK, 2),
+            (b'\\', b'b' | b'f' | b't') => (MARK, 2),
             (b'\\', 1..) => (second, 2),
             _ => (first, 1),
         };
@@ -324,8 +383,7 @@ mod tests {
     }
 
     /// In each pass a letter is read once, perhaps once more as a part of a code, and what comes of it
-    /// is a place where the key could begin. There are at most nine passes, and all of them once more
-    /// for the strings of JSON.
+    /// is a place where the key could begin. There are at most nine passes, each leniently and strictly.
     #[test]
     fn the_work_is_linear_in_the_text_whatever_key_and_text() {
         const SIZE: usize = 50_000;

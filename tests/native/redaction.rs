@@ -9,6 +9,7 @@ use proptest::sample::{Index, select};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::cell::Cell;
 
 const VECTORS: &str = include_str!("../vectors/redaction.json");
 
@@ -71,6 +72,18 @@ enum Layer {
     Names,
     Utf16,
     Lines,
+    /// The codes of another layer for some letters alone, so that a code may have parts in another.
+    Some(Partial, u32),
+}
+
+/// Codes that end by themselves or with a mark, so that they are whole as soon as each part of them is.
+#[derive(Clone, Copy, Debug)]
+enum Partial {
+    Json,
+    Hex,
+    Octal,
+    Percent,
+    Entities,
 }
 
 impl Layer {
@@ -168,6 +181,33 @@ impl Layer {
                     .collect();
                 lines.join("\r\n")
             }
+            Self::Some(partial, seed) => {
+                let seed = Cell::new(seed);
+                each(&|letter, code| {
+                    // A linear congruential generator, of whose numbers the upper bits are good.
+                    let next = seed
+                        .get()
+                        .wrapping_mul(1_664_525)
+                        .wrapping_add(1_013_904_223);
+                    seed.set(next);
+                    // What begins its own codes is always in one.
+                    let is_mark = match partial {
+                        Partial::Percent => letter == '%',
+                        Partial::Entities => letter == '&',
+                        _ => letter == '\\',
+                    };
+                    if !is_mark && next >> 31 == 0 {
+                        return letter.into();
+                    }
+                    match partial {
+                        Partial::Json => format!("\\u{code:04x}"),
+                        Partial::Hex => format!("\\x{code:02x}"),
+                        Partial::Octal => format!("\\{code:03o}"),
+                        Partial::Percent => format!("%{code:02x}"),
+                        Partial::Entities => format!("&#x{code:x};"),
+                    }
+                })
+            }
         }
     }
 }
@@ -215,11 +255,11 @@ fn a_key_is_found_in_any_three_layers_whole_or_cut_off_and_what_is_beside_it_sta
     let outcome = TestRunner::new(config(8_000)).run(&strategy, |((key, layers), at, is_cut)| {
         let secret = Secret::new(&key);
         let letters: Vec<char> = key.trim().chars().collect();
-        // Marks that stand in a row count as one.
+        // Marks that stand in a row are compared as one.
         let is_enough =
-            |part: &[char]| part.iter().filter(|l| l.is_ascii_alphanumeric()).count() >= 12;
+            |part: &[char]| part.iter().filter(|l| l.is_ascii_alphanumeric()).count() >= 6;
         let kept = match letters.len() {
-            length @ 25.. if is_cut && is_enough(&letters[..24]) => 24 + at.index(length - 24),
+            length @ 13.. if is_cut && is_enough(&letters[..12]) => 12 + at.index(length - 12),
             length => length,
         };
         let part: String = letters[..kept].iter().collect();
@@ -234,6 +274,51 @@ fn a_key_is_found_in_any_three_layers_whole_or_cut_off_and_what_is_beside_it_sta
             .redact_body(&body(&written).to_string(), true)
             .into_owned();
         prop_assert_eq!(serde_json::from_str(&redacted).ok(), Some(body("***")));
+        Ok(())
+    });
+    told(outcome);
+}
+
+#[test]
+fn a_key_is_found_where_one_layer_writes_some_letters_of_the_codes_of_another() {
+    const PARTIAL: [Partial; 5] = [
+        Partial::Json,
+        Partial::Hex,
+        Partial::Octal,
+        Partial::Percent,
+        Partial::Entities,
+    ];
+    const WHOLE: [Layer; 8] = [
+        Layer::JsonEscapes,
+        Layer::Braces,
+        Layer::Hex,
+        Layer::Octal,
+        Layer::PercentAll,
+        Layer::PercentUnicode,
+        Layer::EntitiesAll,
+        Layer::EntitiesHex,
+    ];
+    let partial = (select(&PARTIAL[..]), any::<u32>());
+    let partial = partial.prop_map(|(kind, seed)| Layer::Some(kind, seed));
+    let strategy = (
+        "[A-Za-z0-9_-]{12,48}",
+        select(&WHOLE[..]),
+        vec(partial, 1..=3),
+    );
+    let outcome = TestRunner::new(config(8_000)).run(&strategy, |(key, inner, outer)| {
+        let letters = key.bytes().filter(u8::is_ascii_alphanumeric).count();
+        prop_assume!(letters >= 8);
+        let secret = Secret::new(&key);
+        let part = &key[..12.max(key.len() / 2)];
+        prop_assume!(part.bytes().filter(u8::is_ascii_alphanumeric).count() >= 6);
+        for text in [key.as_str(), part] {
+            let written = through(&inner.write(text), &outer);
+            let said = format!("key <{written}>");
+            prop_assert_eq!(secret.redact(&said), "***");
+            let body = json!({ "said": said, "n": 1 }).to_string();
+            let expected = json!({ "said": "***", "n": 1 }).to_string();
+            prop_assert_eq!(secret.redact(&body), expected);
+        }
         Ok(())
     });
     told(outcome);
