@@ -90,6 +90,25 @@ describe("a watch whose every request brings its object down", { timeout: 280_00
   }
 });
 
+describe("a watch whose requests are lost, without a deadline", { timeout: 280_000 }, () => {
+  for (const [what, script, requests] of /** @type {[string, (number: number) => unknown, number][]} */ ([
+    ["from the first on", () => undefined, 5],
+    ["after some responses", (number) => (number < 4 ? generating(number) : undefined), 8],
+  ])) {
+    for (const retryMs of [0, 5 * SECOND]) {
+      it(`ends by its failures in a row: ${what}, the alarm coming again after ${retryMs} ms`, async () => {
+        const { host, sentAt, ends } = watch(script, { poll: { timeoutMs: Infinity, maxConsecutiveFailures: 5 } });
+        host.retryMs = retryMs;
+        await host.visit("watch");
+        await host.pass(HOUR, () => ends.length > 0);
+        assert.deepEqual(ends, ["network"]);
+        // One that a new object takes for lost may not have been sent.
+        assert.ok(sentAt.length >= requests - 1 && sentAt.length <= requests, `${sentAt.length} requests`);
+      });
+    }
+  }
+});
+
 describe("a watch that is held up", { timeout: 280_000 }, () => {
   it("is tried again ever less often, for about three days, and then when somebody comes", async (test) => {
     test.mock.method(console, "error", () => {});

@@ -121,7 +121,7 @@ describe("a production bundle", { concurrency: 2, timeout: 900_000 }, () => {
   for (const [bundler, command] of Object.entries(BUNDLERS)) {
     if (!process.env.ALL && !QUICK.includes(bundler)) continue;
     describe(`of ${bundler}`, () => {
-      Object.entries(SOURCES).forEach(([what, { holds, atMost = 40_000 }], index) => {
+      Object.entries(SOURCES).forEach(([what, { holds, atMost = 42_000 }], index) => {
         it(`of ${what} holds ${holds.join(" and ") || "no"} module`, async () => {
           const folder = `dist/${bundler}-${index}`;
           await run(command(`entry-${index}.js`, folder), installed.place);

@@ -82,7 +82,7 @@ describe("the tarball", { timeout: 900_000 }, () => {
     await cp(join(unpacked, "dist/cjs"), moved, { recursive: true });
     const require = createRequire(join(moved, "package.json"));
     const entry = (/** @type {string} */ name) => require(`./${name}.js`);
-    const cure = /resolve iacrea-video with the condition "module" or mark it external$/;
+    const cure = /resolve iacrea-video with the condition "module" or mark it external\b/;
     const { VideoClient } = entry("index");
     await assert.rejects(new VideoClient().getStatus("v"), { code: "internal", message: cure });
     await assert.rejects(entry("machine").start("v", 0), { code: "internal", message: cure });
