@@ -50,7 +50,7 @@ fn audit_json(body: &str, answer: &Answer) {
     let is_refused = matches!(
         &answer.outcome,
         Err(Failure {
-            reason: Reason::NotJson | Reason::WebPage,
+            reason: Reason::NotJson | Reason::NotANumber | Reason::WebPage,
             ..
         })
     );
