@@ -312,7 +312,7 @@ const acts = {
   },
 
   "foreign tokens": ({ iacrea, own, id }) =>
-    refusals(iacrea, own, id, ['{"state":null}', "{}", "null", "", " ", "it1", "it1,", "it2-new,x,0,,,,0", "eyJhbGciOiJub25lIn0.e30.", "\0", "[".repeat(100_000), 7, null, {}, []]),
+    refusals(iacrea, own, id, ['{"state":null}', "{}", "null", "", " ", "it1", "it1,", "it1-new,x,0,,,,0", "eyJhbGciOiJub25lIn0.e30.", "\0", "[".repeat(100_000), 7, null, {}, []]),
 };
 
 /** How all of these are refused, if alike. @param {Package} iacrea @param {any} own @param {string} id @param {unknown[]} tokens */

@@ -63,6 +63,11 @@ const REASONS: &[Reason] = &[
         why: "the same, or a size beyond what memory can have; the allocator's checks of its own state",
     },
     Reason {
+        functions: &["iacrea_video::core::error::find"],
+        causes: &["trap", "core::option::expect_failed"],
+        why: "a search for no letters at all: the words that are looked for are constants",
+    },
+    Reason {
         functions: &[
             "alloc::vec::Vec",
             "client_poll",
