@@ -13,6 +13,7 @@ import { containsKey, keyFrom, redact, SHORTEST } from "./secret.js";
 import type { DoneUpdate, MachineOptions, PollCommand, PollEvent, Step, VideoUpdate } from "./types.js";
 import { exchange, SIZE_LIMIT, textOf, TIME_LIMIT_MS } from "./upstream.js";
 import { isVideoId } from "./video-id.js";
+import { shortened } from "./watch-body.js";
 import { deliveryIdOf, post, signingKeyFrom } from "./watch-delivery.js";
 import { MOST_BYTES, Viewers, type ViewersHost } from "./watch-viewers.js";
 import { warnOfUnknown } from "./warn.js";
@@ -34,7 +35,10 @@ export interface WatcherSettings {
   poll?: MachineOptions | undefined;
   /** Headers and body of one request together, in milliseconds. Default 30,000. */
   requestTimeoutMs?: number | undefined;
-  /** Longest body that is read. Default and most: 1 MiB. */
+  /**
+   * Longest body that is read. Default and most: 1 MiB. Of one that is longer than can be kept in all the forms that it
+   * is kept in, the texts of clips are left out, or the clips; never the outcome.
+   */
   maxResponseBytes?: number | undefined;
   /** How long the end of a watch is remembered after it was delivered, in milliseconds. Default a day. */
   retentionMs?: number | undefined;
@@ -105,7 +109,7 @@ interface Context extends ViewersHost {
 /** What is kept of a watch, beside the last body and the changes: one value, since each that is written has its price. */
 interface Watch extends Video {
   readonly startedMs: number;
-  /** The machine's; none before the first question. */
+  /** The machine's; none before the first question, and none after the end. */
   readonly snapshot?: Uint8Array;
   /** The object lives through this pause: its next question is asked without a word to the disk. */
   readonly isShortPause: boolean;
@@ -385,10 +389,13 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
       from = await step(snapshot, event, nowMs);
       this.#hasRequested = true;
       entry = await this.#entry(before, from, settings, event);
-      if (event.type === "response" && isTooLong(entry)) {
-        // There is no room for what it says; to the machine it is as any answer over the limit.
-        from = await step(snapshot, { ...event, body: "" }, nowMs);
-        entry = await this.#entry(before, from, settings);
+      if (event.type !== "response" || !isTooLong(entry)) continue;
+      log(`the status of ${watch.kind}/${watch.id} is longer than can be stored`, "texts of its clips, or the clips, are left out");
+      for (const body of shortened(event.body)) {
+        const less = { ...event, body };
+        from = await step(snapshot, less, nowMs);
+        entry = await this.#entry(before, from, settings, less);
+        if (!isTooLong(entry)) break;
       }
     }
     await this.#write(entry);
@@ -439,8 +446,11 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
         alarmMs = Math.min(command.untilMs, nowMs + LONGEST_ALARM_MS);
         watch = { ...watch, isShortPause: alarmMs - nowMs < AWAKE_MS };
         break;
-      default:
-        watch = { ...watch, end: endOf(command), delivery: { attempts: 0, untilMs: nowMs + DELIVERY_MS } };
+      default: {
+        // Nothing follows, so the machine's memory makes room for the end.
+        const { snapshot: _done, ...ended } = watch;
+        watch = { ...ended, end: endOf(command), delivery: { attempts: 0, untilMs: nowMs + DELIVERY_MS } };
+      }
     }
 
     const text = change && JSON.stringify({ id: eventId(watch, watch.seq), ...change });

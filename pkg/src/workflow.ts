@@ -6,8 +6,9 @@
 import { WorkflowEntrypoint } from "cloudflare:workers";
 import { invalidArgument, VideoError } from "./error.js";
 import { start } from "./machine.workerd.js";
-import type { Video } from "./route.js";
+import { log, type Video } from "./route.js";
 import type { PollEvent, Step } from "./types.js";
+import { shortened } from "./watch-body.js";
 import { asked, failureOf, settingsOf, stepped, withoutRaw, type WatchedUpdate, type WatchedVideo, type WatcherSettings, type WatchFailure } from "./watcher.js";
 
 /** What a `VideoWorkflow` is created with. */
@@ -29,16 +30,20 @@ export interface VideoWorkflowStep {
   waitForEvent(name: string, options: { type: string; timeout: number }): Promise<unknown>;
 }
 
-/** What a step keeps: where the poll stands, what comes next, and when that was known. */
-type Kept = { readonly snapshot: string; readonly nowMs: number } & (
-  | { readonly type: "fetch"; readonly giveUpAtMs?: number }
-  | { readonly type: "sleep"; readonly untilMs: number; readonly update?: WatchedUpdate }
+/** What a step keeps: where the poll stands and when that was known, while it goes on; and what comes next. */
+type Kept =
+  | (Standing & { readonly type: "fetch"; readonly giveUpAtMs?: number })
+  | (Standing & { readonly type: "sleep"; readonly untilMs: number; readonly update?: WatchedUpdate })
   | { readonly type: "done"; readonly update: WatchedVideo }
-  | { readonly type: "failed"; readonly error: WatchFailure; readonly resumeToken?: string }
-);
+  | { readonly type: "failed"; readonly error: WatchFailure; readonly resumeToken?: string };
 
-/** Cloudflare keeps at most 1 MiB of a step; a letter may take two bytes. */
-const LONGEST_KEPT = 500_000;
+interface Standing {
+  readonly snapshot: string;
+  readonly nowMs: number;
+}
+
+/** In bytes. Cloudflare keeps at most 1 MiB of a step. */
+const LONGEST_KEPT = 1_000_000;
 /** Hints come from anywhere, so one counts only so often. */
 const HINT_EVERY_MS = 60_000;
 /** What a webhook's receiver sends to the instance: `instance.sendEvent({ type: "video-hint", payload: {} })`. */
@@ -101,9 +106,14 @@ export class VideoWorkflow<Env = unknown> extends Base<Env> {
     const event = await asked(video, settings, giveUpAtMs);
     const nowMs = Date.now();
     const heard = async (said: PollEvent) => kept(await stepped(video.id, snapshot, said, nowMs, settings.poll), nowMs);
-    const all = await heard(event);
-    // There is no room for what it says; to the machine it is as any answer over the limit.
-    return event.type === "response" && JSON.stringify(all).length > LONGEST_KEPT ? heard({ ...event, body: "" }) : all;
+    let next = await heard(event);
+    if (event.type !== "response" || sizeOf(next) <= LONGEST_KEPT) return next;
+    log(`the status of ${video.kind}/${video.id} is longer than a step can keep`, "texts of its clips, or the clips, are left out");
+    for (const body of shortened(event.body)) {
+      next = await heard({ ...event, body });
+      if (sizeOf(next) <= LONGEST_KEPT) break;
+    }
+    return next;
   }
 
   #settings() {
@@ -128,6 +138,18 @@ async function hinted(steps: VideoWorkflowStep, round: number, pauseMs: number):
   }
 }
 
+/**
+ * How many bytes a step takes, at most: hosts keep a text in UTF-8, or in one or two bytes a letter. The snapshot is
+ * counted for itself, since it is ASCII also where an update is not.
+ */
+function sizeOf(step: Kept): number {
+  const { snapshot = "", ...rest } = step as Kept & Partial<Standing>;
+  return [snapshot, JSON.stringify(rest)].reduce((sum, text) => {
+    const { length } = new TextEncoder().encode(text);
+    return sum + (length === text.length ? length : Math.max(length, 2 * text.length));
+  }, 0);
+}
+
 /** Without bodies. */
 function kept({ snapshot, command }: Step, nowMs: number): Kept {
   const base = { snapshot, nowMs };
@@ -137,10 +159,10 @@ function kept({ snapshot, command }: Step, nowMs: number): Kept {
     case "sleep":
       return { ...base, type: "sleep", untilMs: command.untilMs, ...(command.update ? { update: withoutRaw(command.update) } : {}) };
     case "done":
-      return { ...base, type: "done", update: withoutRaw(command.update) };
+      return { type: "done", update: withoutRaw(command.update) };
     case "failed": {
       const { resumeToken } = command.error;
-      return { ...base, type: "failed", error: failureOf(command.error), ...(resumeToken === undefined ? {} : { resumeToken }) };
+      return { type: "failed", error: failureOf(command.error), ...(resumeToken === undefined ? {} : { resumeToken }) };
     }
   }
 }
