@@ -24,8 +24,10 @@ export interface ProxyOptions {
     video: { id: string; kind: "video" | "auto" },
   ) => boolean | Response | Promise<boolean | Response>) | undefined;
   /**
-   * Answers to the same video within this time are shared between callers. Default 1_500; 0 shares nothing. Either way a
-   * request to the API is aborted when the last caller who waits for it has left, as the signal of their Request says.
+   * Answers to the same video within this time are shared between callers, in milliseconds, and a request to the API
+   * begins no sooner than this (10_000 at most) after the last one for the same video, also where that failed or its
+   * callers have left: who comes meanwhile waits. Default 1_500; 0 shares nothing. Either way a request to the API is
+   * aborted when the last caller who waits for it has left, as the signal of their Request says.
    */
   shareMs?: number | undefined;
   /** Used instead of the global fetch. */

@@ -1,7 +1,9 @@
 /**
  * Answers shared between callers who ask for the same within a short time, and the requests that are underway for them.
  * What is kept and what is underway is bounded, a request ends with the last caller who waits for it, and there is no
- * timer but those of callers who wait. Who may have an answer is not decided here.
+ * timer but those of callers who wait. Whatever becomes of a request, the next one for the same begins no sooner than
+ * that short time after it began: neither callers who leave nor an API that fails multiply requests. Who may have an
+ * answer is not decided here.
  *
  * On Cloudflare, requests share an isolate's memory but no I/O: a promise is settled by the request that made it.
  * Once that request is gone it rejects or, before the compatibility date of October 2024, stays pending for ever.
@@ -20,6 +22,8 @@ const PATIENCE_MS = TIME_LIMIT_MS + 1_000;
 /** All bodies that are kept, and their names, roughly. */
 const KEPT_BYTES = 8 * 1_048_576;
 const KEPT_ANSWERS = 1_000;
+/** A caller waits no longer for the turn of a request, however long answers are shared. */
+const LONGEST_HOLD_MS = 10_000;
 /** Requests that are underway at once; each may take as long as the API lets it. */
 const MOST_UNDERWAY = 256;
 /** The buffers of all bodies that are underway. */
@@ -37,12 +41,14 @@ interface Flight {
   bytes: number;
 }
 
+/** Of one name: what callers are given without a request, or that a request has begun and none may follow yet. */
 interface Kept {
-  readonly answer: Answer;
+  readonly answer: Answer | undefined;
   readonly atMs: number;
+  readonly forMs: number;
 }
 
-/** Shares what is underway, and what was heard less than `shareMs` ago; nothing for 0. */
+/** Shares what is underway, what was heard less than `shareMs` ago, and what failed that began less than that ago; nothing for 0. */
 export class Sharing {
   readonly #shareMs: number;
   readonly #keepAlive: KeepAlive;
@@ -50,7 +56,7 @@ export class Sharing {
   readonly #underway = new Set<Flight>();
   /** Those of them that a caller may join. */
   readonly #shared = new Map<string, Flight>();
-  /** The oldest first. */
+  /** What was kept first comes first. */
   readonly #kept = new Map<string, Kept>();
   #keptBytes = 0;
 
@@ -69,8 +75,13 @@ export class Sharing {
       const nowMs = performance.now();
       this.#sweep(nowMs);
       const kept = this.#kept.get(name);
-      if (kept) return kept.answer;
+      if (kept?.answer) return kept.answer;
       const joined = this.#shared.get(name);
+      if (kept && !joined) {
+        // The callers of a request that began a moment ago have left.
+        await pause(kept.atMs + kept.forMs - nowMs, signal);
+        continue;
+      }
       if (!joined && (this.#underway.size >= MOST_UNDERWAY || this.#bytes() >= UNDERWAY_BYTES)) return busyAnswer();
       const flight = joined ?? this.#begin(name, nowMs, ask);
       try {
@@ -94,13 +105,16 @@ export class Sharing {
     };
     const answer = ask({ signal: controller.signal, reserve }).then((outcome) => {
       this.#end(flight);
-      if (!hasRoom) return busyAnswer();
-      if (outcome.heard) this.#keep(name, outcome.answer);
-      return outcome.answer;
+      const given = hasRoom ? outcome.answer : busyAnswer();
+      if (hasRoom && outcome.heard) this.#keep(name, given, performance.now());
+      // What was abandoned says nothing of the API.
+      else if (flight.waiting > 0) this.#keep(name, given, nowMs);
+      return given;
     });
     const flight: Flight = { name, sinceMs: nowMs, controller, answer, waiting: 0, bytes: 0 };
     this.#underway.add(flight);
     if (this.#shareMs > 0) this.#shared.set(name, flight);
+    this.#keep(name, undefined, nowMs);
     this.#keepAlive(answer);
     return flight;
   }
@@ -152,20 +166,18 @@ export class Sharing {
     return bytes;
   }
 
-  #keep(name: string, answer: Answer): void {
+  #keep(name: string, answer: Answer | undefined, atMs: number): void {
     if (this.#shareMs === 0) return;
     this.#forget(name);
-    const atMs = performance.now();
-    this.#kept.set(name, { answer, atMs });
+    this.#kept.set(name, { answer, atMs, forMs: answer ? this.#shareMs : Math.min(this.#shareMs, LONGEST_HOLD_MS) });
     this.#keptBytes += sizeOf(name, answer);
-    this.#sweep(atMs);
+    this.#sweep(performance.now());
   }
 
   /** Forgets what is too old, the oldest of what is too much, and what is lost. */
   #sweep(nowMs: number): void {
-    for (const [name, { atMs }] of this.#kept) {
-      if (isWithin(nowMs - atMs, this.#shareMs) && this.#keptBytes <= KEPT_BYTES && this.#kept.size <= KEPT_ANSWERS) break;
-      this.#forget(name);
+    for (const [name, { atMs, forMs }] of this.#kept) {
+      if (!isWithin(nowMs - atMs, forMs) || this.#keptBytes > KEPT_BYTES || this.#kept.size > KEPT_ANSWERS) this.#forget(name);
     }
     for (const flight of this.#underway) {
       if (isWithin(nowMs - flight.sinceMs, PATIENCE_MS)) break;
@@ -181,13 +193,27 @@ export class Sharing {
   }
 }
 
+/** Until it is over, or the caller has left. */
+async function pause(ms: number, signal: AbortSignal | null | undefined): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let leave = () => {};
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.ceil(ms));
+    leave = resolve;
+  });
+  signal?.addEventListener("abort", leave);
+  await over;
+  clearTimeout(timer);
+  signal?.removeEventListener("abort", leave);
+}
+
 /** Workers have no other clock than the wall's, which may be set back. */
 function isWithin(ageMs: number, limitMs: number): boolean {
   return ageMs >= 0 && ageMs < limitMs;
 }
 
-function sizeOf(name: string, answer: Answer): number {
-  return 2 * name.length + (answer.body?.length ?? 0);
+function sizeOf(name: string, answer: Answer | undefined): number {
+  return 2 * name.length + (answer?.body?.length ?? 0);
 }
 
 /** Too much is underway for one more. */

@@ -17,7 +17,7 @@ export interface Answer {
 /** What came of a request. */
 export interface Outcome {
   readonly answer: Answer;
-  /** The API said something; if not, the next caller may ask at once. */
+  /** The API said something; if not, this is shared for as long as a request may not follow the last one, and no longer. */
   readonly heard: boolean;
 }
 

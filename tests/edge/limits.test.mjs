@@ -225,8 +225,9 @@ describe("a request to the API", () => {
         await caller.ended;
         assert.equal(caller.status, 499);
       }
-      // Whoever comes now begins anew.
+      // Whoever comes now begins anew, once the video's turn has come again.
       const late = call("v");
+      await clock.tickAsync(shareMs);
       await turns();
       assert.equal(sent.length, requests + 1);
       sent.at(-1)?.respond();

@@ -91,10 +91,38 @@ describe("callers of one video", () => {
     ["no answer", () => { throw new TypeError("reset"); }],
     ["only half of one", () => new Response(new ReadableStream({ start: (stream) => stream.error(new Error("cut")) }))],
   ])) {
-    it(`do not share that there was ${what}`, async () => {
-      const { call, settled } = proxied({}, (_, number) => (number === 1 ? answer() : done));
+    it(`share that there was ${what} for 1.5 s, counted from when it was asked for`, async () => {
+      const { call, sent, settled } = proxied({}, (_, number) => (number === 1 ? answer() : done));
       assert.deepEqual((await settled(call("v"), call("v"))).map(({ status }) => status), [502, 502]);
-      assert.equal((await settled(call("v")))[0]?.status, 200);
+      await clock.tickAsync(1_500 - LATENCY_MS - 1);
+      for (let caller = 0; caller < 50; caller += 1) assert.equal((await call("v")).status, 502);
+      assert.equal(sent.length, 1);
+      await clock.tickAsync(1);
+      assert.deepEqual([(await settled(call("v")))[0]?.status, sent.length], [200, 2]);
+    });
+  }
+
+  for (const [shareMs, seconds] of /** @type {const} */ ([[1_500, 1.5], [400, 0.4], [600_000, 10]])) {
+    it(`who leave at once cause one request in ${seconds} s, and one who stays has the next one's answer, sharing for ${shareMs} ms`, async () => {
+      const { call, sent } = proxied({ shareMs });
+      const spanMs = 2_500 * seconds;
+      for (let passedMs = 0; passedMs < spanMs; passedMs += seconds * 10) {
+        const leaving = new AbortController();
+        const called = call("v", { signal: leaving.signal });
+        await clock.tickAsync(seconds * 5);
+        leaving.abort();
+        assert.equal((await called).status, 499);
+        await clock.tickAsync(seconds * 5);
+      }
+      assert.equal(sent.length, 3);
+      const staying = [call("v"), call("v")];
+      await clock.tickAsync(seconds * 500 - 1);
+      assert.equal(sent.length, 3);
+      await clock.tickAsync(1 + LATENCY_MS);
+      assert.deepEqual((await Promise.all(staying)).map(({ status }) => status), [200, 200]);
+      assert.equal(sent.length, 4);
+      assert.equal((await call("v")).status, 200);
+      assert.equal(clock.countTimers(), 0);
     });
   }
 
