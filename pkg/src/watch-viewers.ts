@@ -35,6 +35,12 @@ const MOST_VIEWERS = 100;
 export const MOST_BYTES = 262_144;
 /** The same of all connections together, which a few long changes for many viewers would pass. An isolate has 128 MB. */
 const MOST_BYTES_IN_ALL = 33_554_432;
+/**
+ * What all are sent in a minute, those included who have left: a host forgets a viewer that says Close, while what was
+ * sent to it may wait for as long as it keeps its connection and does not read.
+ */
+const MOST_BYTES_A_MINUTE = 67_108_864;
+const MINUTE_MS = 60_000;
 /** So long the permission counts that a viewer came with. */
 const LONGEST_MS = 600_000;
 const OVER = [1_000, "the watch is over"] as const;
@@ -45,6 +51,8 @@ const NOT_HEARD = [1_008, "viewers have nothing to say"] as const;
 
 export class Viewers {
   readonly #host: ViewersHost;
+  /** What was sent since then. */
+  readonly #sent = { bytes: 0, sinceMs: -Infinity };
 
   constructor(host: ViewersHost) {
     this.#host = host;
@@ -53,7 +61,7 @@ export class Viewers {
   /** Takes a viewer in that has seen the change `sent`; false where there are too many. */
   accept(socket: WorkerSocket, sent: number): boolean {
     this.expire();
-    if (this.#host.getWebSockets().length >= MOST_VIEWERS || this.#sum() > MOST_BYTES_IN_ALL) return false;
+    if (this.#host.getWebSockets().length >= MOST_VIEWERS || this.#sum() > MOST_BYTES_IN_ALL || this.#sentLately() > MOST_BYTES_A_MINUTE) return false;
     try {
       this.#host.acceptWebSocket(socket);
     } catch {
@@ -69,7 +77,7 @@ export class Viewers {
     for (const socket of this.#host.getWebSockets()) {
       if (placeOf(socket)?.sent !== change.seq - 1) continue;
       sum += change.bytes;
-      if (sum > MOST_BYTES_IN_ALL) close(socket, COME_AGAIN);
+      if (sum > MOST_BYTES_IN_ALL || this.#sentLately() > MOST_BYTES_A_MINUTE) close(socket, COME_AGAIN);
       else this.send(socket, change);
     }
   }
@@ -81,6 +89,7 @@ export class Viewers {
     const sum = place.bytes + bytes;
     try {
       socket.send(text);
+      this.#sentLately(bytes);
       socket.serializeAttachment({ ...place, sent: seq, bytes: sum } satisfies Place);
     } catch {
       return false; // It may be gone, or closed, at any time.
@@ -93,6 +102,15 @@ export class Viewers {
   /** How much was sent over all connections. */
   #sum(): number {
     return this.#host.getWebSockets().reduce((sum, socket) => sum + (placeOf(socket)?.bytes ?? 0), 0);
+  }
+
+  /** How much was sent in this minute, with so many bytes more. */
+  #sentLately(more = 0): number {
+    const nowMs = Date.now();
+    const ageMs = nowMs - this.#sent.sinceMs;
+    if (!(ageMs >= 0 && ageMs < MINUTE_MS)) Object.assign(this.#sent, { bytes: 0, sinceMs: nowMs });
+    this.#sent.bytes += more;
+    return this.#sent.bytes;
   }
 
   /** Sends those away whose permission is too old. They are looked for whenever the object is awake, and before anything is sent. */

@@ -263,6 +263,23 @@ describe("a watch", { timeout: 280_000 }, () => {
     assert.deepEqual(back.told.map(numberOf), [2]);
   });
 
+  it("sends viewers no more than 64 MiB in a minute, also where they leave and are forgotten", async (test) => {
+    const [BYTES, SERVED] = [900_000, 75];
+    const { watch, update, ahead, pass } = await laboratory(test);
+    const events = await watch("leaving", (number) => sized(number, BYTES));
+    await pass("leaving");
+    const last = `${(await update("leaving")).id.split("-")[0]}-0`;
+    for (let viewers = 0; viewers < SERVED; viewers += 1) {
+      const { over, told } = await socket(events, last);
+      assert.deepEqual([await over, told.length], [1_013, 1]);
+    }
+    const more = await fetch(events);
+    assert.deepEqual([more.status, more.headers.get("retry-after")], [503, "10"]);
+    await ahead(MINUTE_MS);
+    const back = await socket(events, last);
+    assert.deepEqual([await back.over, back.told.length], [1_013, 1]);
+  });
+
   it("closes a viewer that sends a message, and answers one that pings", async (test) => {
     const { watch, look, pass } = await laboratory(test);
     const events = await watch("talkative", () => generating(1));
