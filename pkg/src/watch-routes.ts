@@ -32,9 +32,10 @@ export interface VideoWatchOptions<Env> {
   /**
    * What a notification must have in its address, as `?token=`: `(env) => env.WEBHOOK_TOKEN`, at least 16 characters,
    * which are part of the `webhookUrl` that a video is created with. Who does not know it is refused before anything
-   * is read, and wakes no object. Without it anybody's notification is a hint.
+   * is read, and wakes no object. Where the function gives none, a secret that is not deployed say, all are refused with
+   * 500, and the log says why. Without the function anybody's notification is a hint.
    */
-  webhookToken?: ((env: Env) => string | undefined) | undefined;
+  webhookToken?: ((env: Env) => string) | undefined;
   /** Exact origins whose pages may use the routes, cookies and all; none by default (same origin needs none). */
   allowedOrigins?: readonly string[] | undefined;
 }
@@ -77,9 +78,10 @@ const LONGEST_MS = 600_000;
  * - `GET .../{id}/events` tells each change once and in order, as server-sent events or over a WebSocket: the latest,
  *   or all after a `Last-Event-ID` that are kept, of the last 1,000 and of 1 MiB; the number at the end of an event's
  *   id counts them, so that a gap shows. It does not begin to watch: 503 until somebody does. Each connection is
- *   closed after ten minutes, or 256 KiB (a WebSocket with 1013), so that its viewer comes back and is authorized anew;
- *   a WebSocket also by the first message but "ping". With `?brief` the data of a server-sent event is `{"id","type"}`
- *   and nothing of the video, for who asks the first route upon news; a WebSocket tells all the same.
+ *   closed after 256 KiB, or ten minutes (a WebSocket with 1013, and when its object is next awake; nothing is sent
+ *   before), so that its viewer comes back and is authorized anew; a WebSocket also by the first message but "ping".
+ *   With `?brief` the data of a server-sent event is `{"id","type"}` and nothing of the video, for who asks the first
+ *   route upon news; a WebSocket tells all the same.
  * - `POST /api/video-editor/webhook` takes the API's notifications as hints, or with `webhookToken` those that know it.
  *
  * Throws a `VideoError` "invalid_argument" for options that cannot work.
@@ -94,7 +96,8 @@ export function createVideoWatch<Env = any>(
   const handle = async (request: Request, env: Env, ctx: WatchContext | undefined): Promise<Reply | Response> => {
     const url = new URL(request.url);
     if (WEBHOOK.test(url.pathname)) {
-      return unknownSender(url.searchParams.get("token") ?? "", webhookToken?.(env)) ?? notified(request, watcher(env), ctx, room);
+      const refusedTo = webhookToken && unknownSender(url.searchParams.get("token") ?? "", webhookToken(env));
+      return refusedTo ?? notified(request, watcher(env), ctx, room);
     }
     const route = routeOf(url.pathname);
     if (!route) return refusal(404, "there is nothing at this path");
@@ -152,8 +155,7 @@ function routeOf(pathname: string): { readonly video: Video; readonly action: Ac
 }
 
 /** Why a notification with this token is not looked at. */
-function unknownSender(given: string, token: string | undefined): Answer | undefined {
-  if (token === undefined) return undefined;
+function unknownSender(given: string, token: unknown): Answer | undefined {
   if (typeof token !== "string" || token.length < SHORTEST_TOKEN) {
     log("no notification is taken", new Error(`webhookToken must give a string of at least ${SHORTEST_TOKEN} characters`));
     return refusal(500, "the token of notifications cannot work");

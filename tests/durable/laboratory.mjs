@@ -267,7 +267,9 @@ async function unread({ bytes, waitMs }) {
   }
 }
 
-const watch = createVideoWatch({ watcher: (/** @type {any} */ env) => env.WATCHER, webhookToken: (/** @type {Environment} */ env) => env.WEBHOOK_TOKEN });
+const watcher = (/** @type {any} */ env) => env.WATCHER;
+const open = createVideoWatch({ watcher });
+const guarded = createVideoWatch({ watcher, webhookToken: (/** @type {any} */ env) => env.WEBHOOK_TOKEN });
 
 export default {
   /** @param {Request} request @param {any} env @param {any} ctx */
@@ -276,7 +278,7 @@ export default {
     const [, place, id] = pathname.split("/");
     if (place === "unread") return Response.json(await unread({ bytes: Number(searchParams.get("bytes")), waitMs: Number(searchParams.get("wait")) }));
     if (place === "workflow") return Response.json(await waited(env, ctx, id ?? "", searchParams.get("spoilt")));
-    if (place !== "laboratory") return watch(request, env, ctx);
+    if (place !== "laboratory") return (env.WEBHOOK_TOKEN === undefined ? open : guarded)(request, env, ctx);
     if (id) return env.WATCHER.get(env.WATCHER.idFromName(`${searchParams.get("kind") ?? "video"}/${id}`)).fetch(request);
     for (const [name, gate] of Object.entries(gates)) {
       const does = searchParams.get(name);

@@ -140,6 +140,34 @@ it("notifications that are under way hold 32 MiB and no more", async () => {
   assert.equal(hints, 2);
 });
 
+describe("the token of a watch's notifications", () => {
+  const TOKEN = "token-of-the-webhook";
+  /** What a notification comes to, and how many objects it wakes. @param {object} options */
+  async function notified(options, query = "") {
+    let woken = 0;
+    const watcher = () => ({ idFromName: () => undefined, get: () => ({ fetch: async () => ((woken += 1), new Response("{}")) }) });
+    const handle = createVideoWatch({ watcher, ...options });
+    const { status } = await handle(new Request(`https://site.example/api/video-editor/webhook${query}`, { method: "POST", body: '{"videoId":"v"}' }), undefined);
+    return [status, woken];
+  }
+
+  for (const token of [undefined, null, "", "short", 7, {}, Promise.resolve(TOKEN), Symbol("token")]) {
+    it(`refuses all where its function gives none that can work, as where the secret is not deployed: ${String(token)}`, async (test) => {
+      const { mock } = test.mock.method(console, "error", () => {});
+      for (const query of ["", "?token=", "?token=undefined", "?token=short", `?token=${TOKEN}`]) {
+        assert.deepEqual(await notified({ webhookToken: () => token }, query), [500, 0]);
+      }
+      assert.match(String(mock.calls[0]?.arguments[1]), /webhookToken must give a string of at least 16 characters/);
+    });
+  }
+
+  it("is asked for where there is a function, and only there", async () => {
+    for (const options of [{}, { webhookToken: undefined }]) assert.deepEqual(await notified(options), [202, 2]);
+    assert.deepEqual(await notified({ webhookToken: () => TOKEN }, `?token=${TOKEN}`), [202, 2]);
+    assert.deepEqual(await notified({ webhookToken: () => TOKEN }, "?token=another-token-of-some"), [403, 0]);
+  });
+});
+
 describe("streams of a watch whose viewers do not read", () => {
   const MIB = 1_048_576;
   const [VIEWERS, ROOM] = [40, 32];

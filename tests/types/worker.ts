@@ -65,6 +65,9 @@ export function ended(message: WatchMessage): string {
 }
 
 const watch = createVideoWatch<Env>({ watcher: (env) => env.WATCHER, authorize: (_, { kind }) => kind === "auto" });
+createVideoWatch<Env>({ watcher: (env) => env.WATCHER, webhookToken: (env) => env.KEY });
+// @ts-expect-error a secret that may be missing would let nobody in
+createVideoWatch<Env>({ watcher: (env) => env.WATCHER, webhookToken: (env: { TOKEN?: string }) => env.TOKEN });
 // @ts-expect-error there is no watcher
 createVideoWatch({});
 
