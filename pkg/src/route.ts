@@ -119,7 +119,7 @@ export function responseOf(answer: Reply, request: Request, origins: ReadonlySet
   return new Response(request.method === "HEAD" ? null : sent, { status: answer.status, headers });
 }
 
-/** A long body in pieces, each when the one before was read: a host copies what a Response is made of, for each caller who does not read it too. */
+/** A long body in pieces of one copy, for hosts that ask for a piece when the one before was read. (workerd takes all of them at once.) */
 function piecemeal(body: Uint8Array): ReadableStream<Uint8Array> {
   let at = 0;
   return new ReadableStream<Uint8Array>(
