@@ -84,10 +84,20 @@ impl Carrier {
                     Event::Wake
                 }
                 Command::Done => return last.ok_or(Failure::invalid("the poll was over before")),
-                Command::Failed(failure) => return Err(failure),
+                Command::Failed(failure) => return Err(self.located(failure, id)),
             };
             step = machine.step(event, self.clock.now());
         }
+    }
+
+    /// With the address that the message is to name.
+    fn located(&self, failure: Failure, id: &str) -> Failure {
+        let url = self.endpoint.url(id);
+        let url = match &self.secret {
+            Some(secret) => secret.redact_body(&url, true).into_owned(),
+            None => url,
+        };
+        failure.at(url, self.secret.is_some())
     }
 
     /// One request; an error is that there was no answer.

@@ -51,8 +51,16 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Some(Err(failure)) if failure.is_retryable() => Err(format!("{failure}\n{resume}").into()),
-        Some(Err(failure)) => Err(failure.into()),
+        Some(Err(failure)) => {
+            let mut report = failure.to_string();
+            if let Some(detail) = &failure.detail {
+                report += &format!("\ndetail: {detail}");
+            }
+            if failure.is_retryable() {
+                report += &format!("\n{resume}");
+            }
+            Err(report.into())
+        }
         None => {
             println!("{resume}");
             Ok(ExitCode::from(130))

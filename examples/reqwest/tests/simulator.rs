@@ -32,6 +32,7 @@ impl Server {
                 env!("CARGO_MANIFEST_DIR"),
                 "/../../www/server/api.mjs"
             ))
+            .args(["--api-key", KEY])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -194,7 +195,9 @@ async fn a_server_that_repeats_the_key_does_not_carry_it_into_the_error() {
     };
     let (code, _, err) = end(there.program("another-key", &["v"])).await;
     assert_eq!(code, 1);
-    assert!(err.contains("(HTTP 403): ***"), "{err}");
+    let address = format!("{}/api/video-editor/generate/video/v (HTTP 403)", there.url);
+    assert!(err.contains(&address), "{err}");
+    assert!(err.ends_with("detail: ***\n"), "{err}");
 }
 
 #[cfg(unix)]
