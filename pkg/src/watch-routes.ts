@@ -4,6 +4,7 @@
  */
 
 import { invalidArgument, readable } from "./error.js";
+import { hasRoomFor, type Held } from "./room.js";
 import { checkedOrigins, GUARDS, isResponse, log, refused, responseOf, videoAt, type Reply, type Video } from "./route.js";
 import { refusal, type Answer } from "./upstream.js";
 import { warnOfUnknown } from "./warn.js";
@@ -91,7 +92,7 @@ export function createVideoWatch<Env = any>(
 ): (request: Request, env: Env, ctx?: WatchContext) => Promise<Response> {
   const { watcher, authorize, webhookToken, origins } = readable(() => checked(options));
   const room: Room = { bytes: 0 };
-  const unread: Unread = new Map();
+  const unread: Held = new Map();
 
   const handle = async (request: Request, env: Env, ctx: WatchContext | undefined): Promise<Reply | Response> => {
     const url = new URL(request.url);
@@ -210,15 +211,14 @@ function stubOf(namespace: WatcherNamespace, { kind, id }: Video) {
   return namespace.get(namespace.idFromName(`${kind}/${id}`));
 }
 
-/** What the object answered, as it is told. */
-async function relayed(response: Response): Promise<Answer> {
+/** What the object answered, as it is told: its body as it comes, since a caller who does not read would have it held here. */
+function relayed(response: Response): Reply {
   const headers: Record<string, string> = { "content-security-policy": "default-src 'none'; sandbox" };
   for (const name of ["content-type", "retry-after"]) {
     const value = response.headers.get(name);
     if (value !== null) headers[name] = value;
   }
-  const body = response.status === 204 ? null : new Uint8Array(await response.arrayBuffer());
-  return { status: response.status, headers, body };
+  return { status: response.status, headers, body: response.status === 204 ? null : response.body };
 }
 
 /**
@@ -232,26 +232,8 @@ function isForeign(request: Request, url: URL, origins: ReadonlySet<string>): bo
   return site !== null && site !== "same-origin" && site !== "none";
 }
 
-/** What waits for viewers that do not read, by their streams. */
-type Unread = Map<object, { readonly bytes: number; readonly atMs: number }>;
-
-/** Counts so many bytes as unread in a stream, none where its viewer reads; false where that is too much with all others. */
-function hasRoomFor(unread: Unread, stream: object, bytes: number): boolean {
-  const nowMs = Date.now();
-  unread.delete(stream);
-  if (bytes === 0) return true;
-  unread.set(stream, { bytes, atMs: nowMs });
-  let sum = 0;
-  for (const [one, { bytes, atMs }] of unread) {
-    // A stream has a heartbeat, or an end, before that: its request has vanished, as the host lets them without a word.
-    if (nowMs - atMs > HEARTBEAT_MS + DRAIN_MS) unread.delete(one);
-    else sum += bytes;
-  }
-  return sum <= UNREAD_BYTES;
-}
-
 /** Server-sent events, for as long as the socket and the reader are there, and the permission counts. */
-function streamOf(socket: WorkerSocket, isBrief: boolean, unread: Unread): ReadableStream<Uint8Array> {
+function streamOf(socket: WorkerSocket, isBrief: boolean, unread: Held): ReadableStream<Uint8Array> {
   const own = {};
   const untilMs = Date.now() + LONGEST_MS;
   let heartbeat: ReturnType<typeof setInterval> | undefined;
@@ -284,8 +266,9 @@ function streamOf(socket: WorkerSocket, isBrief: boolean, unread: Unread): Reada
         const say = (text: string) => {
           if (!isOpen) return;
           controller.enqueue(encoder.encode(text));
+          // A stream has a heartbeat, or an end, before it counts no longer.
           const excess = -(controller.desiredSize ?? 0);
-          if (hasRoomFor(unread, own, excess > 0 ? excess + HIGH_WATER : 0)) return;
+          if (hasRoomFor(unread, own, excess > 0 ? excess + HIGH_WATER : 0, UNREAD_BYTES, HEARTBEAT_MS + DRAIN_MS)) return;
           leave();
           free(controller, "too much waits for viewers that do not read");
         };

@@ -8,6 +8,7 @@ import { DurableObject } from "cloudflare:workers";
 import { checkedBase, endpointOf } from "./address.js";
 import { invalidArgument, readable, VideoError, type PlainError } from "./error.js";
 import { start, step } from "./machine.workerd.js";
+import { hasRoomFor, type Held } from "./room.js";
 import { log, type Video } from "./route.js";
 import { containsKey, keyFrom, redact, SHORTEST } from "./secret.js";
 import type { DoneUpdate, MachineOptions, PollCommand, PollEvent, Step, VideoUpdate } from "./types.js";
@@ -185,6 +186,14 @@ const LONGEST_BACKOFF_MS = HOUR_MS;
 const HOOK_MS = 870_000;
 /** How long anybody waits for the settings. */
 const SETTINGS_MS = 10_000;
+/**
+ * The buffers of all bodies that steps are taken with in this isolate, which objects share. Until it is written down, a
+ * step holds its body in some four forms. An isolate has 128 MB.
+ */
+const STEPS_BYTES = 16 * 1_048_576;
+/** A step is written down so long after its request, at most. */
+const STEP_MS = 30_000;
+const steps: Held = new Map();
 const UNWATCHED = "this video is not watched; a GET of its status by a page of yours, or POST .../watch, begins to watch it";
 const EVENT_ID = /^([0-9a-z]{1,11})-(\d{1,12})$/;
 
@@ -375,7 +384,11 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
   }
 
   /** Steps until the machine wants to sleep, or has come to the end. */
-  async #poll(watch: Watch): Promise<void> {
+  #poll(watch: Watch): Promise<void> {
+    return withPlace((place) => this.#pollIn(place, watch));
+  }
+
+  async #pollIn(place: object, watch: Watch): Promise<void> {
     const settings = await this.#settings();
     let before = watch;
     let from = await this.#woken(watch, settings.poll);
@@ -384,7 +397,7 @@ export class VideoWatcher<Env = unknown> extends Base<Env> {
       if (!(await this.#mayAsk(before, entry, settings))) return;
       before = entry.watch;
       const { snapshot, command } = from;
-      const event = await asked(watch, settings, command.giveUpAtMs);
+      const event = await asked(watch, settings, command.giveUpAtMs, place);
       const nowMs = Date.now();
       from = await step(snapshot, event, nowMs);
       this.#hasRequested = true;
@@ -743,12 +756,24 @@ function checkedSettings(given: WatcherSettings) {
   };
 }
 
-/** One request, and what came of it. @internal */
-export async function asked({ id, kind }: Video, settings: Settings, giveUpAtMs: number | undefined): Promise<PollEvent> {
+/** Takes steps, of whose requests the bodies count together until it is over. @internal */
+export async function withPlace<T>(act: (place: object) => Promise<T>): Promise<T> {
+  const place = {};
+  try {
+    return await act(place);
+  } finally {
+    steps.delete(place);
+  }
+}
+
+/** One request, and what came of it; where too much is under way in this isolate, it is one that was lost. @internal */
+export async function asked({ id, kind }: Video, settings: Settings, giveUpAtMs: number | undefined, place: object): Promise<PollEvent> {
   const { apiKey, endpoints, fetch, limits } = settings;
   const leftMs = giveUpAtMs === undefined ? Infinity : Math.max(giveUpAtMs - Date.now(), 0);
   const url = endpoints[kind] + encodeURIComponent(id);
-  const said = await exchange(url, apiKey, fetch, { ...limits, timeMs: Math.min(limits.timeMs, leftMs) });
+  const timeMs = Math.min(limits.timeMs, leftMs);
+  const reserve = (bytes: number) => hasRoomFor(steps, place, bytes, STEPS_BYTES, timeMs + STEP_MS);
+  const said = await exchange(url, apiKey, fetch, { ...limits, timeMs, reserve });
   if (said === "late" || said === "lost") return { type: "network_error" };
   const { status, redirects, headers, bytes } = said;
   // What is no HTTP at all is no answer.

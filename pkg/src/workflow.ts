@@ -9,7 +9,7 @@ import { start } from "./machine.workerd.js";
 import { log, type Video } from "./route.js";
 import type { PollEvent, Step } from "./types.js";
 import { shortened } from "./watch-body.js";
-import { asked, failureOf, settingsOf, stepped, withoutRaw, type WatchedUpdate, type WatchedVideo, type WatcherSettings, type WatchFailure } from "./watcher.js";
+import { asked, failureOf, settingsOf, stepped, withoutRaw, withPlace, type WatchedUpdate, type WatchedVideo, type WatcherSettings, type WatchFailure } from "./watcher.js";
 
 /** What a `VideoWorkflow` is created with. */
 export interface VideoWorkflowParams {
@@ -88,12 +88,12 @@ export class VideoWorkflow<Env = unknown> extends Base<Env> {
         if (before.nowMs - hintedAtMs < HINT_EVERY_MS) await steps.sleep(`pause ${round}`, pauseMs);
         else if (await hinted(steps, round, pauseMs)) hintedAtMs = before.nowMs;
       }
-      at = await steps.do(`ask ${round}`, () => this.#ask(video, before));
+      at = await steps.do(`ask ${round}`, () => withPlace((place) => this.#ask(place, video, before)));
     }
   }
 
   /** From a pause, or the start, to the next pause or the end. */
-  async #ask(video: Video, before: Extract<Kept, { type: "fetch" | "sleep" }>): Promise<Kept> {
+  async #ask(place: object, video: Video, before: Extract<Kept, { type: "fetch" | "sleep" }>): Promise<Kept> {
     const settings = await this.#settings();
     let { snapshot } = before;
     let giveUpAtMs = before.type === "fetch" ? before.giveUpAtMs : undefined;
@@ -103,7 +103,7 @@ export class VideoWorkflow<Env = unknown> extends Base<Env> {
       ({ snapshot } = woken);
       ({ giveUpAtMs } = woken.command);
     }
-    const event = await asked(video, settings, giveUpAtMs);
+    const event = await asked(video, settings, giveUpAtMs, place);
     const nowMs = Date.now();
     const heard = async (said: PollEvent) => kept(await stepped(video.id, snapshot, said, nowMs, settings.poll), nowMs);
     let next = await heard(event);

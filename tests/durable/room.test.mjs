@@ -1,7 +1,7 @@
 // @ts-check
 /** Responses that are valid, and longer in some form than a host keeps: their outcome is delivered all the same, and what is kept has room. In virtual time. */
 
-import { leap } from "../node/virtual.mjs";
+import { leap, still } from "../node/virtual.mjs";
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -148,4 +148,34 @@ describe("a response that is longer than its host keeps", { timeout: 280_000 }, 
     const { end } = await worked(generating(0), { ...done, ...clipWith("x", 900_000) });
     assert.equal(end.generatedContent[0].text.length, 900_000);
   });
+});
+
+it("steps of all watches in one isolate hold 16 MiB of bodies, and a request for more counts as lost", { timeout: 60_000 }, async () => {
+  leap();
+  const beganMs = Date.now();
+  /** When a watch had its first response, or a body was left; each body is such a one. @param {(over: () => void) => BodyInit} bodyOf */
+  const watching = async (bodyOf) => {
+    let atMs = NaN;
+    const over = () => void (atMs = Date.now() - beganMs);
+    class Watcher extends VideoWatcher {
+      settings() {
+        return { apiKey: KEY, fetch: async () => new Response(bodyOf(over)) };
+      }
+      async onDone() {
+        over();
+      }
+    }
+    const host = new Host(Watcher);
+    await host.visit("watch");
+    await host.pass(HOUR, () => atMs >= 0);
+    return atMs;
+  };
+  // Each has nearly a megabyte there, and does not end.
+  const stalled = (/** @type {() => void} */ cancel) => new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(MIB - 1_000).fill(0x20)), cancel });
+  const slow = Array.from({ length: 17 }, () => watching(stalled));
+  // What has room is not late, and what has none is not read on; no time passes until both are over.
+  const early = await still(Promise.all([Promise.race(slow), watching(() => JSON.stringify(done))]));
+  assert.deepEqual(early, [0, 0]);
+  const late = (await Promise.all(slow)).filter((ms) => ms > 0);
+  assert.deepEqual(late, Array.from({ length: 16 }, () => 30_000));
 });
