@@ -8,7 +8,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { moduleList, quoted, startWorkerd } from "../../www/server/workerd.mjs";
+import { heapFlags, moduleList, quoted, startWorkerd } from "../../www/server/workerd.mjs";
 import { dist } from "../edge/package.mjs";
 import { closure, NEWEST_DATE } from "../edge/workerd.mjs";
 
@@ -23,6 +23,8 @@ export class Host {
   /** In this order; the first is the Worker. @type {string[]} */
   #modules = [];
   #compatibilityDate;
+  /** Of each isolate, into which debuggers can then look. @type {number | undefined} */
+  heapMiB;
   /** What the next process finds in its environment. @type {Record<string, any>} */
   environment;
   /** Where it listens; another place after each start. */
@@ -63,6 +65,11 @@ export class Host {
     return this.#running?.pid;
   }
 
+  /** Where debuggers can look into it. */
+  get inspector() {
+    return this.#running?.addresses.get("inspector");
+  }
+
   /** All that is stored, byte for byte. */
   stored() {
     return this.files().map((file) => readFileSync(file, "latin1")).join("\n");
@@ -80,6 +87,7 @@ export class Host {
       join(this.#folder, "config.capnp"),
       `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  ${heapFlags(this.heapMiB)}
   services = [
     (name = "worker", worker = .worker),
     (name = "disk", disk = (path = ${quoted(this.disk)}, writable = true)),
@@ -103,7 +111,7 @@ const worker :Workerd.Worker = (
 
   async start() {
     this.#configure();
-    this.#running = await startWorkerd(join(this.#folder, "config.capnp"), { log: (text) => (this.log += text) });
+    this.#running = await startWorkerd(join(this.#folder, "config.capnp"), { inspects: this.heapMiB !== undefined, log: (text) => (this.log += text) });
     this.origin = this.#running.addresses.get("worker") ?? "";
     return this;
   }

@@ -20,6 +20,8 @@ import { closure, NEWEST_DATE, startWorkerd } from "./workerd.mjs";
  * @property {string} [visitor] where visitors leave in the way that Cloudflare notices
  * @property {boolean} keepsAlive a request that others wait for outlives the visitor who caused it
  * @property {boolean} signals a Request tells when its visitor has left
+ * @property {number} [pid] of a Worker's process
+ * @property {string} [inspector] where debuggers can look into a Worker
  */
 
 /**
@@ -76,9 +78,10 @@ function consoleLog() {
  * @param {string} entry
  * @param {string} compatibilityDate
  * @param {import("./site.mjs").Environment} environment
+ * @param {number} [heapMiB] of each isolate, into which debuggers can then look
  * @returns {Promise<Host>}
  */
-async function inWorkerd(name, entry, compatibilityDate, environment) {
+export async function inWorkerd(name, entry, compatibilityDate, environment, heapMiB) {
   const folder = mkdtempSync(join(tmpdir(), "iacrea-site-"));
   const worker = join(folder, "worker.js");
   writeFileSync(
@@ -93,7 +96,7 @@ export default { fetch: (request, env) => (site ??= createSite(edge, env))(reque
     "site.mjs": fileURLToPath(new URL("site.mjs", import.meta.url)),
     ...closure(dist, entry),
   };
-  const { origin, visitor, log } = await startWorkerd({ modules, compatibilityDate, environment: { ...environment } });
+  const running = await startWorkerd({ modules, compatibilityDate, environment: { ...environment }, heapMiB });
   rmSync(folder, { recursive: true });
-  return { name, origin, visitor, log, keepsAlive: entry === "edge.workerd.js", signals: compatibilityDate === NEWEST_DATE };
+  return { name, ...running, keepsAlive: entry === "edge.workerd.js", signals: compatibilityDate === NEWEST_DATE };
 }

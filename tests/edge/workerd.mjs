@@ -8,7 +8,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { moduleList, newestDate, quoted, startWorkerd as startProcess } from "../../www/server/workerd.mjs";
+import { heapFlags, moduleList, newestDate, quoted, startWorkerd as startProcess } from "../../www/server/workerd.mjs";
 // A test that its runner ends takes its Workers along.
 import "../support/children.mjs";
 
@@ -41,8 +41,9 @@ export default {
  * @param {Record<string, string>} worker.modules file by name; the first is the Worker
  * @param {string} worker.compatibilityDate
  * @param {Record<string, string>} worker.environment
+ * @param {number} [worker.heapMiB] of each isolate, into which debuggers can then look
  */
-export async function startWorkerd({ modules, compatibilityDate, environment }) {
+export async function startWorkerd({ modules, compatibilityDate, environment, heapMiB }) {
   const folder = mkdtempSync(join(tmpdir(), "iacrea-workerd-"));
   for (const [name, file] of Object.entries(modules)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -54,6 +55,7 @@ export async function startWorkerd({ modules, compatibilityDate, environment }) 
     join(folder, "config.capnp"),
     `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  ${heapFlags(heapMiB)}
   services = [
     (name = "worker", worker = .worker),
     (name = "visitor", worker = .visitor),
@@ -78,8 +80,11 @@ const visitor :Workerd.Worker = (
   );
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   let log = "";
-  const { addresses } = await startProcess(join(folder, "config.capnp"), { sockets: 2, log: (text) => (log += text) });
+  const inspects = heapMiB !== undefined;
+  const { pid, addresses } = await startProcess(join(folder, "config.capnp"), { sockets: 2, inspects, log: (text) => (log += text) });
   return {
+    pid,
+    inspector: addresses.get("inspector"),
     origin: /** @type {string} */ (addresses.get("worker")),
     /** Sends GET requests on for the one whom the header `visitor` names, until a request says who `leaves`. */
     visitor: /** @type {string} */ (addresses.get("visitor")),

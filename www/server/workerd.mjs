@@ -23,6 +23,13 @@ export function moduleList(files) {
   return `[${entries.join(", ")}]`;
 }
 
+/**
+ * The flags of V8 in a configuration whose isolates may have a heap of so many MiB. workerd by itself tells V8 of no limit,
+ * so that garbage is collected when the machine's memory calls for it.
+ * @param {number | undefined} heapMiB
+ */
+export const heapFlags = (heapMiB) => (heapMiB === undefined ? "" : `v8Flags = [${quoted(`--max-heap-size=${heapMiB}`)}],`);
+
 /** Those that run: none may outlive this process. @type {Set<import("node:child_process").ChildProcess>} */
 const alive = new Set();
 process.once("exit", () => alive.forEach((child) => child.kill("SIGKILL")));
@@ -34,10 +41,12 @@ process.once("exit", () => alive.forEach((child) => child.kill("SIGKILL")));
  * @param {string} [how.folder] that the configuration's absolute paths begin from
  * @param {Record<string, string | undefined>} [how.environment]
  * @param {number} [how.sockets] that the configuration has
+ * @param {boolean} [how.inspects] whether it has a socket for debuggers too, by the name `inspector`
  * @param {(text: string) => void} [how.log] what it prints; by default it goes to this process's standard error
  */
-export async function startWorkerd(file, { folder, environment = process.env, sockets = 1, log } = {}) {
-  const args = ["serve", file, "--control-fd=3", ...(folder ? ["--import-path", folder] : []), ...(log ? ["--verbose"] : [])];
+export async function startWorkerd(file, { folder, environment = process.env, sockets = 1, inspects = false, log } = {}) {
+  const inspector = inspects ? ["--inspector-addr=127.0.0.1:0"] : [];
+  const args = ["serve", file, "--control-fd=3", ...inspector, ...(folder ? ["--import-path", folder] : []), ...(log ? ["--verbose"] : [])];
   const child = spawn(require("workerd").default, args, {
     env: environment,
     // What stands as this process's input may be a lock, which holds as long as the Worker lives. Its output is no result.
@@ -58,7 +67,8 @@ export async function startWorkerd(file, { folder, environment = process.env, so
     createInterface(/** @type {import("node:stream").Readable} */ (control)).on("line", (line) => {
       const { event, socket, port } = JSON.parse(line);
       if (event === "listen") addresses.set(socket, `http://127.0.0.1:${port}`);
-      if (addresses.size === sockets) resolve(undefined);
+      if (event === "listen-inspector") addresses.set("inspector", `http://127.0.0.1:${port}`);
+      if (addresses.size === sockets + inspector.length) resolve(undefined);
     });
   });
   const failed = ended.then((why) => Promise.reject(new Error(`workerd did not start (${why}): see its messages above`)));
