@@ -21,8 +21,8 @@ export interface PollHandle extends Follower {
 }
 
 /** What the module calls. */
-export type PollListener = (event: PollNews, value: unknown, token: string) => void;
-type PollNews = "update" | "retrying" | "done" | "failed";
+export type PollListener = (event: PollEvent, value: unknown, update: VideoUpdate | undefined, token: string) => void;
+type PollEvent = "" | "retrying" | "recovered" | "done" | "failed";
 
 /** Where a poll runs. */
 export interface Host {
@@ -144,7 +144,7 @@ export class Poller implements VideoPoller {
       if (this.#state !== "running") return;
       crash.check();
       this.#unhookCrash = crash.listen((trap) => this.#fail(asVideoError(trap, this.#rest())));
-      const handle = start((event, value, token) => this.#hear(event, value, token));
+      const handle = start((...news) => this.#hear(...news));
       if (this.#state !== "running") return release(handle); // left inside the very first update
       this.#handle = handle;
       if (this.#asksNow) handle.askNow();
@@ -161,42 +161,30 @@ export class Poller implements VideoPoller {
     (this.#listeners ??= new Set()).add(listener);
   }
 
-  #hear(event: PollNews, value: unknown, token: string): void {
+  #hear(...[event, value, update, token]: Parameters<PollListener>): void {
     if (this.#state !== "running") return;
     this.#token = token;
     this.#firstToken = undefined;
-    if (event === "update") {
-      this.#publish(value as VideoUpdate);
-    } else if (event === "retrying") {
-      this.#retry(value as (RetryNotice & { update?: VideoUpdate }) | undefined);
-    } else if (event === "done") {
+    // Whoever is notified of either finds both.
+    if (update) this.#current = update;
+    if (event) this.#retrying = event === "retrying" ? (this.#lastRetry = value as RetryNotice) : undefined;
+    if (event === "retrying") {
+      this.#following?.yield();
+      for (const listener of this.#onRetry) {
+        if (this.#state === "running") notify(listener, value as RetryNotice);
+      }
+    }
+    if (update && this.#state === "running") this.#publish(update);
+    if (event === "done" && this.#state === "running") {
       const handle = this.#settle("done");
       this.#resolve(this.#current as DoneUpdate);
       if (handle) release(handle);
-    } else {
+    } else if (event === "failed") {
       this.#fail(failed(value as PlainError, this.#rest(), this.#lastRetry));
     }
   }
 
-  /** A failure that is going to be retried, and what that changes in the update; or nothing is being retried any more. */
-  #retry(news: (RetryNotice & { update?: VideoUpdate }) | undefined): void {
-    if (!news) {
-      this.#retrying = undefined;
-      return;
-    }
-    const { update, ...notice } = news;
-    // Whoever is notified of either finds both.
-    this.#retrying = this.#lastRetry = notice;
-    if (update) this.#current = update;
-    this.#following?.yield();
-    for (const listener of this.#onRetry) {
-      if (this.#state === "running") notify(listener, notice);
-    }
-    if (update && this.#state === "running") this.#publish(update);
-  }
-
   #publish(update: VideoUpdate): void {
-    this.#current = update;
     this.#wake();
     for (const listener of [...(this.#listeners ?? [])]) {
       if (this.#listeners?.has(listener)) notify(listener, update); // else it left meanwhile

@@ -41,7 +41,7 @@ const FEW_REFUSED: u64 = 125;
 /// complaint down to half of what the server has just taken, then up in small steps until it complains
 /// again, and down to three quarters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Budget {
+pub(super) struct Budget {
     /// Between two requests by the user's will.
     own: Micros,
     /// The same by the server's: 0 while it has not complained.
@@ -66,7 +66,7 @@ pub struct Budget {
 
 impl Budget {
     /// `per_second` requests in a second; `f64::INFINITY` for as many as are asked for.
-    pub fn new(per_second: f64) -> Self {
+    pub(super) fn new(per_second: f64) -> Self {
         Self {
             own: (1_000_000.0 / per_second) as Micros,
             learnt: 0,
@@ -84,7 +84,7 @@ impl Budget {
 
     /// The earliest time for the next request. A video that is alone has a pace of its own, which
     /// heeds the server's complaints by itself.
-    pub fn next(&self, is_alone: bool, now: Millis) -> Millis {
+    pub(super) fn next(&self, is_alone: bool, now: Millis) -> Millis {
         if is_alone && self.own == 0 {
             return now;
         }
@@ -92,7 +92,7 @@ impl Budget {
     }
 
     /// A request leaves.
-    pub fn sent(&mut self, now: Millis) {
+    pub(super) fn sent(&mut self, now: Millis) {
         let now = now.saturating_mul(MICROS);
         let gap = self.own.max(self.learnt);
         let is_late = now.saturating_sub(self.next) <= LATENESS;
@@ -103,7 +103,7 @@ impl Budget {
     /// An answer came, to whichever poll; `again` where the last one to the same poll was a refusal too,
     /// which may then be meant for that video alone. What it asks for with `Retry-After` is for that
     /// poll to heed, and the others are told so themselves. Returns whether it was a refusal.
-    pub fn heard(&mut self, answer: &Answer, again: bool, now: Millis) -> bool {
+    pub(super) fn heard(&mut self, answer: &Answer, again: bool, now: Millis) -> bool {
         let is_refused =
             matches!(&answer.outcome, Err(failure) if failure.code == ErrorCode::RateLimited);
         self.refused = (15 * self.refused + if is_refused { 1_000 } else { 0 }) / 16;
@@ -138,7 +138,7 @@ impl Budget {
                 self.next = self.next.min(next);
             }
             if taken.is_some() {
-                self.limit = self.learnt / self.thirds * 3;
+                self.limit = self.learnt / self.thirds.max(1) * 3;
             }
         } else if is_over(self.quickened_at, CHANGES_EVERY, now) {
             self.quickened_at = now;

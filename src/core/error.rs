@@ -152,6 +152,11 @@ impl Failure {
     /// key was sent decides what a refusal means.
     #[must_use]
     pub fn at(mut self, url: String, has_key: bool) -> Self {
+        self.locate(url, has_key);
+        self
+    }
+
+    pub(crate) fn locate(&mut self, url: String, has_key: bool) {
         let path = "/api/video-editor";
         let twice = || find(url.get(find(&url, path)? + path.len()..)?, path);
         self.reason = match self.reason {
@@ -161,7 +166,6 @@ impl Failure {
             reason => reason,
         };
         self.url = Some(url);
-        self
     }
 
     pub(super) fn brief(&self) -> Brief {

@@ -359,7 +359,7 @@ impl Machine {
         }
         // The step that this poll was started or resumed with is not carried out, nor is its update told.
         self.told = None;
-        let own = u32::from(self.phase == Phase::Asking);
+        let own = u32::from(self.is_requesting());
         self.each(&mut |job| job.join(theirs, own));
         Some(match other.phase {
             Phase::Sleeping { .. } if self.is_overdue(now) && self.job.not_before <= now => {
@@ -410,7 +410,7 @@ impl Machine {
             return ended;
         }
         self.keep_up(now);
-        let is_asking = self.phase == Phase::Asking;
+        let is_asking = self.is_requesting();
         match event {
             Event::Answer(answer) => self.answered(answer, now),
             Event::Told(answer) => {
@@ -596,6 +596,11 @@ impl Machine {
             attempt: self.job.failures.max(1),
             next_in: until.saturating_sub(now),
         })
+    }
+
+    /// Whether it waits for a response.
+    pub fn is_requesting(&self) -> bool {
+        self.phase == Phase::Asking
     }
 
     /// When this poll sends its next request, as far as it knows; nothing where its deadline comes first.
@@ -803,7 +808,7 @@ impl Machine {
             if self.job.retrying.is_some() {
                 failure = Failure::of(Reason::TimeoutFailing);
                 failure.cause = self.job.retrying;
-            } else if self.phase == Phase::Asking && known.last.is_none() {
+            } else if self.is_requesting() && known.last.is_none() {
                 failure = Failure::of(Reason::TimeoutUnanswered);
             }
         }

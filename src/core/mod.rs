@@ -36,7 +36,7 @@
 
 mod address;
 pub mod answer;
-pub mod budget;
+mod budget;
 pub mod cadence;
 mod date;
 pub mod endpoint;
@@ -50,6 +50,7 @@ pub mod options;
 pub(crate) mod percent;
 pub mod progress;
 pub mod secret;
+pub mod session;
 mod snapshot;
 pub mod status;
 pub mod usual;

@@ -71,6 +71,10 @@ impl Attempt {
         self.abort();
     }
 
+    pub(super) fn is_aborted(&self) -> bool {
+        self.is_aborted.get()
+    }
+
     pub(super) fn is_late(&self) -> bool {
         self.is_late.get()
     }

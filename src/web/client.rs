@@ -6,7 +6,7 @@
 
 use super::attempt::{Attempt, IdleEars};
 use super::driver;
-use super::fetch::{Reply, Transport};
+use super::fetch::Transport;
 use super::poll::{Poll, PollOptions};
 use super::value::get;
 use crate::core::endpoint::{DEFAULT_BASE_URL, Endpoint, KEY_HEADER, Kind};
@@ -258,15 +258,19 @@ impl Client {
         let transport = &self.inner.transport;
         let reply = transport.ask_in_time(id, &attempt).await;
         request.0 = None;
-        match reply {
-            Reply::Answer { answer, .. } => {
-                let mut video = answer
-                    .outcome
-                    .map_err(|failure| transport.shown(failure, id))?;
+        match reply
+            .outcome
+            .map_err(Failure::of)
+            .and_then(|answer| answer.outcome)
+        {
+            Ok(mut video) => {
                 Progress::default().observe(&mut video, 0);
                 Ok(video)
             }
-            Reply::Nothing { reason, .. } => Err(transport.shown(Failure::of(reason), id)),
+            Err(mut failure) => {
+                transport.show(&mut failure, id);
+                Err(failure)
+            }
         }
     }
 

@@ -5,14 +5,15 @@ use super::attempt::{Attempt, IdleEars};
 use super::convert::{
     failed_to_js, failure_to_js, raw_options, retry_to_js, status_to_js, update_to_js,
 };
-use super::driver::{self, Notice};
+use super::driver::{self, Notification};
 use super::fetch::{Reply, Tabs, Transport, understood};
 use super::value::{get, get_function, set};
 use crate::core::answer::Response;
 use crate::core::error::Failure;
 use crate::core::lessons::Lessons;
-use crate::core::machine::{Event, Machine, check_id};
+use crate::core::machine::{Machine, check_id};
 use crate::core::secret::Secret;
+use crate::core::session::{PollEvent, Push};
 use js_sys::{Function, JsString};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -98,18 +99,13 @@ impl Client {
             let reply = inner.transport.ask_in_time(&id, &attempt).await;
             set(&signal, "onabort", &JsValue::NULL);
             drop(on_abort);
-            let outcome = match reply {
-                Reply::Answer { answer, raw } => answer
-                    .outcome
-                    .map(|status| status_to_js(status, &raw))
-                    .map_err(|failure| (failure, JsValue::UNDEFINED)),
-                Reply::Nothing { reason, thrown } => Err((Failure::of(reason), thrown)),
-            };
-            let (settle, value) = match outcome {
-                Ok(status) => (resolve, status),
-                Err((failure, thrown)) => {
-                    let failure = inner.transport.shown(failure, &id);
-                    (reject, failed_to_js(&failure, &thrown))
+            let Reply { outcome, body } = reply;
+            let outcome = outcome.map_err(Failure::of);
+            let (settle, value) = match outcome.and_then(|answer| answer.outcome) {
+                Ok(status) => (resolve, status_to_js(status, &body)),
+                Err(mut failure) => {
+                    inner.transport.show(&mut failure, &id);
+                    (reject, failed_to_js(&failure, &body))
                 }
             };
             let _ = settle.call1(&JsValue::UNDEFINED, &value);
@@ -117,9 +113,8 @@ impl Client {
         Ok(())
     }
 
-    /// Starts a poll. `listener` is called with ("update", update, token), ("retrying", notice with the update,
-    /// token), ("retrying", undefined, token) once that is over, ("done", undefined, token) or ("failed", error,
-    /// token), and never again after one of the last two.
+    /// Starts a poll. `listener` is called with an event, its notice or error, the update if there is one, and a
+    /// token; and never again after "done" or "failed". Without an event it is "".
     pub fn poll(
         &self,
         id: &JsValue,
@@ -132,7 +127,6 @@ impl Client {
             if !token.is_undefined() && !token.is_string() {
                 return Err(Failure::invalid("resumeToken must be a text"));
             }
-            let video_id = id.clone();
             // Its length is looked at before it is copied: one that is too long is refused like one that is empty.
             let is_long = token
                 .dyn_ref::<JsString>()
@@ -142,35 +136,32 @@ impl Client {
             } else {
                 token.as_string()
             };
-            let tell = move |notice| {
-                let (event, value, token) = match notice {
-                    Notice::Update { update, raw, token } => {
-                        ("update", update_to_js(&update, &raw), token)
+            let notify = move |news: Notification| {
+                let (event, value) = match news.event {
+                    None => ("", JsValue::UNDEFINED),
+                    Some(PollEvent::Retrying(retry, thrown)) => {
+                        let value = retry_to_js(&news.subscriber.video, &retry, &thrown);
+                        ("retrying", value)
                     }
-                    Notice::Retrying {
-                        retry,
-                        thrown,
-                        update,
-                        token,
-                    } => {
-                        let value = retry_to_js(&video_id, &retry, &thrown);
-                        if let Some((update, raw)) = update {
-                            set(&value, "update", &update_to_js(&update, &raw));
-                        }
-                        ("retrying", value, token)
+                    Some(PollEvent::Recovered) => ("recovered", JsValue::UNDEFINED),
+                    Some(PollEvent::Done) => ("done", JsValue::UNDEFINED),
+                    Some(PollEvent::Failed(failure, thrown)) => {
+                        ("failed", failed_to_js(&failure, &thrown))
                     }
-                    Notice::Recovered { token } => ("retrying", JsValue::UNDEFINED, token),
-                    Notice::Done { token } => ("done", JsValue::UNDEFINED, token),
-                    Notice::Failed {
-                        failure,
-                        thrown,
-                        token,
-                    } => ("failed", failed_to_js(&failure, &thrown), token),
                 };
-                let _ = listener.call3(&JsValue::UNDEFINED, &event.into(), &value, &token.into());
+                let update = match news.update {
+                    Some((update, body)) => update_to_js(&update, &body),
+                    None => JsValue::UNDEFINED,
+                };
+                let token = news.token.into();
+                let _ = listener.call4(&JsValue::UNDEFINED, &event.into(), &value, &update, &token);
             };
-            self.inner
-                .poll(&id, raw_options(options), token.as_deref(), Rc::new(tell))
+            self.inner.poll(
+                &id,
+                raw_options(options),
+                token.as_deref(),
+                Box::new(notify),
+            )
         };
         poll()
             .map(|inner| Poll { inner })
@@ -205,7 +196,7 @@ impl Client {
             body: &body,
             ..Response::default()
         };
-        self.inner.told(&id, understood(response, &id))
+        self.inner.shared_response(&id, understood(response, &id))
     }
 
     /// Keeps the client to `concurrency` requests at once until the limit is freed.
@@ -235,17 +226,21 @@ impl Poll {
     /// Asks now, unless a request is under way, or left a moment ago.
     #[wasm_bindgen(js_name = askNow)]
     pub fn ask_now(&self) {
-        self.inner.ask_now();
+        self.inner.poll_now();
     }
 
     /// Whether from now on somebody says when there is news; for all polls of this video.
     pub fn followed(&self, is_followed: bool) {
-        self.inner.hear(Event::Followed(is_followed));
+        self.inner.on_push(if is_followed {
+            Push::Connected
+        } else {
+            Push::Lost
+        });
     }
 
     /// There is news; for all polls of this video.
     pub fn news(&self) {
-        self.inner.hear(Event::News);
+        self.inner.on_push(Push::News);
     }
 
     /// What another process needs to go on; nothing once the poll is over.

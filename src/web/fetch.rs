@@ -7,7 +7,6 @@ use super::value::{JavaScript, Loose, get, get_function, loose, set};
 use crate::core::Millis;
 use crate::core::answer::{Answer, Response, RetryAfter};
 use crate::core::error::{ErrorCode, Failure};
-use crate::core::machine::Event;
 use crate::core::messages::Reason;
 use crate::core::percent;
 use crate::core::secret::Secret;
@@ -139,32 +138,11 @@ impl Words {
 }
 
 /// What came of a request.
-pub(super) enum Reply {
-    Answer {
-        answer: Answer,
-        /// The body as JSON, `undefined` if it is none.
-        raw: JsValue,
-    },
-    Nothing {
-        /// [`Reason::Offline`] where the host knows that it has no network.
-        reason: Reason,
-        /// What the host threw, without the key.
-        thrown: JsValue,
-    },
-}
-
-impl Reply {
-    /// The event, and with it the body as JSON or what the host threw.
-    pub(super) fn event(self) -> (Event, JsValue) {
-        match self {
-            Reply::Answer { answer, raw } => (Event::Answer(answer), raw),
-            Reply::Nothing {
-                reason: Reason::Offline,
-                thrown,
-            } => (Event::Offline, thrown),
-            Reply::Nothing { reason, thrown } => (Event::RequestFailed(reason), thrown),
-        }
-    }
+pub(super) struct Reply {
+    /// Or why there is no response: [`Reason::Offline`] where the host knows that it has no network.
+    pub(super) outcome: Result<Answer, Reason>,
+    /// The body as JSON, `undefined` if it is none; or what the host threw, without the key.
+    pub(super) body: JsValue,
 }
 
 #[derive(Default)]
@@ -211,9 +189,9 @@ impl Transport {
                     reason = Reason::Offline;
                 }
             }
-            Reply::Nothing {
-                reason,
-                thrown: thrown.unwrap_or_default(),
+            Reply {
+                outcome: Err(reason),
+                body: thrown.unwrap_or_default(),
             }
         })
     }
@@ -299,7 +277,7 @@ impl Transport {
         );
         // A status asks for no patience.
         let mut retry_after = None;
-        if let Reply::Answer { answer, .. } = &mut reply
+        if let Ok(answer) = &mut reply.outcome
             && !answer.has_status()
         {
             retry_after = header(&response, "retry-after").filter(|text| match &self.secret {
@@ -355,9 +333,9 @@ impl Transport {
         leads.ok()?.as_string()
     }
 
-    /// A failure of a request about a video, to be shown: with what was requested, and without the key, also where that
-    /// is a short one.
-    pub(super) fn shown(&self, mut failure: Failure, id: &str) -> Failure {
+    /// Makes a failure of a request about a video one that may be shown: with what was requested, and without the key,
+    /// also where that is a short one.
+    pub(super) fn show(&self, failure: &mut Failure, id: &str) {
         let mut url = self.endpoint.clone();
         percent::encode(id, &mut url);
         if let Some(secret) = &self.secret {
@@ -366,7 +344,7 @@ impl Transport {
                 *text = text.take().map(|text| secret.redact(&text).into_owned());
             }
         }
-        failure.at(url, self.secret.is_some())
+        failure.locate(url, self.secret.is_some());
     }
 
     /// What `fetch` gives. One that does not know `redirect` is called once more without it, if there is no key that
@@ -552,20 +530,23 @@ fn charset(content_type: &str) -> Option<String> {
 
 /// What `fetch` gave cannot be worked with, which is said, since mostly a test's mock lacks something.
 fn unusable() -> Reply {
-    Reply::Answer {
-        answer: Answer::of(Err(Failure::of(Reason::NotAResponse))),
-        raw: JsValue::UNDEFINED,
+    Reply {
+        outcome: Ok(Answer::of(Err(Failure::of(Reason::NotAResponse)))),
+        body: JsValue::UNDEFINED,
     }
 }
 
 /// An answer, read.
 pub(super) fn understood(response: Response<'_>, id: &str) -> Reply {
     let answer = Answer::read::<JavaScript>(response, id);
-    let raw = if answer.has_status() {
+    let body = if answer.has_status() {
         // It is JSON, so this does not throw.
         JSON::parse(response.body).unwrap_or_default()
     } else {
         JsValue::UNDEFINED
     };
-    Reply::Answer { answer, raw }
+    Reply {
+        outcome: Ok(answer),
+        body,
+    }
 }

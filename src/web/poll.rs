@@ -1,10 +1,11 @@
 //! One poll as a Rust program holds it: its options, and its updates as a stream. It keeps the newest
 //! update alone, so a slow reader is never behind; and once it is dropped no request follows.
 
-use super::driver::{self, Notice};
+use super::driver::{self, Notification};
 use crate::core::error::{ErrorCode, Failure};
 use crate::core::machine::{Retry, Update};
 use crate::core::options::RawOptions;
+use crate::core::session::PollEvent;
 use futures_core::Stream;
 use std::cell::RefCell;
 use std::fmt;
@@ -114,48 +115,29 @@ struct Inbox {
 }
 
 impl Inbox {
-    /// Takes a notice in; returns whom to wake.
-    fn take_in(&mut self, notice: Notice) -> Option<Waker> {
-        match notice {
-            Notice::Update { update, raw, token } => self.renew(update, raw, token),
-            Notice::Retrying {
-                retry,
-                update,
-                token,
-                ..
-            } => {
-                self.retrying = Some(retry);
-                match update {
-                    Some((update, raw)) => self.renew(update, raw, token),
-                    // Whoever waits for an update has none.
-                    None => {
-                        self.token = token;
-                        return None;
-                    }
-                }
-            }
-            Notice::Recovered { token } => {
-                (self.retrying, self.token) = (None, token);
-                return None;
-            }
-            // The machine tells the finished video before it says that it is done.
-            Notice::Done { token } => {
-                let last = self.last.clone();
-                self.end = Some(last.ok_or(Failure::new(ErrorCode::Internal)));
-                self.token = token;
-            }
-            Notice::Failed { failure, token, .. } => {
-                self.end = Some(Err(failure));
-                (self.retrying, self.token) = (None, token);
-            }
+    /// Takes in what is new; returns whom to wake.
+    fn take_in(&mut self, news: Notification) -> Option<Waker> {
+        self.token = news.token;
+        let mut wakes = news.update.is_some();
+        if let Some((update, raw)) = news.update {
+            self.last = Some(update.clone());
+            self.news = Some(update);
+            self.raw = raw;
         }
-        self.reader.take()
-    }
-
-    fn renew(&mut self, update: Update, raw: JsValue, token: String) {
-        self.last = Some(update.clone());
-        self.news = Some(update);
-        (self.raw, self.token) = (raw, token);
+        if let Some(event) = news.event {
+            self.retrying = None;
+            match event {
+                PollEvent::Retrying(retry, _) => self.retrying = Some(retry),
+                PollEvent::Recovered => {}
+                PollEvent::Done => {
+                    let last = self.last.clone();
+                    self.end = Some(last.ok_or(Failure::new(ErrorCode::Internal)));
+                }
+                PollEvent::Failed(failure, _) => self.end = Some(Err(failure)),
+            }
+            wakes |= self.end.is_some();
+        }
+        self.reader.take_if(|_| wakes)
     }
 
     fn wait(&mut self, context: &Context<'_>) {
@@ -175,8 +157,8 @@ impl Poll {
             id,
             options.numbers,
             options.resume_token.as_deref(),
-            Rc::new(move |notice| {
-                let reader = letters.borrow_mut().take_in(notice);
+            Box::new(move |news| {
+                let reader = letters.borrow_mut().take_in(news);
                 if let Some(reader) = reader {
                     reader.wake();
                 }
@@ -216,7 +198,7 @@ impl Poll {
     /// server allows, nor than a second (or `min_interval`, where that is shorter) after the last request:
     /// then it asks as soon as that is over. While a request is under way it waits for that one's answer.
     pub fn ask_now(&self) {
-        self.inner.ask_now();
+        self.inner.poll_now();
     }
 
     /// What another poll needs to go on from here: text that fits into a cookie or a URL (at most

@@ -3,6 +3,7 @@
 
 use super::value::{get, get_function};
 use crate::core::Millis;
+use crate::core::session::Time;
 use gloo_timers::callback::Timeout;
 use js_sys::Date;
 use std::cell::Cell;
@@ -31,18 +32,17 @@ impl Clock {
         }
     }
 
-    pub(super) fn now(&self) -> Millis {
+    pub(super) fn time(&self) -> Time {
         let before = self.reading.get();
         let reading = reading().unwrap_or(before);
         self.reading.set(reading);
         let back = (before - reading).max(0.0);
         self.origin.set(self.origin.get() + back);
-        (self.origin.get() + reading) as Millis
-    }
-
-    /// How far this clock is ahead of the wall clock by now.
-    pub(super) fn ahead(&self) -> i64 {
-        (self.now() as f64 - Date::now()) as i64
+        let now = self.origin.get() + reading;
+        Time {
+            now: now as Millis,
+            ahead: (now - Date::now()) as i64,
+        }
     }
 }
 

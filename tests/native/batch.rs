@@ -1,10 +1,9 @@
-//! Many videos of one client before a server that takes so many requests in a second: the machines and
-//! the budget as they are, carried in virtual time as `src/web/driver.rs` carries them.
+//! Many videos of one session before a server that takes so many requests in a second, in virtual time.
 
 use super::world::{Dice, START, answer};
-use iacrea_video::core::budget::Budget;
-use iacrea_video::core::machine::{Command, Event, Machine, Step};
-use iacrea_video::core::options::Options;
+use iacrea_video::core::machine::Event;
+use iacrea_video::core::options::RawOptions;
+use iacrea_video::core::session::{Command, PollEvent, RequestId, Session, Settings, Time};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
@@ -78,138 +77,86 @@ impl Limit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Happening {
     /// A request is at the server.
-    Asked(usize),
-    /// Its response is there.
-    Answered(usize, bool),
+    Received(RequestId),
+    /// Its response is there, and whether it is one.
+    Responded(RequestId, bool),
     Started(usize),
-    Woken(usize),
-    Opened,
-}
-
-struct Client {
-    budget: Budget,
-    concurrency: usize,
-    in_flight: usize,
-    /// Whoever counts as having come first is last.
-    queue: Vec<(u64, usize)>,
-    machines: Vec<Option<Machine>>,
-    was_refused: Vec<bool>,
-    /// When each wants to be woken.
-    due: Vec<u64>,
-    ahead: BinaryHeap<Reverse<(u64, Happening)>>,
-}
-
-impl Client {
-    fn obey(&mut self, video: usize, step: &Step, now: u64) {
-        match step.command {
-            Command::Fetch { .. } => {
-                let lead = self.machines[video].as_ref().map_or(0, Machine::lead);
-                let since = now - lead;
-                let at = self.queue.partition_point(|(other, _)| *other > since);
-                self.queue.insert(at, (since, video));
-            }
-            Command::Sleep { until } => {
-                self.due[video] = until;
-                self.ahead.push(Reverse((until, Happening::Woken(video))));
-            }
-            ref end => panic!("{end:?}"),
-        }
-    }
-
-    fn let_in(&mut self, latency: &mut Dice, longest: u64, now: u64) {
-        while self.in_flight < self.concurrency && !self.queue.is_empty() {
-            let at = self.budget.next(self.machines.len() == 1, now);
-            if at > now {
-                self.ahead.push(Reverse((at, Happening::Opened)));
-                return;
-            }
-            let (_, video) = self.queue.pop().unwrap();
-            self.budget.sent(now);
-            self.in_flight += 1;
-            let asked = Happening::Asked(video);
-            self.ahead
-                .push(Reverse((now + 10 + latency.roll(longest), asked)));
-        }
-    }
+    Woken,
 }
 
 /// What was sent and what of it was refused, in each minute.
 fn play(
     videos: usize,
     apart: u64,
-    concurrency: usize,
-    per_second: f64,
+    concurrency: u32,
     mut limit: Limit,
     minutes: u64,
 ) -> Vec<(u64, u64)> {
-    let options = Options {
-        timeout: None,
-        max_failures: u32::MAX,
-        ..Options::default()
+    let options = RawOptions {
+        timeout_ms: Some(f64::INFINITY),
+        max_consecutive_failures: Some(f64::INFINITY),
+        ..RawOptions::default()
     };
-    let mut client = Client {
-        budget: Budget::new(per_second),
+    let mut session = Session::new(Settings {
         concurrency,
-        in_flight: 0,
-        queue: Vec::new(),
-        machines: vec![None; videos],
-        was_refused: vec![false; videos],
-        due: vec![0; videos],
-        ahead: (0..videos)
-            .map(|video| Reverse((START + apart * video as u64, Happening::Started(video))))
-            .collect(),
-    };
+        ..Settings::default()
+    });
+    let mut ahead: BinaryHeap<_> = (0..videos)
+        .map(|video| Reverse((START + apart * video as u64, Happening::Started(video))))
+        .collect();
     let mut dice = Dice(videos as u64);
     let pending = r#"{"status":"GENERATING_VIDEO","generatedContent":[{"status":"pending"},{"status":"pending"}]}"#;
     let is_running = matches!(limit, Limit::Concurrency { .. });
     let (way, work) = if is_running { (20, 300) } else { (60, 20) };
     let mut sums = vec![(0, 0); minutes as usize];
-    while let Some(Reverse((now, happening))) = client.ahead.pop() {
+    let mut wakes_at = u64::MAX;
+    while let Some(Reverse((now, happening))) = ahead.pop() {
         let Some(minute) = sums.get_mut(((now - START) / 60_000) as usize) else {
             break;
         };
+        let time = Time { now, ahead: 0 };
         match happening {
             Happening::Started(video) => {
-                let (machine, step) = Machine::start(&format!("v{video}"), options.clone(), now);
-                client.machines[video] = Some(machine);
-                client.obey(video, &step, now);
+                let id = format!("v{video}");
+                session.start(&id, options, None, (), time).unwrap();
             }
-            Happening::Woken(video) if client.due[video] == now => {
-                let machine = client.machines[video].as_mut().unwrap();
-                let step = machine.step(Event::Wake, now);
-                client.obey(video, &step, now);
-            }
-            Happening::Woken(_) | Happening::Opened => {}
-            Happening::Asked(video) => {
+            Happening::Woken if wakes_at == now => session.wake(time),
+            Happening::Woken => {}
+            Happening::Received(request) => {
                 minute.0 += 1;
                 let takes = limit.takes(now);
                 minute.1 += u64::from(!takes);
                 let back = now + 10 + if takes { work + dice.roll(work) } else { 0 };
-                client
-                    .ahead
-                    .push(Reverse((back, Happening::Answered(video, takes))));
+                ahead.push(Reverse((back, Happening::Responded(request, takes))));
             }
-            Happening::Answered(video, takes) => {
+            Happening::Responded(request, takes) => {
                 if let Limit::Concurrency { running, .. } = &mut limit {
                     *running -= u64::from(takes);
                 }
-                client.in_flight -= 1;
-                let event = if takes {
-                    answer(200, None, pending)
-                } else {
-                    answer(429, None, "")
+                let (status, body) = if takes { (200, pending) } else { (429, "") };
+                let Event::Answer(answer) = answer(status, None, body) else {
+                    panic!("it is a response");
                 };
-                let Event::Answer(heard) = &event else {
-                    panic!("it is an answer");
-                };
-                client.budget.heard(heard, client.was_refused[video], now);
-                client.was_refused[video] = !takes;
-                let machine = client.machines[video].as_mut().unwrap();
-                let step = machine.step(event, now);
-                client.obey(video, &step, now);
+                session.response(request, Ok(answer), (), time);
             }
         }
-        client.let_in(&mut dice, way, now);
+        while let Some(command) = session.poll_command() {
+            let Command::Send { request, .. } = command else {
+                panic!("{command:?}");
+            };
+            let at = now + 10 + dice.roll(way);
+            ahead.push(Reverse((at, Happening::Received(request))));
+        }
+        while let Some(news) = session.poll_notification() {
+            assert!(
+                !matches!(news.event, Some(PollEvent::Failed(..))),
+                "{news:?}"
+            );
+        }
+        let at = session.wake_at(now).unwrap_or(u64::MAX);
+        if at != std::mem::replace(&mut wakes_at, at) && at < u64::MAX {
+            ahead.push(Reverse((at, Happening::Woken)));
+        }
     }
     sums
 }
@@ -259,12 +206,12 @@ fn few_requests_of_a_batch_are_refused_from_the_second_minute_on() {
     for (videos, per_second) in batches.into_iter().take(most) {
         for limit in limits(per_second) {
             for apart in [0, 1_000] {
-                for concurrency in [6, usize::MAX] {
+                for concurrency in [6, u32::MAX] {
                     let what = format!(
                         "{videos} videos, {apart} ms apart, {concurrency} at once, {limit:?}"
                     );
                     let limit = limit.clone();
-                    let all = play(videos, apart, concurrency, f64::INFINITY, limit, 4);
+                    let all = play(videos, apart, concurrency, limit, 4);
                     audit(&what, &all, per_second);
                 }
             }

@@ -1,15 +1,16 @@
 //! Random servers, networks and waiters, as data that shrinks: whatever may happen to the polls of
-//! one video. It must leave nothing out for being unlikely; what is unlikely is what breaks.
+//! a client. It must leave nothing out for being unlikely; what is unlikely is what breaks.
 
 use super::forged::{Forged, Last, Phase};
 use super::world::START;
 use iacrea_video::core::answer::{Answer, RetryAfter};
 use iacrea_video::core::error::ErrorCode;
 use iacrea_video::core::options::{Options, RawOptions};
+use iacrea_video::core::session::Push;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use proptest::sample::select;
 use serde_json::{Value, json};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -18,10 +19,12 @@ use std::time::{Duration, UNIX_EPOCH};
 pub(crate) struct Plan {
     pub(crate) first: (RawOptions, Source),
     pub(crate) request_timeout: u64,
+    pub(crate) concurrency: u32,
+    pub(crate) per_second: f64,
+    /// Whether requests wait for a lock, and how long each does, by turns.
+    pub(crate) locks: Option<Vec<u64>>,
     /// What comes of the requests, by turns and for ever.
     pub(crate) replies: Vec<Exchange>,
-    /// How long each waits for its turn among the client's requests, by turns.
-    pub(crate) queue: Vec<u64>,
     /// How late alarms ring, by turns: tabs are hidden and machines sleep.
     pub(crate) lateness: Vec<u64>,
     /// What people do, and how long after what they did before.
@@ -30,6 +33,27 @@ pub(crate) struct Plan {
     pub(crate) answers_first: bool,
     /// Where a poll without a deadline is left.
     pub(crate) steps: usize,
+}
+
+impl Default for Plan {
+    /// Nothing happens by itself, and nothing comes late.
+    fn default() -> Self {
+        Self {
+            first: (RawOptions::default(), Source::Fresh),
+            request_timeout: 30_000,
+            concurrency: u32::MAX,
+            per_second: f64::INFINITY,
+            locks: None,
+            replies: vec![Exchange {
+                after: 0,
+                what: What::Hang,
+            }],
+            lateness: vec![0],
+            acts: Vec::new(),
+            answers_first: true,
+            steps: 0,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -56,30 +80,36 @@ pub(crate) struct Answered {
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     Fresh,
-    Saved(Index),
+    Saved(usize),
     /// A token that somebody made up.
     Forged(Box<Forged>),
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
-    Join(RawOptions, Source),
-    Leave(Index),
-    AskNow,
-    Nudge,
-    /// Somebody begins, or ceases, to say when there is news.
-    Followed(bool),
-    News,
-    /// Another page was answered.
-    Told(Answered),
+    /// Of which of the videos.
+    Join(usize, RawOptions, Source),
+    Leave(usize),
+    PollNow(usize),
+    PollSoon,
+    /// The page is frozen for a while, and is no more.
+    Thaw,
+    /// The process ends, and another goes on with the tokens of all polls.
+    Crash,
+    Push(usize, Push),
+    /// Another page had this response about one of the videos.
+    SharedResponse(usize, Answered),
     Offline,
     Online,
+    /// At most so many requests at once; or as before.
+    Limit(u32),
+    Unlimit,
     Save {
-        who: Index,
+        who: usize,
         ahead: i64,
         whole: bool,
     },
-    Twin(Index),
+    Twin(usize),
 }
 
 /// What `Retry-After` asks for, read apart from the core: digits are seconds, with decimals the next whole one, the dates
@@ -424,21 +454,33 @@ fn act() -> impl Strategy<Value = (u64, Act)> {
         1 => 0_u64..100_000_000,
         1 => Just(0),
     ];
-    let index = any::<Index>;
+    let index = any::<usize>;
+    // Most that happens, happens to the first.
+    let video = || prop_oneof![4 => Just(0_usize), 1 => Just(1)];
+    let saved = || index().prop_map(Source::Saved);
+    let fresh = || Just(Source::Fresh);
+    let join = |source| {
+        (video(), options(), source)
+            .prop_map(|(video, options, source)| Act::Join(video, options, source))
+    };
     let act = prop_oneof![
-        3 => options().prop_map(|options| Act::Join(options, Source::Fresh)),
-        4 => (options(), index()).prop_map(|(options, which)| Act::Join(options, Source::Saved(which))),
-        1 => index().prop_map(|which| Act::Join(RawOptions::default(), Source::Saved(which))),
-        3 => (options(), forged()).prop_map(|(options, forged)| Act::Join(options, forged)),
-        1 => forged().prop_map(|forged| Act::Join(RawOptions::default(), forged)),
+        3 => join(fresh().boxed()),
+        4 => join(saved().boxed()),
+        1 => saved().prop_map(|saved| Act::Join(0, RawOptions::default(), saved)),
+        3 => join(forged().boxed()),
+        1 => forged().prop_map(|forged| Act::Join(0, RawOptions::default(), forged)),
         2 => index().prop_map(Act::Leave),
-        2 => Just(Act::AskNow),
-        3 => Just(Act::Nudge),
-        2 => any::<bool>().prop_map(Act::Followed),
-        3 => Just(Act::News),
-        2 => answered().prop_map(Act::Told),
+        2 => index().prop_map(Act::PollNow),
+        3 => Just(Act::PollSoon),
+        1 => Just(Act::Thaw),
+        1 => Just(Act::Crash),
+        5 => (index(), select(vec![Push::Connected, Push::Lost, Push::News, Push::News, Push::News]))
+            .prop_map(|(who, push)| Act::Push(who, push)),
+        2 => (video(), answered()).prop_map(|(video, answered)| Act::SharedResponse(video, answered)),
         1 => Just(Act::Offline),
         1 => Just(Act::Online),
+        1 => (1_u32..3).prop_map(Act::Limit),
+        1 => Just(Act::Unlimit),
         4 => (index(), select(vec![0_i64, 0, 0, 700, -700, 3_600_000, -3_600_000]), any::<bool>())
             .prop_map(|(who, ahead, whole)| Act::Save { who, ahead, whole }),
         3 => index().prop_map(Act::Twin),
@@ -514,28 +556,38 @@ pub(crate) fn plans() -> impl Strategy<Value = Plan> {
         2 => 0_u64..50,
         1 => 0_u64..90_000,
     ];
-    let queue = prop_oneof![8 => Just(0_u64), 1 => 0_u64..5_000];
+    let lock = prop_oneof![8 => Just(0_u64), 1 => 0_u64..5_000];
     let source = prop_oneof![4 => Just(Source::Fresh), 1 => forged()];
+    let limits = (
+        prop_oneof![4 => Just(u32::MAX), 2 => Just(1_u32)],
+        prop_oneof![4 => Just(f64::INFINITY), 1 => 0.05_f64..20.0],
+        weighted(0.3, vec(lock, 1..4)),
+    );
     (
         (options(), source),
         prop_oneof![4 => Just(30_000_u64), 1 => 1_u64..60_000, 1 => Just(u64::from(u32::MAX))],
+        limits,
         vec(exchange(), 1..12),
-        vec(queue, 1..4),
         vec(lateness, 1..6),
         vec(act(), 0..24),
         any::<bool>(),
         50_usize..600,
     )
         .prop_map(
-            |(first, request_timeout, replies, queue, lateness, acts, answers_first, steps)| Plan {
-                first,
-                request_timeout,
-                replies,
-                queue,
-                lateness,
-                acts,
-                answers_first,
-                steps,
+            |(first, request_timeout, limits, replies, lateness, acts, answers_first, steps)| {
+                let (concurrency, per_second, locks) = limits;
+                Plan {
+                    first,
+                    request_timeout,
+                    concurrency,
+                    per_second,
+                    locks,
+                    replies,
+                    lateness,
+                    acts,
+                    answers_first,
+                    steps,
+                }
             },
         )
 }

@@ -88,17 +88,19 @@ fn quick() -> JsValue {
     object(&[("minIntervalMs", 5.into()), ("maxIntervalMs", 10.into())])
 }
 
-/// Collects (event, value, token) triples.
+/// Collects (event, value, update, token).
 pub(crate) fn listener() -> (Function, Array) {
     let heard = Array::new();
     let kept = heard.clone();
-    let closure = Closure::<dyn Fn(JsValue, JsValue, JsValue)>::new(move |event, value, token| {
-        kept.push(&Array::of3(&event, &value, &token));
-    });
+    let closure = Closure::<dyn Fn(JsValue, JsValue, JsValue, JsValue)>::new(
+        move |event, value, update, token| {
+            kept.push(&Array::of4(&event, &value, &update, &token));
+        },
+    );
     (closure.into_js_value().unchecked_into(), heard)
 }
 
-/// Waits for the end of a poll: ("done" | "failed", value, token).
+/// Waits for the end of a poll: ("done" | "failed", value, update, token).
 pub(crate) async fn end(heard: &Array) -> Array {
     for _ in 0..500 {
         if let Some(last) = heard.iter().last() {
@@ -113,16 +115,9 @@ pub(crate) async fn end(heard: &Array) -> Array {
 }
 
 fn updates(heard: &Array) -> Vec<JsValue> {
-    let triples = heard.iter().map(JsCast::unchecked_into::<Array>);
-    triples
-        .filter_map(|triple| match triple.get(0).as_string().as_deref() {
-            Some("update") => Some(triple.get(1)),
-            // A failure that is going to be retried may change the update too.
-            Some("retrying") if !triple.get(1).is_undefined() => {
-                Some(get(&triple.get(1), "update")).filter(|update| !update.is_undefined())
-            }
-            _ => None,
-        })
+    let news = heard.iter().map(JsCast::unchecked_into::<Array>);
+    news.map(|news| news.get(2))
+        .filter(|update| !update.is_undefined())
         .collect()
 }
 

@@ -71,10 +71,15 @@ const REASONS: &[Reason] = &[
         functions: &[
             "alloc::vec::Vec",
             "client_poll",
-            "iacrea_video::web::driver::Loop::turn",
+            "iacrea_video::core::session::Session",
+            "iacrea_video::web::driver::Client::carry",
         ],
-        causes: &["alloc::vec::Vec_, _::insert_mut::assert_failed"],
-        why: "a loop is put where a search among the loops says that it belongs",
+        causes: &[
+            "alloc::vec::Vec_, _::insert_mut::assert_failed",
+            "alloc::vec::Vec_, _::remove::assert_failed",
+        ],
+        why: "a video is put where a search among the videos says that it belongs, and taken out where it was found; \
+              the first of a list is taken from one that is not empty",
     },
     Reason {
         functions: &["__externref_table_"],
@@ -101,6 +106,7 @@ const REASONS: &[Reason] = &[
             "iacrea_video::core::machine::Machine::join",
             "iacrea_video::core::machine::Machine::step",
             "iacrea_video::core::machine::Update as core::clone::Clone",
+            "iacrea_video::core::session::Session",
             "iacrea_video::web::attempt::",
             "iacrea_video::web::driver::",
         ],
@@ -131,7 +137,7 @@ const REASONS: &[Reason] = &[
             "core::pin::Pin",
             "futures_core::task::",
             "iacrea_video::web::attempt::",
-            "iacrea_video::web::driver::Loop::send",
+            "iacrea_video::web::driver::Client::send",
             "iacrea_video::web::exports::Client::get_status",
             "iacrea_video::web::exports::Client::told",
             "iacrea_video::web::fetch::",
@@ -172,9 +178,7 @@ const REASONS: &[Reason] = &[
             "__wbg_poll_free",
             "client_",
             "gloo_timers::",
-            "iacrea_video::web::driver::Client::let_in",
-            "iacrea_video::web::driver::Client::open_in",
-            "iacrea_video::web::driver::Loop::rearm",
+            "iacrea_video::web::driver::Client::carry",
             "iacrea_video::web::fetch::Transport::ask",
             "iacrea_video::web::exports::Client::get_status",
             "js_sys::futures::JsFuture",
@@ -184,14 +188,14 @@ const REASONS: &[Reason] = &[
         why: "an object after it was freed, a closure after it was called: the package frees last, and once",
     },
     Reason {
-        functions: &["iacrea_video::web::driver::Client::let_in"],
+        functions: &["iacrea_video::web::driver::Client::carry"],
         causes: &["wasm_bindgen::throw_val"],
         why: "a host without AbortController: told as \"internal\"",
     },
     Reason {
         functions: &[
             "client_getStatus",
-            "iacrea_video::web::driver::Client::let_in",
+            "iacrea_video::web::driver::Client::carry",
             "js_sys::futures::jspi::",
         ],
         causes: &["js_sys::futures::jspi::__wbindgen"],
