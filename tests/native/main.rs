@@ -22,6 +22,7 @@ mod pace;
 mod plan;
 mod poll;
 mod promises;
+mod queue;
 mod redaction;
 mod retries;
 mod session;
