@@ -46,6 +46,8 @@ export class ModuleClient {
   #isBrief = typeof FinalizationRegistry === "undefined";
   readonly #signals = new Signals();
   readonly #onRetry: ClientOptions["onRetry"];
+  /** Until it has warned. */
+  #warn: typeof warn | undefined = warn;
   readonly #streams: Streams | undefined;
   readonly #tabs: Tabs | undefined;
 
@@ -113,7 +115,7 @@ export class ModuleClient {
 
   /** Waits until the video is done. Resolves with it; rejects with a `VideoError`, or with the signal's reason. */
   waitForVideo(id: string, options: PollOptions = {}): Promise<DoneUpdate> {
-    return traced(this.#poll(id, options).done);
+    return traced(Poller.outcomeOf(this.#poll(id, options, "waitForVideo()")));
   }
 
   /**
@@ -121,7 +123,7 @@ export class ModuleClient {
    * the tightest pace among them; the last to leave ends the asking. An argument that cannot work rejects `done`.
    */
   poll(id: string, options: PollOptions = {}): VideoPoller {
-    return this.#poll(id, options);
+    return this.#poll(id, options, "poll()");
   }
 
   /**
@@ -140,7 +142,7 @@ export class ModuleClient {
     let limit: { free(): void } | undefined;
     // All of them before the first poll begins: the iterable is somebody's code, and may throw.
     const polls = [...videos].map((video) =>
-      this.#poll(video, shared, (client) => {
+      this.#poll(video, shared, "", (client) => {
         limit ??= client.limit(concurrency);
       }),
     );
@@ -184,12 +186,12 @@ export class ModuleClient {
     this.#connected = undefined;
   }
 
-  #poll(video: string | VideoToResume, given: PollOptions, prepare?: (client: ClientHandle) => void): Poller {
+  #poll(video: string | VideoToResume, given: PollOptions, of: string, prepare?: (client: ClientHandle) => void): Poller {
     let id = video as string;
     let options: PollOptions = {};
     let refused: VideoError | undefined;
     try {
-      options = readable(() => checkedPoll(given, "poll()"));
+      options = readable(() => checkedPoll(given, of));
       // Of the list of waitForVideos. What is neither is refused as an id.
       if (prepare && typeof video === "object" && video !== null) {
         const { id: own, resumeToken } = readable(() => ({ id: video.id, resumeToken: video.resumeToken }));
@@ -219,17 +221,23 @@ export class ModuleClient {
     };
     const streams = this.#streams;
     const follow = streams && { follow: (follower: Follower) => streams.follow(id, follower) };
-    const poller = new Poller(id, options, { signals: this.#signals, onRetry: this.#onRetry, connect, ...follow });
+    const poller: Poller = new Poller(id, options, {
+      signals: this.#signals,
+      onRetry: this.#onRetry,
+      connect,
+      ...follow,
+      warn: (message) => {
+        this.#warn?.(`still no status, and requests fail: ${message} They are repeated; set onRetry to hear of each failure.`);
+        this.#warn = undefined;
+      },
+      ended: (isDone) => {
+        // Here too, for an instance that traps takes them along.
+        if (isDone) this.#config.lessons = this.lessons();
+        this.#tabs?.leave(id);
+        this.#ended(poller);
+      },
+    });
     this.#calls.add(poller);
-    const forget = () => {
-      this.#tabs?.leave(id);
-      this.#ended(poller);
-    };
-    poller.done.then(() => {
-      // Here too, for an instance that traps takes them along.
-      this.#config.lessons = this.lessons();
-      forget();
-    }, forget);
     return poller;
   }
 

@@ -11,6 +11,7 @@ import { abortionOf, type Signals } from "./signals.js";
 import { asVideoError, failed, type PlainError, type VideoError } from "./error.js";
 import { traced } from "./trace.js";
 import type { DoneUpdate, PollOptions, RetryNotice, VideoPoller, VideoUpdate } from "./types.js";
+import { warn } from "./warn.js";
 
 /** The module's side of one poll. */
 export interface PollHandle extends Follower {
@@ -29,6 +30,10 @@ export interface Host {
   readonly signals: Signals;
   /** Hears of the failures of all polls. */
   readonly onRetry?: ((notice: RetryNotice) => void) | undefined;
+  /** Says on the console why a poll has no status yet that tells nobody else. */
+  warn(message: string): void;
+  /** Once the poll is over. */
+  ended(isDone: boolean): void;
   /** Where the client listens to live streams: hears of this video. */
   follow?(follower: Follower): Following;
   /** Resolves with how to start the module's side. */
@@ -37,7 +42,8 @@ export interface Host {
 
 export class Poller implements VideoPoller {
   readonly id: string;
-  readonly done: Promise<DoneUpdate>;
+  readonly #outcome: Promise<DoneUpdate>;
+  #done: Promise<DoneUpdate> | undefined;
   #current: VideoUpdate | undefined;
   #retrying: RetryNotice | undefined;
   /** Also when that is over: at the end it says why. */
@@ -54,6 +60,10 @@ export class Poller implements VideoPoller {
   #firstToken: (() => string) | undefined;
   #state: "running" | "done" | "failed" | "left" = "running";
   #asksNow = false;
+  /** Whether somebody hears of failures that are retried. */
+  #isWatched = false;
+  /** Whether somebody hears of the one that ends the poll. */
+  #isAwaited = false;
   /** Iterators that wait for something to happen. */
   #waiting: (() => void)[] = [];
   #unhookSignal: (() => void) | undefined;
@@ -65,11 +75,12 @@ export class Poller implements VideoPoller {
     // What else it may be is refused later.
     if (typeof options.resumeToken === "string") this.#token = options.resumeToken;
     this.#firstToken = notBegun(id, options);
-    this.done = new Promise((resolve, reject) => {
+    this.#outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.done.catch(() => {}); // whoever awaits it still gets the rejection
+    // Whoever awaits it still gets the rejection.
+    this.#outcome.then(() => host.ended(true), () => host.ended(false));
     bind(this, Poller.prototype);
     void this.#start(options, host);
   }
@@ -78,7 +89,19 @@ export class Poller implements VideoPoller {
     return this.#current;
   }
 
+  /** The same as `done`, but for who hands it on: a rejection that nobody handles is theirs. */
+  static outcomeOf(poller: Poller): Promise<DoneUpdate> {
+    poller.#isAwaited = true;
+    return poller.#outcome;
+  }
+
+  get done(): Promise<DoneUpdate> {
+    // It may be read and left alone. What says so hangs on it, so it comes after the stack is made.
+    return (this.#done ??= traced(Poller.outcomeOf(this), () => this.#done!.catch(() => {})));
+  }
+
   get retrying(): RetryNotice | undefined {
+    this.#isWatched = true;
     return this.#retrying;
   }
 
@@ -109,6 +132,7 @@ export class Poller implements VideoPoller {
   [Symbol.asyncIterator](): AsyncIterator<VideoUpdate, undefined> {
     let seen: VideoUpdate | undefined;
     let over = false;
+    this.#isAwaited = true;
     return {
       next: async () => {
         while (!over) {
@@ -118,7 +142,7 @@ export class Poller implements VideoPoller {
           }
           if (this.#state !== "running") {
             over = true;
-            await traced(this.done);
+            await traced(this.#outcome);
           } else {
             await new Promise<void>((wake) => this.#waiting.push(wake));
           }
@@ -140,11 +164,12 @@ export class Poller implements VideoPoller {
       if (signal) this.#unhookSignal = host.signals.onAbort(signal, (reason) => this.#leave(reason));
       if (onUpdate) this.#listen(onUpdate);
       this.#onRetry = [onRetry, host.onRetry].filter((listener) => listener !== undefined);
+      if (this.#onRetry.length) this.#isWatched = this.#isAwaited = true;
       const { crash, start } = await host.connect();
       if (this.#state !== "running") return;
       crash.check();
       this.#unhookCrash = crash.listen((trap) => this.#fail(asVideoError(trap, this.#rest())));
-      const handle = start((...news) => this.#hear(...news));
+      const handle = start((...news) => this.#hear(host, ...news));
       if (this.#state !== "running") return release(handle); // left inside the very first update
       this.#handle = handle;
       if (this.#asksNow) handle.askNow();
@@ -161,7 +186,7 @@ export class Poller implements VideoPoller {
     (this.#listeners ??= new Set()).add(listener);
   }
 
-  #hear(...[event, value, update, token]: Parameters<PollListener>): void {
+  #hear(host: Host, ...[event, value, update, token]: Parameters<PollListener>): void {
     if (this.#state !== "running") return;
     this.#token = token;
     this.#firstToken = undefined;
@@ -170,6 +195,9 @@ export class Poller implements VideoPoller {
     if (event) this.#retrying = event === "retrying" ? (this.#lastRetry = value as RetryNotice) : undefined;
     if (event === "retrying") {
       this.#following?.yield();
+      const { attempt, message } = value as RetryNotice;
+      // One failure alone is soon forgotten.
+      if (attempt > 1 && !this.#current && !this.#isWatched) host.warn(message);
       for (const listener of this.#onRetry) {
         if (this.#state === "running") notify(listener, value as RetryNotice);
       }
@@ -205,6 +233,7 @@ export class Poller implements VideoPoller {
     const handle = this.#settle("failed");
     this.#reject(error);
     if (handle) release(handle);
+    if (!this.#isAwaited) warn(`poll() failed, and nothing awaits its done: ${error.message}`);
   }
 
   #leave(reason: unknown): void {

@@ -12,14 +12,16 @@ interface Tracing {
 
 /**
  * `work`, whose VideoError has the stack of whoever awaits the result. The engine follows a promise to the function that
- * awaits it only where nothing else hangs on that promise, so the result must be handed on as it is.
+ * awaits it only where nothing else hangs on that promise, so the result must be handed on as it is; what is to hang on it
+ * may come with `rejecting`, when the stack is there.
  */
-export async function traced<T>(work: Promise<T>): Promise<T> {
+export async function traced<T>(work: Promise<T>, rejecting?: () => void): Promise<T> {
   try {
     return await work;
   } catch (error) {
     // Above this function, so that a terminal shows the caller's line and none of this package.
     if (error instanceof VideoError) (Error as Tracing).captureStackTrace?.(error, traced);
+    rejecting?.();
     throw error;
   }
 }

@@ -279,7 +279,7 @@ export interface VideoPoller extends AsyncIterable<VideoUpdate> {
   readonly current: VideoUpdate | undefined;
   /** The failure that is being retried now, also before the first status; the same object until there is a new one. */
   readonly retrying: RetryNotice | undefined;
-  /** Resolves with the finished video; rejects with a `VideoError` or the reason of an abort. Safe to ignore. */
+  /** Resolves with the finished video; rejects with a `VideoError` or the reason of an abort. Safe to ignore: a failure is then a warning on the console. */
   readonly done: Promise<DoneUpdate>;
   /** Calls `listener` with each update from now on; returns how to stop that. */
   subscribe(listener: (update: VideoUpdate) => void): () => void;

@@ -106,7 +106,11 @@ describe("a process ends by itself, and waits for no timer,", { concurrency: 4 }
       own.poll(id, { signal: AbortSignal.timeout(100) });
       own.poll(id, { timeoutMs: 100 });`;
     const { code, lines, errors } = await program(text, { id: await createVideo(), apiKey: KEY, baseUrl: url }).ended;
-    assert.deepEqual([code, errors, lines], [0, "", []]);
+    assert.deepEqual([code, lines], [0, []]);
+    // Neither of the two that were left is among them.
+    const said = errors.trim().split("\n");
+    assert.equal(said.length, 4, errors);
+    for (const line of said) assert.match(line, /^iacrea-video: poll\(\) failed, and nothing awaits its done: \S/);
   });
 
   it("with a rejection that is awaited, like any other", async () => {
@@ -130,6 +134,7 @@ describe("an error that nobody catches fits a terminal, and shows who waited:", 
     ],
     "a server that is broken": [`await own.waitForVideo("v", { ...quick, maxConsecutiveFailures: 2 });`, { status: 500, body: words }],
     "a single question": [`await own.getStatus("v");`, { status: 500, body: words }],
+    "a poll": [`await own.poll("v", quick).done;`, 404],
     "an iterator": [`for await (const update of own.poll("v", quick)) update;`, 404],
     "an argument": [`await own.waitForVideo("", quick);`, 404],
     "many promises": [`await Promise.all([own.waitForVideo("v", quick)]);`, 404],
@@ -378,7 +383,7 @@ describe("a process that is sent too much", () => {
     const before = process.memoryUsage.rss();
     let most = before;
     const looking = setInterval(() => { most = Math.max(most, process.memoryUsage.rss()); }, 2);
-    const error = await own.waitForVideo(id, { minIntervalMs: 5, maxIntervalMs: 15, maxConsecutiveFailures: 4 }).catch((reason) => reason);
+    const error = await own.waitForVideo(id, { minIntervalMs: 5, maxIntervalMs: 15, maxConsecutiveFailures: 4, onRetry() {} }).catch((reason) => reason);
     clearInterval(looking);
     console.log(JSON.stringify({ code: error.code, detail: error.detail?.length ?? 0, grown: most - before }));`;
 

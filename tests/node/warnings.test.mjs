@@ -29,6 +29,7 @@ describe("an option that does not exist", () => {
   const places = {
     "VideoClient": ["index", ({ VideoClient }, options) => new VideoClient({ baseUrl: "https://api.example", ...options })],
     "poll()": ["index", ({ VideoClient }, options) => new VideoClient().poll("v", { signal: AbortSignal.abort(), ...options }).done.catch(() => {})],
+    "waitForVideo()": ["index", ({ VideoClient }, options) => new VideoClient().waitForVideo("v", { signal: AbortSignal.abort(), ...options }).catch(() => {})],
     "waitForVideos()": ["index", ({ VideoClient }, options) => new VideoClient().waitForVideos([], options)],
     "getStatus()": ["index", ({ VideoClient }, options) => new VideoClient().getStatus("v", { signal: AbortSignal.abort(), ...options }).catch(() => {})],
     "createVideoProxy()": ["edge", ({ createVideoProxy }, options) => createVideoProxy({ apiKey: "key-0123456789", ...options })],
@@ -49,6 +50,7 @@ describe("an option that does not exist", () => {
     ["VideoClient", "acrosTabs", "acrossTabs"],
     ["VideoClient", "allowBrowserkey", "allowBrowserKey"],
     ["poll()", "timeout", "timeoutMs"],
+    ["waitForVideo()", "timeout", "timeoutMs"],
     ["poll()", "interval", "minIntervalMs"],
     ["poll()", "minInterval", "minIntervalMs"],
     ["poll()", "maxIntervallMs", "maxIntervalMs"],
@@ -206,6 +208,94 @@ describe("a key in a page", () => {
     for (const allowBrowserKey of ["true", 1, null]) {
       assert.throws(() => new exported.VideoClient({ ...withKey, allowBrowserKey }), { code: "invalid_argument" });
     }
+  });
+});
+
+describe("a poll that tells nobody", () => {
+  /** @typedef {{ client?: object, poll?: object, act?: (poll: any) => void }} How */
+  const onRetry = () => {};
+  /** Whatever script the server has, the poll goes on until it has responded to so many. @param {import("node:test").TestContext} test @param {any} script @param {How} [how] */
+  async function warningsOf(test, script, { client = {}, poll: options = {}, act = () => {} } = {}) {
+    const { warnings, exported } = await printing(test);
+    const server = await scriptedServer(test, script);
+    const own = new exported.VideoClient({ baseUrl: server.url, ...client });
+    const polls = ["a", "b"].map((id) => own.poll(id, { ...QUICK, ...options }));
+    polls.forEach(act);
+    await Promise.allSettled(polls.map(({ done }) => done));
+    return { warnings, server };
+  }
+
+  it("is warned of at its second failure, once for a client, in the words of the notice", async (test) => {
+    const { warnings, server } = await warningsOf(test, inOrder(503, 503, 503, 503, 503, 503, pending, done));
+    assert.equal(warnings.length, 1, `${warnings}`);
+    assert.ok(warnings[0]?.startsWith(`iacrea-video: still no status, and requests fail: ${server.url}/api/`), warnings[0]);
+    assert.match(warnings[0] ?? "", / \(HTTP 503\) failed\. .* set onRetry /);
+  });
+
+  it("is warned of by waitForVideo and waitForVideos too", async (test) => {
+    const { warnings, exported } = await printing(test);
+    for (const wait of [(/** @type {any} */ own) => own.waitForVideo("v", QUICK), (/** @type {any} */ own) => own.waitForVideos(["v"], QUICK)]) {
+      const server = await scriptedServer(test, inOrder(503, 503, done));
+      await wait(new exported.VideoClient({ baseUrl: server.url }));
+    }
+    assert.equal(warnings.length, 2, `${warnings}`);
+  });
+
+  /** @type {Record<string, [any, How?]>} */
+  const quiet = {
+    "that recovers after one failure": [inOrder(503, 503, pending, done)],
+    "that has had a status": [inOrder(pending, pending, 503, 503, 503, 503, done)],
+    "with an onRetry": [inOrder(503, 503, 503, 503, done), { poll: { onRetry } }],
+    "whose client has an onRetry": [inOrder(503, 503, 503, 503, done), { client: { onRetry } }],
+    "whose `retrying` is read": [inOrder(503, 503, 503, 503, done), { act: ({ retrying }) => assert.equal(retrying, undefined) }],
+  };
+  for (const [name, [script, how]] of Object.entries(quiet)) {
+    it(`is not warned of ${name}`, async (test) => {
+      assert.deepEqual((await warningsOf(test, script, how)).warnings, []);
+    });
+  }
+
+  /** @param {import("node:test").TestContext} test @param {object} options @param {(poll: any) => unknown} act */
+  async function left(test, options, act) {
+    const { warnings, exported } = await printing(test);
+    const server = await scriptedServer(test, inOrder(401));
+    /** @type {unknown[]} */
+    const unhandled = [];
+    const note = (/** @type {unknown} */ reason) => unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    test.after(() => process.off("unhandledRejection", note));
+    const poll = new exported.VideoClient({ baseUrl: server.url }).poll("v", options);
+    await act(poll);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.deepEqual(unhandled, []);
+    return { warnings, poll };
+  }
+
+  for (const [name, options] of Object.entries({ "": {}, " that has an onUpdate alone": { onUpdate() {} } })) {
+    it(`and fails${name} is warned of, with its error`, async (test) => {
+      const { warnings, poll } = await left(test, options, () => {});
+      const { message } = await poll.done.catch((/** @type {any} */ error) => error);
+      assert.deepEqual(warnings, [`iacrea-video: poll() failed, and nothing awaits its done: ${message}`]);
+    });
+  }
+
+  /** @type {Record<string, [object, (poll: any) => unknown]>} */
+  const told = {
+    "with an onRetry": [{ onRetry }, () => {}],
+    "whose `done` is read, and left alone": [{}, ({ done }) => void done],
+    "that is iterated": [{}, async (poll) => { try { for await (const update of poll) update; } catch { /* It is told. */ } }],
+    "that is cancelled": [{}, (poll) => poll.cancel()],
+  };
+  for (const [name, [options, act]] of Object.entries(told)) {
+    it(`and fails is not warned of ${name}`, async (test) => {
+      assert.deepEqual((await left(test, options, act)).warnings, []);
+    });
+  }
+
+  it("has one promise of its end", async (test) => {
+    const { poll } = await left(test, {}, () => {});
+    assert.equal(poll.done, poll.done);
+    assert.ok(poll.done instanceof Promise);
   });
 });
 
