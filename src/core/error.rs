@@ -161,6 +161,7 @@ impl Failure {
         let twice = || find(url.get(find(&url, path)? + path.len()..)?, path);
         self.reason = match self.reason {
             Reason::CredentialsRequired if has_key => Reason::KeyRefused,
+            Reason::AccessRefused if has_key => Reason::KeyNotAllowed,
             // The base URL holds what is added to it.
             Reason::VideoNotFound if twice().is_some() => Reason::WrongAddress,
             reason => reason,
@@ -353,6 +354,10 @@ mod tests {
     #[test]
     fn the_key_is_named_only_where_one_was_sent() {
         let refused = |has_key| Failure::new(ErrorCode::Unauthorized).at(URL.into(), has_key);
+        let forbidden = |has_key| Failure::of(Reason::AccessRefused).at(URL.into(), has_key);
+        assert_eq!(forbidden(true).reason, Reason::KeyNotAllowed);
+        assert_eq!(forbidden(false).reason, Reason::AccessRefused);
+        assert!(!forbidden(false).message().contains("key"));
         assert_eq!(refused(true).reason, Reason::KeyRefused);
         assert_eq!(refused(false).reason, Reason::CredentialsRequired);
         assert!(!refused(false).message().contains("refused the API key"));

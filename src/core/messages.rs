@@ -56,7 +56,7 @@ catalogue! {
     /// HTTP 401 to a request with a key.
     KeyRefused Unauthorized "key_refused"
         "@ refused the API key. It is probably mistyped or revoked: check apiKey."
-    /// HTTP 403.
+    /// HTTP 403, and no key was sent as far as is known.
     AccessRefused Unauthorized "access_refused"
         "@ refused access. The video is probably not for this user, or a firewall stopped the request: check both, and see detail."
     /// HTTP 403 with a page that only a browser with a person can pass.
@@ -161,6 +161,11 @@ catalogue! {
     /// The host lacks what the client is made with.
     Internal Internal "internal"
         "The client cannot work in this host, which probably lacks AbortController or Headers. Use a newer one, or report this."
+
+    // Snapshots count from the first, so what is new comes last.
+    /// HTTP 403 to a request with a key.
+    KeyNotAllowed Unauthorized "key_not_allowed"
+        "@ refused access. The API key may be wrong or not allowed to see this video, else a firewall stopped the request: check apiKey first, then see detail."
 }
 
 impl Reason {
