@@ -230,7 +230,11 @@ impl Failure {
                     ErrorCode::InvalidArgument => self.detail.as_deref(),
                     _ => self.location.as_deref(),
                 };
-                message.push_str(words.unwrap_or("another address"));
+                message.push_str(words.unwrap_or(match self.http_status {
+                    // A browser keeps the status back as well.
+                    None => "an address that the browser hides (mostly with a trailing slash, with https, or a login): open this one in a tab to see it.",
+                    Some(_) => "another address.",
+                }));
             }
         }
         message
@@ -401,8 +405,18 @@ mod tests {
             .at(URL.into(), true)
             .message();
         assert!(said.ends_with(" to https://www.api.test/v"), "{said}");
-        let hidden = Failure::new(ErrorCode::Redirected).message();
-        assert!(hidden.ends_with(" to another address"), "{hidden}");
+        let hidden = Failure::new(ErrorCode::Redirected);
+        let said = hidden.message();
+        assert!(
+            said.contains(" that the browser hides (mostly with a trailing slash, "),
+            "{said}"
+        );
+        let unsaid = Failure {
+            http_status: Some(302),
+            ..hidden
+        };
+        let said = unsaid.message();
+        assert!(said.ends_with(" to another address."), "{said}");
     }
 
     #[test]

@@ -66,6 +66,7 @@ const SETUPS = [
   ["502 of a gateway", { fetch: responds(response(502, "<html><title>502 Bad Gateway</title></html>")) }, "server_error", /\(HTTP 502\) failed/],
   ["a trailing-slash host", { fetch: responds(response(308, "", { location: `${PATH}/` })) }, "redirected", new RegExp(`\\(HTTP 308\\) redirects.* to ${BASE}${PATH}/$`)],
   ["a redirect with secrets in it", { fetch: responds(response(302, "", { location: "https://me:word@login.example/in?next=/v#x" })) }, "redirected", / to https:\/\/login\.example\/in$/],
+  ["a redirect that a browser hides", { fetch: async () => ({ status: 0, type: "opaqueredirect", url: `${BASE}${PATH}` }) }, "redirected", /redirects.*the browser hides \(mostly with a trailing slash, with https, or a login\): open this one in a tab/],
   ["DONE without an address", { fetch: responds(response(200, '{"status":"DONE"}')) }, "no_video_url", /DONE without a usable URL/],
   ["ERROR", { fetch: responds(response(200, '{"status":"ERROR","message":"out of film"}')) }, "video_failed", /could not be generated/],
 ];
