@@ -203,23 +203,28 @@ impl Failure {
     pub fn message(&self) -> String {
         let text = self.reason.text();
         let mut message = String::new();
-        let mut rest = text;
-        if let Some((before, after)) = text.split_once('@') {
-            message.push_str(before);
-            let anywhere = if before.is_empty() {
-                "The server"
-            } else {
-                "the server"
-            };
-            message.push_str(self.url.as_deref().unwrap_or(anywhere));
-            if let Some(status) = self.http_status {
-                message.push_str(" (HTTP ");
-                message.push_str(itoa::Buffer::new().format(status));
-                message.push(')');
+        let mut is_said = true;
+        for character in text.chars() {
+            match character {
+                '[' => is_said = self.detail.is_some(),
+                ']' => is_said = true,
+                _ if !is_said => {}
+                '@' => {
+                    let anywhere = if message.is_empty() {
+                        "The server"
+                    } else {
+                        "the server"
+                    };
+                    message.push_str(self.url.as_deref().unwrap_or(anywhere));
+                    if let Some(status) = self.http_status {
+                        message.push_str(" (HTTP ");
+                        message.push_str(itoa::Buffer::new().format(status));
+                        message.push(')');
+                    }
+                }
+                _ => message.push(character),
             }
-            rest = after;
         }
-        message.push_str(rest);
         if text.ends_with(' ') {
             if let Some(cause) = self.cause {
                 let mut cause = Failure::from(cause);
@@ -348,6 +353,34 @@ mod tests {
     }
 
     #[test]
+    fn a_message_names_the_detail_only_where_there_is_one() {
+        for reason in Reason::ALL {
+            let bare = Failure::of(*reason).at(URL.into(), false);
+            let said = bare.message();
+            assert!(!said.contains(['[', ']']), "{said}");
+            // A body is always there where it was read and made no sense.
+            if !matches!(reason, Reason::NotANumber | Reason::NoVideoUrl) {
+                assert!(!said.contains("detail"), "{said}");
+            }
+            let whole = bare.with_detail("words").message();
+            assert!(!whole.contains(['[', ']']), "{whole}");
+            if reason.text().contains('[') {
+                assert!(whole.contains("detail") && whole.ends_with('.'), "{whole}");
+            }
+        }
+        // The message of the failure before a timeout, of which the numbers alone are kept.
+        let timeout = Failure {
+            cause: Some(Brief {
+                reason: Reason::ServerError,
+                http_status: None,
+            }),
+            ..Failure::of(Reason::TimeoutFailing)
+        };
+        let said = timeout.message();
+        assert!(said.ends_with(" see the server's log."), "{said}");
+    }
+
+    #[test]
     fn an_argument_that_cannot_work_is_named_in_the_message() {
         assert_eq!(
             Failure::invalid("baseUrl must be a URL").to_string(),
@@ -389,7 +422,7 @@ mod tests {
         };
         let said = timeout.at(URL.into(), false).message();
         assert!(
-            said.starts_with("The video was not done within timeoutMs, for requests failed: https://api.test/v (HTTP 502) failed. "),
+            said.starts_with("The video was not done within timeoutMs, and the last request failed: https://api.test/v (HTTP 502) failed. "),
             "{said}"
         );
     }

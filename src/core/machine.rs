@@ -808,7 +808,11 @@ impl Machine {
             if self.job.retrying.is_some() {
                 failure = Failure::of(Reason::TimeoutFailing);
                 failure.cause = self.job.retrying;
-            } else if self.is_requesting() && known.last.is_none() {
+            } else if let Some(last) = &known.last {
+                if let Status::Unrecognized { raw_status } = &last.status {
+                    failure = failure.with_detail(raw_status);
+                }
+            } else if self.is_requesting() {
                 failure = Failure::of(Reason::TimeoutUnanswered);
             }
         }

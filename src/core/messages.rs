@@ -5,8 +5,8 @@
 
 use super::error::ErrorCode;
 
-/// In a text, `@` stands for what was requested, with the HTTP status in parentheses behind it. One that ends with a
-/// space goes on with what there is to say in this case: where a redirect leads, which argument is wrong, or the
+/// In a text, `@` stands for what was requested, with the HTTP status in parentheses behind it. What stands in brackets
+/// is said only where there is a `detail`. One that ends with a space goes on with what there is to say in this case: where a redirect leads, which argument is wrong, or the
 /// message of the failure before a timeout.
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $reason:ident $code:ident $name:literal $text:literal)*) => {
@@ -35,7 +35,7 @@ macro_rules! catalogue {
                 }
             }
 
-            /// The message, with its blank.
+            /// The message, with its blanks.
             pub const fn text(self) -> &'static str {
                 match self {
                     $(Reason::$reason => $text,)*
@@ -58,7 +58,7 @@ catalogue! {
         "@ refused the API key. It is probably mistyped or revoked: check apiKey."
     /// HTTP 403, and no key was sent as far as is known.
     AccessRefused Unauthorized "access_refused"
-        "@ refused access. The video is probably not for this user, or a firewall stopped the request: check both, and see detail."
+        "@ refused access. The video is probably not for this user, or a firewall stopped the request: check both[, and see detail]."
     /// HTTP 403 with a page that only a browser with a person can pass.
     ChallengePage Unauthorized "challenge_page"
         "@ sent a challenge page for browsers. Its bot protection probably stopped this client: let /api/ through."
@@ -72,14 +72,14 @@ catalogue! {
 
     /// The video's status is `ERROR`.
     VideoFailed VideoFailed "video_failed"
-        "@ reported that the video could not be generated. See detail, then create it or its failed clip again."
+        "@ reported that the video could not be generated. Create it or its failed clip again[: detail says what failed]."
 
     /// The deadline is over, and the server responded.
     Timeout Timeout "timeout"
-        "The video was not done within timeoutMs, though @ responded. Poll on from resumeToken, or allow more time."
+        "The video was not done within timeoutMs, though @ responded[ with a status that is unknown here: see detail]. Poll on from resumeToken, or allow more time."
     /// The deadline is over, and the last request had failed.
     TimeoutFailing Timeout "timeout_failing"
-        "The video was not done within timeoutMs, for requests failed: "
+        "The video was not done within timeoutMs, and the last request failed: "
     /// The deadline is over, and no response ever came.
     TimeoutUnanswered Timeout "timeout_unanswered"
         "No response came from @ within timeoutMs. The server is probably down or hangs: check it, then poll on from resumeToken."
@@ -124,10 +124,10 @@ catalogue! {
 
     /// HTTP 408, 425 or 5xx.
     ServerError Http "server_error"
-        "@ failed. The server or a gateway before it has trouble, probably for a while: if that lasts, see detail and the server's log."
+        "@ failed. The server or a gateway before it has trouble, probably for a while: if that lasts, see [detail and ]the server's log."
     /// Another 4xx.
     RequestRefused Http "request_refused"
-        "@ refused the request, so it is not repeated. See detail, and check the account and baseUrl."
+        "@ refused the request, so it is not repeated. Check the account and baseUrl[, and see detail]."
     /// HTTP 402.
     PaymentRequired Http "payment_required"
         "@ requires payment. The account is probably out of credits: buy some, then poll again."
@@ -165,7 +165,7 @@ catalogue! {
     // Snapshots count from the first, so what is new comes last.
     /// HTTP 403 to a request with a key.
     KeyNotAllowed Unauthorized "key_not_allowed"
-        "@ refused access. The API key may be wrong or not allowed to see this video, else a firewall stopped the request: check apiKey first, then see detail."
+        "@ refused access. The API key may be wrong or not allowed to see this video, else a firewall stopped the request: check apiKey first[, then see detail]."
 }
 
 impl Reason {
@@ -264,6 +264,7 @@ mod tests {
                 "Use ",
                 "let ",
                 "turn off ",
+                "reate it",
             ];
             assert!(cures.iter().any(|cure| said.contains(cure)), "{said}");
         }

@@ -159,6 +159,21 @@ fn a_timeout_without_a_failure_has_no_cause_and_says_whether_anything_ever_came(
 }
 
 #[test]
+fn a_timeout_after_a_status_that_is_unknown_names_it() {
+    let mut machine = machine();
+    machine.step(answer(200, None, r#"{"status":"IN_REVIEW"}"#), START);
+    let restored = Machine::restore(&machine.snapshot()).unwrap();
+    for mut machine in [machine, restored] {
+        let timeout = ended(&machine.step(Event::Wake, START + 1_200_000));
+        assert_eq!(timeout.reason, Reason::Timeout);
+        assert_eq!(timeout.detail.as_deref(), Some("IN_REVIEW"));
+        assert!(timeout.message().contains("see detail"), "{timeout}");
+        let again = Machine::restore(&machine.snapshot()).unwrap();
+        assert_eq!(again, machine, "and it says so again");
+    }
+}
+
+#[test]
 fn a_server_that_asks_to_wait_beyond_the_deadline_is_the_cause_of_the_timeout() {
     let timeout = ended(&machine().step(answer(503, Some("3600"), "down"), START));
     assert_eq!(

@@ -101,6 +101,15 @@ describe("a person who has set up", () => {
     });
   }
 
+  it("a server whose status nobody knows is told, once time is over, which it is, without the key", async () => {
+    for (const [status, detail] of [["IN_REVIEW", "IN_REVIEW"], [KEY, "***"]]) {
+      const own = new VideoClient({ baseUrl: BASE, apiKey: KEY, fetch: responds(response(200, JSON.stringify({ status }))) });
+      const error = await failure(own.waitForVideo("v", { ...QUICK, timeoutMs: 100 }), "timeout");
+      assert.equal(error.detail, detail);
+      assert.match(error.message, /responded with a status that is unknown here: see detail\./);
+    }
+  });
+
   it("the key's name is in no message of a client that sends none", async () => {
     for (const status of [401, 403, 404, 500]) {
       const own = new VideoClient({ baseUrl: BASE, fetch: responds(response(status)) });
@@ -454,7 +463,8 @@ describe("a timeout", () => {
       for (const key of /** @type {const} */ (["code", "reason", "message", "httpStatus", "detail", "url", "videoId", "cause"])) assert.equal(cause[key], last[key], key);
       assert.equal(cause.reason, reason);
       assert.equal(cause.retryable, true);
-      assert.ok(error.message.includes(cause.message), error.message);
+      // The detail is the cause's.
+      assert.ok(error.message.includes(cause.message.replace("detail and ", "")), error.message);
     });
   }
 
