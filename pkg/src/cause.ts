@@ -19,15 +19,16 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
 /** What all hosts of one kind say of whatever failed. */
 const GENERAL = /etimedout|unreach|connect_?timeout|fetch failed|failed to fetch|load failed|networkerror/i;
 
-/** The key of the message. `hasStatus` where a response had begun, `isOwn` where the `fetch` is the user's. */
-export function reasonFor(thrown: unknown, hasStatus: boolean, isOwn: boolean): string {
+/** The key of the message. `hasStatus` where a response had begun, `isOwn` where the `fetch` is the user's, `endpoint` what was asked. */
+export function reasonFor(thrown: unknown, hasStatus: boolean, isOwn: boolean, endpoint: string): string {
   const words = wordsIn(thrown);
   const known = REASONS.find(([form]) => form.test(words));
   if (known) return known[1];
   if (hasStatus) return "connection_broken";
   if (isOwn && !GENERAL.test(words)) return "fetch_failed";
-  // A browser has the same words for whatever went wrong.
-  return typeof (globalThis as { location?: unknown }).location === "object" ? "blocked_in_browser" : "no_response";
+  const { location } = globalThis as { location?: Partial<Location> };
+  // A browser has the same words for whatever went wrong. Between a page and its own server there is little that it could.
+  return location && !endpoint.startsWith(`${location.origin}/`) ? "blocked_in_browser" : "no_response";
 }
 
 /** The codes and the messages of an error, and of what caused it: Node's own is one deep, and a user's fetch may wrap it. */

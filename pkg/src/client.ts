@@ -267,7 +267,7 @@ function strong<T>(value: T): { deref(): T | undefined } {
 function explainer(config: Config, handle: () => ClientHandle | undefined) {
   const redact = (text: string) => handle()?.redact(text) ?? "***";
   return (thrown: unknown, hasStatus: boolean) => ({
-    reason: reasonFor(thrown, hasStatus, config.fetch !== undefined),
+    reason: reasonFor(thrown, hasStatus, config.fetch !== undefined, config.endpoint),
     cause: config.apiKey === undefined ? thrown : withoutKey(thrown, redact),
   });
 }

@@ -108,9 +108,9 @@ catalogue! {
     /// The connection broke.
     ConnectionBroken Network "connection_broken"
         "The connection to @ broke before the whole response was there. If that lasts, check the server and what is in between."
-    /// A browser, which says no more.
+    /// A browser that asked another origin, and says no more.
     BlockedInBrowser Network "blocked_in_browser"
-        "The browser got no response from @: the server is unreachable, does not allow this origin (CORS), or the page's Content-Security-Policy lacks it in connect-src. Check the browser's console; a proxy of the same origin avoids the last two."
+        "The browser got no response from @: the server is unreachable or its certificate not accepted, it does not allow this origin (CORS), the page's Content-Security-Policy lacks it in connect-src, or a page on https requests http. Check the browser's console; a proxy of the same origin avoids all but the first."
     /// The caller's own `fetch` threw.
     FetchFailed Network "fetch_failed"
         "The client's own fetch failed for @. See cause for what it threw, and correct it there."

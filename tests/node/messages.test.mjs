@@ -168,15 +168,27 @@ describe("a person who has set up", () => {
 describe("in a browser", () => {
   const WORDS = ["Failed to fetch", "Load failed", "NetworkError when attempting to fetch resource."];
   for (const words of WORDS) {
-    it(`"${words}" is told with the three likely causes`, async (test) => {
+    it(`"${words}" is told with the likely causes`, async (test) => {
       Object.defineProperty(globalThis, "location", { value: new URL("https://app.example/"), configurable: true });
       test.after(() => Reflect.deleteProperty(globalThis, "location"));
       test.mock.method(globalThis, "fetch", throws(new TypeError(words)));
       const error = await failure(new VideoClient({ baseUrl: BASE }).getStatus("v"), "network");
       assert.equal(error.reason, "blocked_in_browser");
       readsWell(error);
-      for (const cause of ["unreachable", "CORS", "connect-src"]) assert.ok(error.message.includes(cause), error.message);
+      for (const cause of ["unreachable", "certificate", "CORS", "connect-src", "https requests http"]) assert.ok(error.message.includes(cause), error.message);
       assert.equal(/** @type {Error} */ (error.cause).message, words);
+    });
+
+    it(`"${words}" of the page's own server is told without what only another origin could be`, async (test) => {
+      Object.defineProperty(globalThis, "location", { value: new URL(`${BASE}/page`), configurable: true });
+      test.after(() => Reflect.deleteProperty(globalThis, "location"));
+      test.mock.method(globalThis, "fetch", throws(new TypeError(words)));
+      for (const [baseUrl, isOwn] of /** @type {const} */ ([[BASE, true], ["/", true], [`${BASE}.evil.example`, false], ["https://api.example:8443", false]])) {
+        const error = await failure(new VideoClient({ baseUrl }).getStatus("v"), "network");
+        assert.equal(error.reason, isOwn ? "no_response" : "blocked_in_browser");
+        assert.equal(/CORS|Content-Security-Policy/.test(error.message), !isOwn, error.message);
+        if (isOwn) readsWell(error);
+      }
     });
   }
 });
