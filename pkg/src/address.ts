@@ -10,6 +10,8 @@ export function checkedBase(
   baseUrl: string | URL | undefined,
   { page, withKey }: { readonly page?: string | undefined; readonly withKey: boolean },
 ): URL {
+  // An environment variable that is not set, mostly; as a relative URL it would be the page itself.
+  if (baseUrl === "") throw invalidArgument('baseUrl is empty: leave it out, or in a page set it to "/" for its own origin');
   let base: URL;
   try {
     base = new URL(baseUrl ?? "https://iacrea.com", page);

@@ -194,6 +194,7 @@ export class ModuleClient {
       options = readable(() => checkedPoll(given, of));
       // Of the list of waitForVideos. What is neither is refused as an id.
       if (prepare && typeof video === "object" && video !== null) {
+        warnOfUnknown("an entry of waitForVideos()", video, VIDEO, ["waitForVideos()", POLL]);
         const { id: own, resumeToken } = readable(() => ({ id: video.id, resumeToken: video.resumeToken }));
         id = own;
         options = { ...options, resumeToken } as PollOptions;
@@ -272,10 +273,11 @@ function explainer(config: Config, handle: () => ClientHandle | undefined) {
   });
 }
 
-/** The options of a poll, and of a client: of these types, so that the compiler misses none that is added. */
+/** The options of a poll, of one of many, and of a client: of these types, so that the compiler misses none that is added. */
 const POLL: Readonly<Record<keyof PollOptions, 1>> = {
   signal: 1, onUpdate: 1, onRetry: 1, timeoutMs: 1, minIntervalMs: 1, maxIntervalMs: 1, maxConsecutiveFailures: 1, resumeToken: 1,
 };
+const VIDEO: Readonly<Record<keyof VideoToResume, 1>> = { id: 1, resumeToken: 1 };
 const CLIENT: Readonly<Record<keyof ClientOptions | "wasm", 1>> = {
   apiKey: 1, baseUrl: 1, kind: 1, headers: 1, credentials: 1, fetch: 1, follow: 1, acrossTabs: 1, requestTimeoutMs: 1,
   maxResponseBytes: 1, concurrency: 1, requestsPerSecond: 1, lessons: 1, onRetry: 1, allowBrowserKey: 1, wasm: 1,
@@ -284,6 +286,7 @@ const CLIENT: Readonly<Record<keyof ClientOptions | "wasm", 1>> = {
 /** A copy, so that what the caller does to the object later changes nothing. The core checks the numbers and the token. */
 function checkedPoll(options: PollOptions, of: string, known: object = POLL): PollOptions {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
+  if (isAbortSignal(options)) throw invalidArgument("options must not be an AbortSignal: pass it as { signal }");
   warnOfUnknown(of, options, known, ["VideoClient", CLIENT]);
   const { signal, onUpdate, onRetry, timeoutMs, minIntervalMs, maxIntervalMs, maxConsecutiveFailures, resumeToken: token } = options;
   if (onUpdate !== undefined && typeof onUpdate !== "function") throw invalidArgument("onUpdate must be a function");

@@ -165,6 +165,26 @@ describe("a person who has set up", () => {
   });
 });
 
+describe("an argument that cannot work", () => {
+  it("is an empty baseUrl, of which is said what to do", async (test) => {
+    const refused = { code: "invalid_argument", message: 'invalid argument: baseUrl is empty: leave it out, or in a page set it to "/" for its own origin' };
+    assert.throws(() => new VideoClient({ baseUrl: "" }), refused);
+    assert.throws(() => createVideoProxy({ apiKey: KEY, baseUrl: "" }), refused);
+    Object.defineProperty(globalThis, "location", { value: new URL("https://app.example/app/page"), configurable: true });
+    test.after(() => Reflect.deleteProperty(globalThis, "location"));
+    assert.throws(() => new VideoClient({ baseUrl: "" }), refused);
+  });
+
+  it("is an AbortSignal in the place of the options, of which is said how to pass it", async () => {
+    const own = new VideoClient({ baseUrl: BASE, fetch: responds(response(200)) });
+    for (const signal of /** @type {any[]} */ ([new AbortController().signal, AbortSignal.timeout(10), AbortSignal.abort()])) {
+      for (const act of [own.waitForVideo("v", signal), own.poll("v", signal).done, own.getStatus("v", signal), own.waitForVideos(["v"], signal)]) {
+        assert.match((await failure(act, "invalid_argument")).message, /pass it as \{ signal \}/);
+      }
+    }
+  });
+});
+
 describe("in a browser", () => {
   const WORDS = ["Failed to fetch", "Load failed", "NetworkError when attempting to fetch resource."];
   for (const words of WORDS) {
