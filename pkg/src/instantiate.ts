@@ -5,7 +5,7 @@
  */
 
 import { LOADING_MS, within } from "./deadline.js";
-import { outside, VideoError, wordsOf } from "./error.js";
+import { outside, safely, VideoError, wordsOf } from "./error.js";
 
 /** What the build makes of wasm-bindgen's glue. */
 export interface Glue<T> {
@@ -56,7 +56,10 @@ export function lazy<T>(createGlue: () => Glue<T>, compile: () => Promise<WebAss
         alive = undefined;
       }));
     } catch (error) {
-      throw explained(error);
+      const words = module && OTHER;
+      // Whoever brought another one may bring the right one next.
+      module = undefined;
+      throw explained(error, words);
     }
   };
   return {
@@ -85,10 +88,14 @@ export function precompiled<T>(createGlue: () => Glue<T>, module: WebAssembly.Mo
   return {
     load() {
       if (!alive) {
-        const glue = createGlue();
-        alive = begin(glue, new WebAssembly.Instance(module, glue.imports), () => {
-          alive = undefined;
-        });
+        try {
+          const glue = createGlue();
+          alive = begin(glue, new WebAssembly.Instance(module, glue.imports), () => {
+            alive = undefined;
+          });
+        } catch (error) {
+          throw notLoaded(error, OTHER);
+        }
       }
       return alive;
     },
@@ -110,7 +117,7 @@ export function begin<T>(glue: Glue<T>, instance: Pick<WebAssembly.Instance, "ex
     abortRequests(instance.exports);
   };
   glue.setWasm(guarded(instance.exports, onTrap, stop));
-  (instance.exports as { __wbindgen_start?: () => void }).__wbindgen_start?.();
+  (instance.exports as { __wbindgen_start(): void }).__wbindgen_start();
   const crash: Crash = {
     get happened() {
       return trapped !== undefined;
@@ -180,13 +187,22 @@ export function tagOf(value: unknown): string {
 /** The smallest module there is. */
 const EMPTY = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
-/** Hosts word a refusal each in their own way, or blame the module. One that refuses even the empty module says why itself. */
-function explained(error: unknown): VideoError {
+/** Said of a module that compiles and does not link, or does not begin. */
+const OTHER = "it is of another version of this package, or no module of it: ";
+
+function notLoaded(error: unknown, before: string): VideoError {
+  // Node says of whatever failed that fetch failed, and what it was beneath.
+  const cause = safely(() => (error as Error).cause);
+  return outside("module_not_loaded", { words: before + wordsOf(error) + (cause ? ` (${wordsOf(cause)})` : ""), cause: error });
+}
+
+/** Hosts word a refusal each in their own way, or blame the module. One that refuses even the empty module says why itself. `before` comes before its words. */
+export function explained(error: unknown, before = ""): VideoError {
   if (VideoError.is(error)) return error;
   try {
     // WebKit's policy forbids only the instance.
     new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(EMPTY)));
-    return outside("module_not_loaded", { words: wordsOf(error), cause: error });
+    return notLoaded(error, before);
   } catch {
     return outside(typeof WebAssembly === "undefined" ? "no_webassembly" : "webassembly_forbidden", { cause: error });
   }

@@ -4,7 +4,7 @@ import { ModuleClient, type Module } from "./client.js";
 import { LOADING_MS } from "./deadline.js";
 import { invalidArgument, readable } from "./error.js";
 import { createGlue } from "./generated/video.glue.js";
-import { lazy, precompiled, tagOf, type Loader } from "./instantiate.js";
+import { explained, lazy, precompiled, tagOf, type Loader } from "./instantiate.js";
 import type { ClientOptions } from "./types.js";
 
 export { VideoError } from "./error.js";
@@ -75,14 +75,23 @@ function kept<K>(known: { get(key: K): Loader<Module> | undefined; set(key: K, l
 async function compile(given: unknown): Promise<WebAssembly.Module> {
   if (typeof given === "object" && given !== null && "default" in given) given = given.default;
   if (isModule(given)) return given as WebAssembly.Module;
-  let answer: Response;
-  if (typeof given === "string" || given instanceof URL) answer = await fetch(given, { signal: AbortSignal.timeout(LOADING_MS) });
-  else if (tagOf(given) === "Response") answer = given as Response;
-  else return WebAssembly.compile(given as BufferSource);
-  if (!answer.ok) throw new Error(`its address answered ${answer.status}`);
-  const streams = typeof WebAssembly.compileStreaming === "function";
-  const named = /^application\/wasm\s*(;|$)/i.test(answer.headers.get("content-type") ?? "");
-  return streams && named ? WebAssembly.compileStreaming(answer) : WebAssembly.compile(await answer.arrayBuffer());
+  const isAddress = typeof given === "string" || given instanceof URL;
+  if (!isAddress && tagOf(given) !== "Response") return WebAssembly.compile(given as BufferSource);
+  let address = isAddress ? String(given) : "";
+  try {
+    const answer = isAddress ? await fetch(given as string | URL, { signal: AbortSignal.timeout(LOADING_MS) }) : (given as Response);
+    address ||= answer.url;
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    const streams = typeof WebAssembly.compileStreaming === "function";
+    const named = /^application\/wasm\s*(;|$)/i.test(answer.headers.get("content-type") ?? "");
+    if (streams && named) return await WebAssembly.compileStreaming(answer);
+    const bytes = await answer.arrayBuffer();
+    if (new Uint8Array(bytes)[0] === 0x3c) throw new Error("a web page is there instead");
+    return await WebAssembly.compile(bytes);
+  } catch (error) {
+    // What comes after the path may be secret, and a data URL long.
+    throw explained(error, `${address.replace(/[?#].*/s, "").slice(0, 200)}: `);
+  }
 }
 
 function isModule(value: unknown): boolean {

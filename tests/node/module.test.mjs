@@ -6,6 +6,7 @@
 
 import { atOnce, clock, still, took } from "./virtual.mjs";
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { entry, freshPackage, VideoClient } from "./package.mjs";
@@ -13,6 +14,8 @@ import { done, generating, inOrder, pending, rendering, scriptedServer } from ".
 import { QUICK, rejection, SLOW, within } from "./settling.mjs";
 
 const instantiate = WebAssembly.instantiate;
+/** @type {string} */
+const VERSION = JSON.parse(readFileSync(new URL("../package.json", entry), "utf8")).version;
 
 /** Whatever reached nobody. @param {import("node:test").TestContext} test */
 function strays(test) {
@@ -148,6 +151,50 @@ describe("the error of a module that does not come", () => {
       assert.deepEqual([settled?.status, settled?.status === "rejected" && settled.resumeToken], ["rejected", resumeToken]);
     });
   }
+});
+
+describe("the message of a module that does not come", () => {
+  const bytes = readFileSync(new URL("iacrea-video.wasm", entry));
+  /** The same module of another version, by the name that it imports under. */
+  const older = Buffer.from(bytes);
+  for (let at = older.indexOf(VERSION); at >= 0; at = older.indexOf(VERSION, at)) older.write("9".repeat(VERSION.length), at);
+  const empty = new WebAssembly.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
+  const respond = (/** @type {any} */ body, /** @type {ResponseInit} */ init) => async () => Object.defineProperty(new Response(body, init), "url", { value: "https://app.example/v.wasm?token=1" });
+  const simulator = readFileSync(new URL("simulator.wasm", entry));
+
+  /** What `fetch` gives, what is given for `wasm`, and what is said. @type {Record<string, [fetch: any, wasm: any, words: RegExp]>} */
+  const troubles = {
+    "an address that is not there": [respond("no", { status: 404 }), "/assets/v.wasm?token=1", /could not be loaded: \/assets\/v\.wasm: HTTP 404\. Check/],
+    "a URL that is not there": [respond("no", { status: 500 }), new URL("https://app.example/v.wasm"), /loaded: https:\/\/app\.example\/v\.wasm: HTTP 500\. Check/],
+    "a response of an address": [undefined, respond("no", { status: 404 }), /loaded: https:\/\/app\.example\/v\.wasm: HTTP 404\. Check/],
+    "a host that is down": [async () => { throw new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED 127.0.0.1:9") }); }, "https://app.example/v.wasm", /v\.wasm: fetch failed \(connect ECONNREFUSED 127\.0\.0\.1:9\)\. Check/],
+    "a page in its place": [respond("<!doctype html><title>App</title>", { headers: { "content-type": "text/html" } }), "/v.wasm", /loaded: \/v\.wasm: a web page is there instead\. Check/],
+    "bytes that are none": [respond("wasm", {}), "/v.wasm", /loaded: \/v\.wasm: WebAssembly\./],
+    "one of another version": [respond(older, {}), "/v.wasm", /it is of another version of this package, or no module of it: /],
+    "bytes of another version": [undefined, older, /it is of another version of this package/],
+    "another one, compiled": [undefined, empty, /it is of another version of this package, or no module of it: /],
+    "the simulator's": [undefined, simulator, /it is of another version of this package, or no module of it: /],
+  };
+  for (const [what, [fetch, wasm, words]] of Object.entries(troubles)) {
+    it(`says of ${what} where and what it is`, async (test) => {
+      if (fetch) test.mock.method(globalThis, "fetch", fetch);
+      const slim = await import(new URL("slim.js", entry).href);
+      const error = await rejection(new slim.VideoClient({ wasm }).waitForVideo("v"));
+      assert.equal(error.reason, "module_not_loaded", error.message);
+      assert.match(error.message, words);
+      assert.doesNotMatch(error.message, /token=1|bug/);
+    });
+  }
+
+  it("is over once its source brings the right one", async (test) => {
+    const server = await scriptedServer(test, inOrder(done));
+    const slim = await import(new URL("slim.js", entry).href);
+    let wasm = older;
+    const own = new slim.VideoClient({ baseUrl: server.url, wasm: () => wasm });
+    assert.equal((await rejection(own.waitForVideo("v"))).reason, "module_not_loaded");
+    wasm = bytes;
+    assert.equal((await own.waitForVideo("v")).status, "DONE");
+  });
 });
 
 it("an inlined module that takes longer to compile than a poll has time ends the poll when its time is over", async (test) => {

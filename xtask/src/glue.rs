@@ -18,8 +18,9 @@ pub(crate) struct Names {
     exports: HashMap<String, String>,
 }
 
-/// The import module: there is one only, the glue.
-pub(crate) const IMPORT_MODULE: &str = "glue";
+/// The import module: there is one only, the glue. It is called by its version, so that no other module links: short
+/// names mean something else in each.
+pub(crate) const IMPORT_MODULE: &str = env!("CARGO_PKG_VERSION");
 /// What of the host an instance gets in another shape: a name inside the factory goes before the host's.
 ///
 /// The timers of an instance that is lost call nothing any more, and would keep a process alive until they have fired.
@@ -129,7 +130,7 @@ pub(crate) fn factory(generated: &str, names: &Names) -> Result<String> {
     let (functions, exports) = (functions.join(", "), exports.join(", "));
     write!(
         text,
-        "\nreturn {{\n  imports: {{ {IMPORT_MODULE}: {{ {functions} }} }},\n  exports: {{ {exports} }},\n  \
+        "\nreturn {{\n  imports: {{ {IMPORT_MODULE:?}: {{ {functions} }} }},\n  exports: {{ {exports} }},\n  \
          setWasm(instanceExports) {{ wasm = instanceExports; }},\n  \
          clearTimers() {{ timers.forEach(clearTimeout); }},\n}};\n}}\n"
     )?;
@@ -429,12 +430,13 @@ export function __wbg_set_wasm(val) {
         assert!(inside.contains(
             "    const real = (...args) => {\n        if (!state.a) return state.cnt && queueMicrotask(() => real(...args));\n\n        state.cnt++;\n"
         ));
-        assert!(inside.ends_with(
-            "\nreturn {\n  imports: { glue: { a: __wbg_now_01 } },\n  \
-             exports: { Client, version },\n  \
-             setWasm(instanceExports) { wasm = instanceExports; },\n  \
-             clearTimers() { timers.forEach(clearTimeout); },\n};\n}\n"
-        ));
+        let end = format!(
+            "\nreturn {{\n  imports: {{ {IMPORT_MODULE:?}: {{ a: __wbg_now_01 }} }},\n  \
+             exports: {{ Client, version }},\n  \
+             setWasm(instanceExports) {{ wasm = instanceExports; }},\n  \
+             clearTimers() {{ timers.forEach(clearTimeout); }},\n}};\n}}\n"
+        );
+        assert!(inside.ends_with(&end));
     }
 
     #[test]
