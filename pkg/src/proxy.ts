@@ -5,7 +5,7 @@
 
 import { checkedBase, endpointOf } from "./address.js";
 import { invalidArgument, readable } from "./error.js";
-import { checkedOrigins, GUARDS, isResponse, log, refused, responseOf, resultOf, videoAt } from "./route.js";
+import { checkedOrigins, GUARDS, isResponse, log, logOnce, refused, responseOf, resultOf, shown, videoAt } from "./route.js";
 import { keyFrom } from "./secret.js";
 import { Sharing, type KeepAlive } from "./sharing.js";
 import { ask, refusal, type Answer } from "./upstream.js";
@@ -61,7 +61,7 @@ export function videoProxy(options: ProxyOptions, keepAlive: KeepAlive = () => {
     // What one caller may see is not what another may, but whoever came so far asks the API the same.
     const name = JSON.stringify([secret, video.kind, video.id]);
     const url = endpoints[video.kind] + encodeURIComponent(video.id);
-    return sharing.get(name, (reading) => ask(url, secret, fetch, reading), request.signal);
+    return sharing.get(name, (reading) => ask(url, secret, fetch, reading, logOnce), request.signal);
   };
 
   return async (request) => {
@@ -82,7 +82,14 @@ export function videoProxy(options: ProxyOptions, keepAlive: KeepAlive = () => {
 async function keyOf(apiKey: Exclude<ProxyOptions["apiKey"], string>, request: Request): Promise<string | Answer> {
   const given = await resultOf("apiKey", "the proxy", () => apiKey(request));
   if ("refusal" in given) return given.refusal;
-  return keyFrom(given.result) ?? refusal(500, "the apiKey hook gave no key that a header can hold");
+  const key = keyFrom(given.result);
+  if (key !== undefined) return key;
+  const isText = typeof given.result === "string" && given.result !== "";
+  logOnce(
+    `the apiKey hook of the proxy gave ${isText ? "a text that no header can hold" : shown(given.result)} for a key. ` +
+      "The environment variable that it reads is probably not set where this server runs: set it, and start the server anew.",
+  );
+  return refusal(500, "the apiKey hook gave no key that a header can hold: this server is not set up, which does not pass by itself; see its log");
 }
 
 function checked(options: ProxyOptions) {

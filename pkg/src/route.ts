@@ -24,6 +24,10 @@ export type Authorize = (
   video: { id: string; kind: "video" | "auto" },
 ) => boolean | Response | Promise<boolean | Response>;
 
+/** What every request would say again is said so often. */
+const LOG_AGAIN_MS = 600_000;
+/** Of so many texts it is known when they were said. */
+const MOST_LOGGED = 100;
 /** A caller waits for a hook no longer: one that hangs must not hold all who come meanwhile. */
 const HOOK_LIMIT_MS = 10_000;
 /** What looks like the id of a video of the first kind is the folder of the other, also where capitals are not told apart. */
@@ -77,6 +81,9 @@ export async function refused(
   const permission = await resultOf("authorize", whose, () => authorize(request, { ...video }));
   if ("refusal" in permission) return permission.refusal;
   if (isResponse(permission.result)) return permission.result;
+  if (typeof permission.result !== "boolean") {
+    logOnce(`the authorize hook of ${whose} returned ${shown(permission.result)}, which is refused: return true, false or a Response`);
+  }
   return permission.result === true ? undefined : refusal(403, "this video is not for you");
 }
 
@@ -87,6 +94,23 @@ export function log(what: string, ...error: readonly unknown[]): void {
   } catch {
     // What was thrown throws when it is looked at.
   }
+}
+
+const logged = new Map<string, number>();
+
+/** The same, of what every request finds again: each text once in ten minutes, so that a log shows it and is not full of it. */
+export function logOnce(what: string): void {
+  const now = Date.now();
+  if (now - (logged.get(what) ?? -Infinity) < LOG_AGAIN_MS) return;
+  if (logged.size >= MOST_LOGGED) logged.clear();
+  logged.set(what, now);
+  log(what);
+}
+
+/** What a hook gave, without its value: that may be secret. */
+export function shown(value: unknown): string {
+  if (value === "") return "an empty text";
+  return value === null || value === undefined ? String(value) : `a value of the type ${typeof value}`;
 }
 
 /** Headers of every response. */

@@ -5,6 +5,7 @@
  */
 
 import { passedOn } from "./date.js";
+import { safely, wordsOf } from "./error.js";
 import { containsKey, redact } from "./secret.js";
 
 /** What a caller is told. */
@@ -55,6 +56,8 @@ export interface Limits extends Reading {
   readonly timeMs: number;
   /** A longer body is not read on. */
   readonly bytes: number;
+  /** What was thrown where nothing came back. Whatever it says, it may quote the request. */
+  readonly onLost?: ((thrown: unknown) => void) | undefined;
 }
 
 /** What came back, as it is: it may hold the key. */
@@ -67,13 +70,39 @@ export interface Said {
   readonly bytes: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** Asks once. */
-export async function ask(url: string, key: string, given: typeof globalThis.fetch | undefined, reading: Reading = {}): Promise<Outcome> {
+/** Asks once. What the server's operator should know goes to `note`, without the key and whichever video it is. */
+export async function ask(
+  url: string,
+  key: string,
+  given: typeof globalThis.fetch | undefined,
+  reading: Reading = {},
+  note: (what: string) => void = () => {},
+): Promise<Outcome> {
+  const id = url.slice(url.lastIndexOf("/"));
+  const withoutId = (address: string) => {
+    const at = address.lastIndexOf(id);
+    return at < 0 ? address : `${address.slice(0, at)}/{id}${address.slice(at + id.length)}`;
+  };
   const lost: Outcome = { answer: refusal(502, "the video API could not be reached"), heard: false };
-  const said = await exchange(url, key, given, { timeMs: TIME_LIMIT_MS, bytes: SIZE_LIMIT, ...reading });
-  if (said === "late") return { answer: refusal(504, "the video API did not answer in time"), heard: false };
+  const onLost = (thrown: unknown) => {
+    // Node says of whatever failed that fetch failed, and what it was beneath.
+    const cause = safely(() => (thrown as Error).cause);
+    note(`the video API could not be reached at ${withoutId(url)}: ${redact(wordsOf(cause ?? thrown), key).slice(0, 300)}. Check baseUrl and the network of this server.`);
+  };
+  const said = await exchange(url, key, given, { timeMs: TIME_LIMIT_MS, bytes: SIZE_LIMIT, onLost, ...reading });
+  if (said === "late") {
+    note(`no whole response came from ${withoutId(url)} within ${TIME_LIMIT_MS / 1_000} s. The video API probably hangs: check baseUrl and the network of this server.`);
+    return { answer: refusal(504, "the video API did not answer in time"), heard: false };
+  }
   if (said === "lost") return lost;
   try {
+    if (said.redirects) {
+      const location = said.headers.get("location");
+      // Without what may be secret in it.
+      const target = location && safely(() => new URL(location, url).href.replace(/[?#].*|(?<=\/\/)[^/]*@/g, ""));
+      const where = target ? ` to ${withoutId(redact(target, key))}` : "";
+      note(`${withoutId(url)} redirects${where}, which is not followed, so that the key goes nowhere else: set baseUrl to where the API is.`);
+    }
     return { answer: answerOf(said, key), heard: true };
   } catch {
     return lost;
@@ -148,8 +177,8 @@ export async function exchange(
       });
       return Promise.race([send(url, key, given, limits, controller), abandoned]);
     });
-  } catch {
-    // Whatever it says, it may quote the request.
+  } catch (thrown) {
+    limits.onLost?.(thrown);
     return "lost";
   }
 }
