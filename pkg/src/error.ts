@@ -46,7 +46,7 @@ export class VideoError extends Error {
   static override readonly name: string = "VideoError";
   override readonly name = "VideoError";
   readonly code: VideoErrorCode;
-  /** What went wrong, more closely: the key of the message, for words of your own. docs/errors.md lists them. */
+  /** What went wrong, more closely: the key of the message, for words of your own. https://github.com/iacrea/iacrea-video/blob/main/docs/errors.md lists them. */
   readonly reason: string;
   /** Whether trying again later, with `resumeToken`, can help. */
   readonly retryable: boolean;

@@ -302,7 +302,7 @@ export interface VideoPoller extends AsyncIterable<VideoUpdate> {
 export interface RetryNotice {
   readonly videoId: string;
   readonly code: VideoErrorCode;
-  /** Key of the catalogue of messages, for words of your own: docs/errors.md lists them. */
+  /** Key of the catalogue of messages, for words of your own: https://github.com/iacrea/iacrea-video/blob/main/docs/errors.md lists them. */
   readonly reason: string;
   /** What happened, where, the likely cause and the cure, in one or two sentences. */
   readonly message: string;

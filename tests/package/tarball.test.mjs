@@ -107,6 +107,27 @@ describe("the tarball", { timeout: 900_000 }, () => {
     }
   });
 
+  it("names no file that it does not have, but by its whole address", () => {
+    const texts = files.filter((path) => /\.(?:md|d\.ts|d\.cts)$/.test(path));
+    assert.ok(texts.includes("README.md") && texts.includes("CHANGELOG.md"));
+    for (const path of texts) {
+      const said = text(path).replace(/\[[^\]]*\]\((?:https:|#)[^)]*\)/g, "");
+      const links = !path.endsWith(".md") ? [] : [...said.matchAll(/\]\(([^)]+)\)/g)].map(([, target = ""]) => target);
+      // Those of the repository's folders, and what stands under the package's name.
+      const named = said.match(/(?<![\w/.-])(?:docs|dist|tests|www|pkg|src)\/[\w./-]*\w/g) ?? [];
+      const installed = [...said.matchAll(/node_modules\/iacrea-video\/([\w./-]+)/g)].map(([, target = ""]) => target);
+      for (const target of [...links, ...named, ...installed]) assert.ok(files.includes(target), `${path} names ${target}`);
+    }
+  });
+
+  it("tells a page without a bundler which file to load", async () => {
+    const [, map = ""] = /<script type="importmap">(.*?)<\/script>/s.exec(text("README.md")) ?? [];
+    const [[name, address] = []] = Object.entries(JSON.parse(map).imports);
+    assert.equal(name, "iacrea-video");
+    const file = String(address).replace("/node_modules/iacrea-video/", "./");
+    assert.equal(file, manifest.exports["."].default.default);
+  });
+
   it("runs nothing when it is installed, and needs no other package", () => {
     // npm runs this one for nobody but who asks for it, in the repository.
     assert.deepEqual(Object.keys(manifest.scripts), ["test"]);
