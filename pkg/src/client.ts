@@ -409,6 +409,6 @@ function checkedHeaders(init: HeadersInit | undefined, apiKey: string | undefine
     return headers;
   } catch {
     // The host's own message quotes the value, which may be the key.
-    throw invalidArgument("headers or apiKey hold something that no HTTP header can");
+    throw invalidArgument("headers or apiKey hold a character that no HTTP header may");
   }
 }

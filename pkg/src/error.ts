@@ -121,8 +121,8 @@ const MESSAGES = {
   single_instance: "The WebAssembly module failed, and the bundler's plugin that imported it makes one instance only. Start this server anew, and report the failure.",
   no_webassembly: "This host has no WebAssembly, which is probably too old or has it disabled. Use another one, or poll on a server.",
   webassembly_forbidden:
-    "Compiling WebAssembly is forbidden here: a page's Content-Security-Policy must have 'wasm-unsafe-eval' in its script-src, " +
-    "and a bundle for an edge runtime be resolved with that runtime's export condition.",
+    "Compiling WebAssembly is forbidden here. A page's Content-Security-Policy needs 'wasm-unsafe-eval' in its script-src; " +
+    "a bundle for an edge runtime must be resolved with that runtime's export condition.",
 } as const;
 
 /** A failure outside the module. @internal */

@@ -177,7 +177,7 @@ impl ClientBuilder {
             .chain(key)
         {
             headers.set(name, value).map_err(|_| {
-                Failure::invalid("headers or apiKey hold something that no HTTP header can")
+                Failure::invalid("headers or apiKey hold a character that no HTTP header may")
             })?;
         }
         Ok(headers)
