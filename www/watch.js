@@ -29,14 +29,6 @@ const pace = (speed) => ({
 });
 
 /**
- * What an earlier video of the simulator taught of how long one takes, as `lessons()` has it: after how many ms none,
- * half, three quarters and all of the clips are ready, and how long the render takes for each. What a client guesses
- * without it is of videos that are not made faster, and much too long.
- * @param {number} speed
- */
-const lessons = (speed) => ["il1,1", ...[20_000, 100_000, 140_000, 180_000, 10_000].map((ms) => Math.round(ms / speed))].join();
-
-/**
  * @param {Session} session
  * @param {ClientOptions} options
  * @param {() => number} now the session's stopwatch
@@ -85,7 +77,6 @@ export function watch(session, options, now, events) {
 
   const client = new VideoClient({
     requestTimeoutMs: Math.max(3_000, 30_000 / session.speed),
-    ...(session.source === "simulator" ? { lessons: lessons(session.speed) } : {}),
     ...options,
     fetch: noted,
   });

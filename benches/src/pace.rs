@@ -3,8 +3,8 @@
 
 use iacrea_simulator::course::{Clip, Course, Sight};
 use iacrea_video::core::answer::{Answer, Response};
+use iacrea_video::core::durations::Durations;
 use iacrea_video::core::host::Native;
-use iacrea_video::core::lessons::Lessons;
 use iacrea_video::core::machine::{Command, Event, Machine};
 use iacrea_video::core::options::Options;
 
@@ -75,9 +75,9 @@ impl Wait {
     }
 }
 
-/// Waits for this video in this way, after what `lessons` say of others; adds what this one teaches.
+/// Waits for this video in this way, expecting `durations`, which it corrects by what this one took.
 #[must_use]
-pub fn wait(course: &Course, policy: Policy, seed: u64, lessons: &mut Lessons) -> Wait {
+pub fn wait(course: &Course, policy: Policy, seed: u64, durations: &mut Durations) -> Wait {
     match policy {
         Policy::Ours(min_interval, max_interval) => {
             let options = Options {
@@ -86,7 +86,7 @@ pub fn wait(course: &Course, policy: Policy, seed: u64, lessons: &mut Lessons) -
                 max_interval,
                 ..Options::default()
             };
-            wait_as_the_machine_says(course, options, seed, lessons)
+            wait_as_the_machine_says(course, options, seed, durations)
         }
         Policy::Fixed(ms) => wait_with_pauses(course, std::iter::repeat(ms)),
         Policy::Smithy => {
@@ -142,11 +142,11 @@ fn wait_as_the_machine_says(
     course: &Course,
     options: Options,
     seed: u64,
-    lessons: &mut Lessons,
+    durations: &mut Durations,
 ) -> Wait {
     let mut run = course.run();
     let (mut machine, mut step) = Machine::start(&seed.to_string(), options, START);
-    machine.teach(lessons.usual());
+    machine.expect(*durations);
     let (mut now, mut requests, mut found) = (START, 0, None);
     let (mut progress, mut told) = (0.0, Vec::new());
     loop {
@@ -176,7 +176,9 @@ fn wait_as_the_machine_says(
             });
         }
     }
-    lessons.take(&machine);
+    if let Some(seen) = machine.observed() {
+        *durations = durations.after_video(seen);
+    }
     Wait {
         took: now - START,
         fastest: course.fastest(),

@@ -29,7 +29,6 @@ interface ClientHandle {
   getStatus(id: string, controller: AbortController, resolve: (status: VideoStatus) => void, reject: (failure: unknown) => void): void;
   poll(id: string, options: PollOptions, listener: PollListener): PollHandle;
   limit(concurrency: number): { free(): void };
-  lessons(): string;
   redact(text: string): string | undefined;
   told(id: string, httpStatus: number, retryAfter: string | undefined, body: string): boolean;
   free(): void;
@@ -151,14 +150,6 @@ export class ModuleClient {
     return settled.map((one, at) => (one.status === "fulfilled" ? one : { ...one, resumeToken: polls[at]!.resumeToken() }));
   }
 
-  /**
-   * What this client's videos have taught so far of how long one takes, for the `lessons` of another: a short text with
-   * nothing private in it. Before the first poll it is what the client was given, if anything.
-   */
-  lessons(): string | undefined {
-    return this.#connected?.client.lessons() || this.#config.lessons;
-  }
-
   /** Ends all polls of this client, as their `cancel()` does, and frees what the module keeps for it. */
   [dispose](): void {
     this.#isBrief = true;
@@ -231,9 +222,7 @@ export class ModuleClient {
         this.#warn?.(`still no status, and requests fail: ${message} They are repeated; set onRetry to hear of each failure.`);
         this.#warn = undefined;
       },
-      ended: (isDone) => {
-        // Here too, for an instance that traps takes them along.
-        if (isDone) this.#config.lessons = this.lessons();
+      ended: () => {
         this.#tabs?.leave(id);
         this.#ended(poller);
       },
@@ -280,7 +269,7 @@ const POLL: Readonly<Record<keyof PollOptions, 1>> = {
 const VIDEO: Readonly<Record<keyof VideoToResume, 1>> = { id: 1, resumeToken: 1 };
 const CLIENT: Readonly<Record<keyof ClientOptions | "wasm", 1>> = {
   apiKey: 1, baseUrl: 1, kind: 1, headers: 1, credentials: 1, fetch: 1, follow: 1, acrossTabs: 1, requestTimeoutMs: 1,
-  maxResponseBytes: 1, concurrency: 1, requestsPerSecond: 1, lessons: 1, onRetry: 1, allowBrowserKey: 1, wasm: 1,
+  maxResponseBytes: 1, concurrency: 1, requestsPerSecond: 1, onRetry: 1, allowBrowserKey: 1, wasm: 1,
 };
 
 /** A copy, so that what the caller does to the object later changes nothing. The core checks the numbers and the token. */
@@ -328,7 +317,6 @@ interface Config {
   readonly maxResponseBytes: number;
   readonly concurrency: number;
   readonly requestsPerSecond: number;
-  lessons: string | undefined;
   readonly tabs?: Tabs | undefined;
   /** Of what the host threw the reason, and what may be shown. */
   readonly why?: (thrown: unknown, hasStatus: boolean) => { readonly reason: string; readonly cause: unknown };
@@ -344,14 +332,13 @@ function checked(options: ClientOptions): {
   if (typeof options !== "object" || options === null) throw invalidArgument("options must be an object");
   warnOfUnknown("VideoClient", options, CLIENT, ["poll() and waitForVideo()", POLL]);
   const { apiKey, baseUrl, kind = "video", credentials, fetch, follow, requestTimeoutMs = 30_000, maxResponseBytes = 1_048_576 } = options;
-  const { concurrency = Infinity, requestsPerSecond = Infinity, acrossTabs = false, lessons, onRetry, allowBrowserKey = false } = options;
+  const { concurrency = Infinity, requestsPerSecond = Infinity, acrossTabs = false, onRetry, allowBrowserKey = false } = options;
   if (kind !== "video" && kind !== "auto") throw invalidArgument('kind must be "video" or "auto"');
   if (credentials !== undefined && !["omit", "same-origin", "include"].includes(credentials)) {
     throw invalidArgument('credentials must be "omit", "same-origin" or "include"');
   }
   if (fetch !== undefined && typeof fetch !== "function") throw invalidArgument("fetch must be a function");
   if (onRetry !== undefined && typeof onRetry !== "function") throw invalidArgument("onRetry must be a function");
-  if (lessons !== undefined && typeof lessons !== "string") throw invalidArgument("lessons must be a text");
   if (typeof allowBrowserKey !== "boolean") throw invalidArgument("allowBrowserKey must be true or false");
   if (typeof acrossTabs !== "boolean" && (typeof acrossTabs !== "string" || acrossTabs === "")) {
     throw invalidArgument("acrossTabs must be true, false or a text that is not empty");
@@ -372,7 +359,7 @@ function checked(options: ClientOptions): {
   const page = (globalThis as { location?: { href: string } }).location?.href;
   if (key !== undefined && !allowBrowserKey) warnOfKey();
   const endpoint = endpointOf(checkedBase(baseUrl, { page, withKey: key !== undefined }), kind);
-  const config = { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes, concurrency, requestsPerSecond, lessons };
+  const config = { endpoint, headers, apiKey: key, credentials, fetch, requestTimeoutMs, maxResponseBytes, concurrency, requestsPerSecond };
   return { config, follow, acrossTabs, onRetry };
 }
 

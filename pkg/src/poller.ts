@@ -33,7 +33,7 @@ export interface Host {
   /** Says on the console why a poll has no status yet that tells nobody else. */
   warn(message: string): void;
   /** Once the poll is over. */
-  ended(isDone: boolean): void;
+  ended(): void;
   /** Where the client listens to live streams: hears of this video. */
   follow?(follower: Follower): Following;
   /** Resolves with how to start the module's side. */
@@ -80,7 +80,7 @@ export class Poller implements VideoPoller {
       this.#reject = reject;
     });
     // Whoever awaits it still gets the rejection.
-    this.#outcome.then(() => host.ended(true), () => host.ended(false));
+    this.#outcome.then(host.ended, host.ended);
     bind(this, Poller.prototype);
     void this.#start(options, host);
   }

@@ -215,8 +215,6 @@ export interface ClientOptions {
    * videos slows them all down, until the server has no complaints any more.
    */
   requestsPerSecond?: number | undefined;
-  /** What `lessons()` of an earlier client gave, for a better word of the time left from the first video on. */
-  lessons?: string | undefined;
   /** Called with every failure of every poll of this client that is going to be retried, for a log say; beside the poll's own `onRetry`. */
   onRetry?: ((notice: RetryNotice) => void) | undefined;
   /**

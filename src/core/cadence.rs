@@ -11,11 +11,16 @@ const FIRST_BACKOFF: Millis = 1_000;
 /// The longest backoff.
 const LONGEST_BACKOFF: Millis = 30_000;
 
-/// A question is worth a delay of so many milliseconds, and no more. What that costs and brings is measured by
-/// `cargo xtask bench pace`.
-const WORTH: f64 = 45.0;
-/// What may change within this time counts as soon.
-const SOON: Millis = 4_000;
+/// The interval while the last clip is made, until it is so old by the guess: none is ready so soon, most are, some are,
+/// the rest is. What that costs and brings is measured by `cargo xtask bench pace`.
+const LAST_CLIP: [(f64, Millis); 4] = [
+    (16_000.0, u32::MAX as Millis),
+    (40_000.0, 1_700),
+    (140_000.0, 2_400),
+    (180_000.0, 1_300),
+];
+/// The same beyond all of these.
+const OVERDUE: Millis = 3_300;
 /// The pause while somebody says when there is news: for the case that they are wrong.
 const WATCHED: Millis = 30_000;
 
@@ -62,12 +67,12 @@ pub fn pause(
         // Nothing runs yet: it may take another question to have it go on.
         Status::Pending { .. } | Status::GeneratingVideo if clips.is_empty() => min.midpoint(max),
         Status::Pending { .. } | Status::GeneratingVideo => {
-            // The render waits for the last clip (one that failed is in the making again), and its end is found half a
-            // pause too late: this is the pause where delay and questions together cost least.
-            let likely = progress.soon(SOON, now) / SOON as f64;
-            let last = (2.0 * WORTH / likely).sqrt();
-            // With others that have to be ready too there is less hurry; with none left it is below any pause.
-            (last * (2.0 * waiting as f64 - 1.0)) as Millis
+            // The render waits for the last clip (one that failed is in the making again).
+            let age = progress.last_age(now);
+            let likely = LAST_CLIP.into_iter().find(|(until, _)| age < *until);
+            let last = likely.map_or(OVERDUE, |(_, pause)| pause);
+            // With others that have to be ready too there is less hurry.
+            last * (2 * waiting as Millis).saturating_sub(1)
         }
         Status::RenderingVideo { .. } => {
             let Some(left) = progress.expected(video, now) else {
@@ -165,17 +170,18 @@ mod tests {
         let last = [Success, Pending];
         for (seconds, default, between) in [
             (0, 5_000, 10_000),
+            (15, 5_000, 10_000),
             // The shortest takes 20 s, and most little more.
-            (16, 5_000, 10_000),
-            (20, 2_000, 1_897),
+            (16, 2_000, 1_700),
+            (39, 2_000, 1_700),
             // Then it is anybody's guess ...
-            (60, 2_598, 2_598),
-            (100, 2_683, 2_683),
+            (40, 2_400, 2_400),
+            (139, 2_400, 2_400),
             // ... until nearly the longest, and beyond.
-            (150, 2_000, 1_643),
-            (176, 2_000, 1_000),
-            (180, 2_000, 1_000),
-            (400, 3_286, 3_286),
+            (140, 2_000, 1_300),
+            (179, 2_000, 1_300),
+            (180, 3_300, 3_300),
+            (400, 3_300, 3_300),
         ] {
             assert_eq!(
                 pause_at(&last, seconds, &Options::default()),
@@ -185,9 +191,9 @@ mod tests {
             assert_eq!(pause_at(&last, seconds, &wide), between, "{seconds}");
         }
         // The more have to be ready the less hurry.
-        assert_eq!(pause_at(&[Pending; 2], 60, &wide), 7_794);
-        assert_eq!(pause_at(&[Pending; 2], 150, &wide), 4_929);
-        assert_eq!(pause_at(&[Pending; 3], 150, &wide), 8_215);
+        assert_eq!(pause_at(&[Pending; 2], 60, &wide), 7_200);
+        assert_eq!(pause_at(&[Pending; 2], 150, &wide), 3_900);
+        assert_eq!(pause_at(&[Pending; 3], 150, &wide), 6_500);
         assert_eq!(pause_at(&[Pending; 3], 60, &wide), 10_000);
         // Nothing is left to wait for but the next question.
         assert_eq!(pause_at(&[Success; 2], 60, &wide), 1_000);
@@ -199,7 +205,7 @@ mod tests {
         for (state, seconds, next) in [
             (ContentStatus::Error, 0, 5_000),
             (ContentStatus::Pending, 10, 5_000),
-            (ContentStatus::Pending, 60, 2_598),
+            (ContentStatus::Pending, 60, 2_400),
         ] {
             let progress = Progress {
                 clips_from: Some(NOW - 150_000),

@@ -9,12 +9,12 @@
 use super::Millis;
 use super::answer::{Answer, RetryAfter, fingerprint};
 use super::cadence::{self, Jitter};
+use super::durations::Durations;
 use super::error::{Brief, ErrorCode, Failure};
 use super::messages::Reason;
 use super::options::{Options, RawOptions, sooner};
 use super::progress::{Progress, WHOLE};
 use super::status::{Status, VideoStatus};
-use super::usual::Usual;
 use std::sync::Arc;
 
 /// However long the pauses are.
@@ -545,19 +545,15 @@ impl Machine {
         &self.id
     }
 
-    /// Has it know what earlier videos taught, unless it knows of more.
-    pub fn teach(&mut self, usual: Usual) {
-        self.each(&mut |job| {
-            if usual.videos > job.progress.usual.videos {
-                job.progress.usual = usual;
-            }
-        });
+    /// Has it expect what earlier videos of its client took.
+    pub fn expect(&mut self, durations: Durations) {
+        self.each(&mut |job| job.progress.durations = durations);
     }
 
-    /// What is usual after this video, if it is done. A poll that was resumed teaches nothing: it has
-    /// the beginning of its video from the token.
-    pub fn taught(&self) -> Option<Usual> {
-        (self.phase == Phase::Done && self.shared.is_none()).then_some(self.job.progress.usual)
+    /// What this video took, if it is done. A poll that was resumed does not say: it has the beginning of its video from
+    /// the token.
+    pub fn observed(&self) -> Option<Durations> {
+        (self.phase == Phase::Done && self.shared.is_none()).then_some(self.job.progress.durations)
     }
 
     /// In a queue of questions, by how much earlier this one counts as having come: a video that is

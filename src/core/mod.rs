@@ -39,11 +39,11 @@ pub mod answer;
 mod budget;
 pub mod cadence;
 mod date;
+pub mod durations;
 pub mod endpoint;
 pub mod error;
 pub mod host;
 pub(crate) mod json;
-pub mod lessons;
 pub mod machine;
 pub mod messages;
 pub mod options;
@@ -53,7 +53,6 @@ pub mod secret;
 pub mod session;
 mod snapshot;
 pub mod status;
-pub mod usual;
 
 /// A point in time or a span, in whole milliseconds. Points are Unix time.
 pub type Millis = u64;

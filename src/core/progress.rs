@@ -2,8 +2,8 @@
 //! reaches 1 only with the finished video; of the time left it says nothing where it has no ground.
 
 use super::Millis;
+use super::durations::Durations;
 use super::status::{ContentStatus, GeneratedContent, Status, VideoStatus};
-use super::usual::Usual;
 use std::mem::take;
 
 /// Millionths: fine enough for a bar, exact in a snapshot.
@@ -67,7 +67,7 @@ const GAP: Millis = 60_000;
 pub struct Progress {
     pub(super) scale: Scale,
     pub(super) overall: Ppm,
-    pub(super) usual: Usual,
+    pub(super) durations: Durations,
     /// When the last answer came.
     pub(super) seen_at: Option<Millis>,
     /// Since when clips are made, nearly.
@@ -169,7 +169,7 @@ impl Progress {
                 // The question before this one had them begun.
                 before
             } else {
-                let age = self.usual.after(ready as f64 / clips.len() as f64);
+                let age = self.durations.after(ready as f64 / clips.len() as f64);
                 now.saturating_sub(age as Millis)
             });
             self.ready = Some(ready as u32);
@@ -188,8 +188,8 @@ impl Progress {
         let ready = before.max(ready as u32);
         if self.is_timed && self.failed_at.is_none() {
             for rank in before..ready {
-                self.usual
-                    .learn_clip(rank + 1, count, now.saturating_sub(from));
+                let took = now.saturating_sub(from);
+                self.durations.observe_clip(rank + 1, count, took);
             }
         }
         self.ready = Some(ready);
@@ -216,8 +216,8 @@ impl Progress {
             && clips > 0
         {
             let took = now.saturating_sub(from) as f64 * f64::from(WHOLE);
-            self.usual
-                .learn_render(took / f64::from(WHOLE - part) / clips as f64);
+            let took = took / f64::from(WHOLE - part);
+            self.durations.observe_render(took / clips as f64);
         }
         // Whoever hears of it again learns nothing more.
         self.is_timed = false;
@@ -227,7 +227,7 @@ impl Progress {
     /// ground.
     pub(super) fn expected(&self, video: &VideoStatus, now: Millis) -> Option<Millis> {
         let clips = video.generated_content.as_deref().unwrap_or_default();
-        let render = f64::from(self.usual.render) * clips.len() as f64;
+        let render = f64::from(self.durations.render) * clips.len() as f64;
         let left = match video.status {
             Status::Pending { .. } | Status::GeneratingVideo if !clips.is_empty() => {
                 self.clips_left(clips, now) + WARM_UP + render
@@ -256,23 +256,22 @@ impl Progress {
 
     /// Until all clips are ready.
     fn clips_left(&self, clips: &[GeneratedContent], now: Millis) -> f64 {
-        let age = |from: Option<Millis>| now.saturating_sub(from.unwrap_or(now)) as f64;
+        let age = |from: Option<Millis>| now.saturating_sub(from.unwrap_or(now));
         match (clips.len() - ready(clips), self.failed_at) {
             (0, _) => 0.0,
-            (1, Some(_)) => self.usual.last_of(1, age(self.failed_at)),
-            (waiting, None) => self.usual.last_of(waiting, age(self.clips_from)),
+            (1, Some(_)) => self.durations.last_of(1, age(self.failed_at)),
+            (waiting, None) => self.durations.last_of(waiting, age(self.clips_from)),
             (waiting, _) => self
-                .usual
+                .durations
                 .last_of(waiting - 1, age(self.clips_from))
-                .max(self.usual.last_of(1, age(self.failed_at))),
+                .max(self.durations.last_of(1, age(self.failed_at))),
         }
     }
 
-    /// How likely it is that the last clip gets ready so soon, 0 to 1.
-    pub(super) fn soon(&self, within: Millis, now: Millis) -> f64 {
+    /// For how long the last clip has been made, in the time of the guess.
+    pub(super) fn last_age(&self, now: Millis) -> f64 {
         let from = self.failed_at.or(self.clips_from).unwrap_or(now);
-        self.usual
-            .soon(now.saturating_sub(from) as f64, within as f64)
+        self.durations.guessed(now.saturating_sub(from))
     }
 
     /// The whole job, 0 to 1.
@@ -611,9 +610,9 @@ mod tests {
         ] {
             progress.observe(&mut clips(seen), START + seconds * 1_000);
         }
-        let mut usual = Usual::default();
-        usual.learn_clip(1, 3, 22_000);
-        assert_eq!((progress.ready, progress.usual), (Some(1), usual));
+        let mut durations = Durations::default();
+        durations.observe_clip(1, 3, 22_000);
+        assert_eq!((progress.ready, progress.durations), (Some(1), durations));
         assert_eq!(progress.clips_from, Some(START - 2_000));
         // The list of a render may be an old one.
         let mut rendering = progress;
@@ -623,10 +622,10 @@ mod tests {
             &mut video(Status::StartRenderingVideo { progress: 0.0 }, "spp"),
             START + 60_000,
         );
-        usual.learn_clip(2, 3, 62_000);
-        usual.learn_clip(3, 3, 62_000);
-        assert_eq!((rendering.ready, rendering.usual), (Some(3), usual));
-        assert_eq!((starting.ready, starting.usual), (Some(3), usual));
+        durations.observe_clip(2, 3, 62_000);
+        durations.observe_clip(3, 3, 62_000);
+        assert_eq!((rendering.ready, rendering.durations), (Some(3), durations));
+        assert_eq!((starting.ready, starting.durations), (Some(3), durations));
     }
 
     #[test]
@@ -636,7 +635,7 @@ mod tests {
             for (video, seconds) in seen {
                 progress.observe(&mut video.clone(), START + seconds * 1_000);
             }
-            progress.usual != Usual::default()
+            progress.durations != Durations::default()
         };
         let start = || (video(pending(), ""), 0);
         assert!(learns(&[start(), (clips("pp"), 60), (clips("sp"), 100)]));
@@ -703,13 +702,13 @@ mod tests {
             for at in [30, seconds] {
                 progress.observe(&mut video(done(), kind), START + at * 1_000);
             }
-            (progress.usual.render, progress.usual.videos)
+            progress.durations.render
         };
         // 20 s for all but half a step of two clips, heard of twice.
-        assert_eq!(render_after(0.0, 50, "pp"), (10_256, 1));
-        assert_eq!(render_after(0.07, 50, "pp").1, 1);
-        assert_eq!(render_after(0.075, 50, "pp"), (5_500, 0));
-        assert_eq!(render_after(0.0, 50, "sp"), (5_500, 0));
+        assert_eq!(render_after(0.0, 50, "pp"), 10_256);
+        assert_ne!(render_after(0.07, 50, "pp"), 5_500);
+        assert_eq!(render_after(0.075, 50, "pp"), 5_500);
+        assert_eq!(render_after(0.0, 50, "sp"), 5_500);
         // Its start was between two questions.
         let mut progress = Progress::default();
         for (mut video, seconds) in [
@@ -729,7 +728,7 @@ mod tests {
             progress.observe(&mut video, START + seconds * 1_000);
         }
         assert_eq!(progress.render_from, Some((START + 26_000, 0)));
-        assert_eq!(progress.usual.render, 17_000);
+        assert_eq!(progress.durations.render, 17_000);
     }
 
     #[test]
@@ -743,16 +742,16 @@ mod tests {
             for (mut video, seconds) in seen.into_iter().zip([0, 10, 50]) {
                 progress.observe(&mut video, START + seconds * 1_000);
             }
-            (progress.usual.render, progress.usual.videos)
+            progress.durations.render
         };
         // 40 s for all but half a step of two clips.
         for end in [video(done(), "ss"), video(done(), "s"), empty(done())] {
             let seen = [clips("pp"), rendering_of("ss", 0.0), end];
-            assert_eq!(learns(seen), (20_512, 1));
+            assert_eq!(learns(seen), 20_512);
         }
         let nothing = empty(Status::RenderingVideo { progress: 0.0 });
         let seen = [clips("pp"), nothing, empty(done())];
-        assert_eq!(learns(seen), (5_500, 0), "of how many it was is not known");
+        assert_eq!(learns(seen), 5_500, "of how many it was is not known");
     }
 
     #[test]
@@ -772,10 +771,10 @@ mod tests {
             see(clips("pppp"), 0);
             see(starting(), 50);
             see(rendering_of("ssss", 0.2), 54);
-            let known = see(rendering_of("ssss", 0.9), 60).1.usual;
+            let known = see(rendering_of("ssss", 0.9), 60).1.durations;
             // A clip that begins, the start of a render, and the render.
             let clip = if is_made_again {
-                known.last_of(1, 0.0) as Millis
+                known.last_of(1, 0) as Millis
             } else {
                 0
             };
@@ -788,7 +787,7 @@ mod tests {
             assert_eq!(again.render_from, Some((START + 102_000, 0)));
             assert!(left.is_some_and(|left| left > 15_000), "{left:?}");
             let (left, ended) = see(video(done(), "ssss"), 125);
-            assert_eq!((left, ended.usual), (Some(0), known));
+            assert_eq!((left, ended.durations), (Some(0), known));
         }
     }
 

@@ -32,8 +32,8 @@
 use super::Millis;
 use super::answer::Answer;
 use super::budget::Budget;
+use super::durations::Durations;
 use super::error::{ErrorCode, Failure};
-use super::lessons::Lessons;
 use super::machine::{self, Event, Machine, Retry, Step, Update};
 use super::messages::Reason;
 use super::options::{Options, RawOptions};
@@ -49,8 +49,6 @@ pub struct Settings {
     pub per_second: f64,
     /// Each request waits for a lock before it is sent: see [`Session::lock_granted`].
     pub is_locked: bool,
-    /// What earlier videos taught.
-    pub lessons: Lessons,
 }
 
 impl Default for Settings {
@@ -61,7 +59,6 @@ impl Default for Settings {
             concurrency: u32::MAX,
             per_second: f64::INFINITY,
             is_locked: false,
-            lessons: Lessons::default(),
         }
     }
 }
@@ -131,7 +128,8 @@ pub enum PollEvent<B> {
 pub struct Session<S, B> {
     request_timeout: Millis,
     is_locked: bool,
-    lessons: Lessons,
+    /// What to expect of the next video.
+    durations: Durations,
     /// Sorted by id.
     videos: Vec<Video<S, B>>,
     queue: RequestQueue,
@@ -153,8 +151,8 @@ struct Video<S, B> {
     trouble: Trouble<B>,
     /// The last response was that there are too many requests.
     was_refused: bool,
-    /// What this video taught is known, whichever of its polls ended first.
-    has_taught: bool,
+    /// What this video took is known, whichever of its polls ended first.
+    is_observed: bool,
 }
 
 /// What is known of a failure, beside what the machines keep.
@@ -243,7 +241,7 @@ impl<S: Clone, B: Clone + Default> Session<S, B> {
         Self {
             request_timeout: settings.request_timeout,
             is_locked: settings.is_locked,
-            lessons: settings.lessons,
+            durations: Durations::default(),
             videos: Vec::new(),
             queue: RequestQueue {
                 limits: vec![settings.concurrency],
@@ -274,7 +272,7 @@ impl<S: Clone, B: Clone + Default> Session<S, B> {
             Some(token) => Machine::resume(token, video, options, now)?,
             None => Machine::start_checked(video, options.check(&Options::default())?, now),
         };
-        machine.teach(self.lessons.usual());
+        machine.expect(self.durations);
         let id = PollId(next(&mut self.last_serial));
         let at = self.position(video).unwrap_or_else(|at| {
             self.videos.insert(at, Video::new(video));
@@ -498,11 +496,6 @@ impl<S: Clone, B: Clone + Default> Session<S, B> {
         Some(&poll.machine)
     }
 
-    /// What its videos have taught.
-    pub fn lessons(&self) -> Lessons {
-        self.lessons
-    }
-
     /// Where a video is among the others, or would be.
     fn position(&self, video: &str) -> Result<usize, usize> {
         let at = self
@@ -565,19 +558,22 @@ impl<S: Clone, B: Clone + Default> Session<S, B> {
         let Some(video) = self.videos.get_mut(at) else {
             return;
         };
-        let (lessons, notifications) = (&mut self.lessons, &mut self.notifications);
+        let (durations, notifications) = (&mut self.durations, &mut self.notifications);
         let before = notifications.len();
         let Video {
             polls,
             body,
             trouble,
-            has_taught,
+            is_observed,
             ..
         } = video;
         let mut apply = |poll: &mut Poll<S>, step| {
             let goes_on = poll.apply(step, time, (body, trouble), notifications);
-            // One that was resumed teaches nothing, and another may.
-            *has_taught = *has_taught || lessons.take(&poll.machine);
+            // One that was resumed does not say, and another may.
+            if !*is_observed && let Some(seen) = poll.machine.observed() {
+                *is_observed = true;
+                *durations = durations.after_video(seen);
+            }
             goes_on
         };
         polls.retain_mut(|poll| event(poll).is_none_or(|step| apply(poll, step)));
@@ -696,7 +692,7 @@ impl<S, B: Default> Video<S, B> {
             body: B::default(),
             trouble: Trouble::default(),
             was_refused: false,
-            has_taught: false,
+            is_observed: false,
         }
     }
 

@@ -17,7 +17,6 @@ use super::options::{Options, RawOptions};
 use super::percent;
 use super::progress::{Ppm, Scale, WHOLE};
 use super::status::{ContentStatus, GeneratedContent, Status, VideoStatus};
-use super::usual::Usual;
 use std::str::Split;
 use std::sync::Arc;
 
@@ -173,7 +172,8 @@ fn is_sound(machine: &Machine, is_whole: bool) -> bool {
     let is_done = |job: &Job| job.progress.overall == WHOLE;
     let is_sound = |job: &Job| {
         let status = job.last.as_ref().map(|video| &video.status);
-        is_done(job) == matches!(status, Some(Status::Done { .. }))
+        job.progress.durations.is_sound()
+            && is_done(job) == matches!(status, Some(Status::Done { .. }))
             && (is_over || !status.is_some_and(Status::is_final))
     };
     machine.options == machine.options.clone().sound()
@@ -308,13 +308,9 @@ impl<'a> Codec<'a> {
         );
         self.some(&mut progress.end, u64::default, Self::number);
         if self.is_whole {
-            // What was learnt of how long videos take is for other videos, too.
-            if let Some(usual) = Usual::read(|| self.digits()?.try_into().ok()) {
-                progress.usual = usual;
-            }
-            for number in progress.usual.numbers() {
-                self.put(number.into());
-            }
+            self.number(&mut progress.durations.scale);
+            self.number(&mut progress.durations.seen);
+            self.number(&mut progress.durations.render);
             self.flag(&mut progress.is_timed);
             if let Some(seed) = self.digits() {
                 job.jitter = Jitter::new(seed);

@@ -11,7 +11,6 @@ use super::poll::{Poll, PollOptions};
 use super::value::get;
 use crate::core::endpoint::{DEFAULT_BASE_URL, Endpoint, KEY_HEADER, Kind};
 use crate::core::error::{ErrorCode, Failure};
-use crate::core::lessons::Lessons;
 use crate::core::machine::{Update, check_id};
 use crate::core::progress::Progress;
 use crate::core::secret::Secret;
@@ -39,7 +38,6 @@ pub struct ClientBuilder {
     max_response_bytes: usize,
     concurrency: NonZeroU32,
     requests_per_second: f64,
-    lessons: Option<String>,
 }
 
 impl ClientBuilder {
@@ -108,19 +106,12 @@ impl ClientBuilder {
         self
     }
 
-    /// What [`Client::lessons`] of an earlier client gave: the time left of its first videos is told
-    /// after those.
-    pub fn lessons(mut self, lessons: impl Into<String>) -> Self {
-        self.lessons = Some(lessons.into());
-        self
-    }
-
     /// The client.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`]: a base URL that is none, or holds a user name, a query or a
     /// fragment; a key or a header that HTTP cannot carry; a key for a place that is reached over
-    /// plain http and is not `localhost`, 127.0.0.0/8 or `[::1]`; a limit of 0; lessons that are damaged.
+    /// plain http and is not `localhost`, 127.0.0.0/8 or `[::1]`; a limit of 0.
     #[inline]
     pub fn build(self) -> Result<Client, Failure> {
         if self.request_timeout.is_zero() {
@@ -153,12 +144,8 @@ impl ClientBuilder {
             ears: IdleEars::default(),
         };
         let (concurrency, rate) = (self.concurrency.get(), self.requests_per_second);
-        let lessons = match &self.lessons {
-            Some(text) => Lessons::read(text)?,
-            None => Lessons::default(),
-        };
         Ok(Client {
-            inner: driver::Client::new(transport, concurrency, rate, lessons),
+            inner: driver::Client::new(transport, concurrency, rate),
         })
     }
 
@@ -232,16 +219,7 @@ impl Client {
             max_response_bytes: 1_048_576,
             concurrency: NonZeroU32::MAX,
             requests_per_second: f64::INFINITY,
-            lessons: None,
         }
-    }
-
-    /// What its videos have taught of how long one takes, as a text to keep for
-    /// [`ClientBuilder::lessons`]. There is nothing private in it.
-    #[inline]
-    #[must_use]
-    pub fn lessons(&self) -> String {
-        self.inner.lessons().write()
     }
 
     /// Asks once how far the video is, and does not try again. Dropping the future aborts the

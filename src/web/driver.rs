@@ -6,7 +6,6 @@ use super::fetch::{Reply, Transport};
 use super::timer::{Clock, Hint, Hints, alarm};
 use crate::core::Millis;
 use crate::core::error::Failure;
-use crate::core::lessons::Lessons;
 use crate::core::machine::Retry;
 use crate::core::options::RawOptions;
 use crate::core::session::{self, Command, PollEvent, PollId, RequestId, Session, Settings, Time};
@@ -60,18 +59,12 @@ impl Drop for Limit {
 
 impl Client {
     /// At most `concurrency` requests at once, and `per_second` in a second.
-    pub(super) fn new(
-        transport: Transport,
-        concurrency: u32,
-        per_second: f64,
-        lessons: Lessons,
-    ) -> Rc<Self> {
+    pub(super) fn new(transport: Transport, concurrency: u32, per_second: f64) -> Rc<Self> {
         let session = Session::new(Settings {
             request_timeout: transport.timeout,
             concurrency,
             per_second,
             is_locked: transport.tabs.is_some(),
-            lessons,
         });
         Rc::new(Self {
             transport,
@@ -101,11 +94,6 @@ impl Client {
             client: Rc::clone(self),
             poll,
         })
-    }
-
-    /// What its videos have taught.
-    pub(super) fn lessons(&self) -> Lessons {
-        self.session.borrow().lessons()
     }
 
     /// Keeps the client to `limit` requests at once.

@@ -10,7 +10,6 @@ use super::fetch::{Reply, Tabs, Transport, understood};
 use super::value::{get, get_function, set};
 use crate::core::answer::Response;
 use crate::core::error::Failure;
-use crate::core::lessons::Lessons;
 use crate::core::machine::{Machine, check_id};
 use crate::core::secret::Secret;
 use crate::core::session::{PollEvent, Push};
@@ -29,7 +28,7 @@ pub struct Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// `config` is what the package's constructor has checked, but for the lessons.
+    /// `config` is what the package's constructor has checked.
     #[wasm_bindgen(constructor)]
     pub fn new(config: &JsValue) -> Result<Self, JsValue> {
         let number = |key| get(config, key).as_f64().unwrap_or(f64::INFINITY);
@@ -52,19 +51,9 @@ impl Client {
         };
         let concurrency = number("concurrency") as u32;
         let per_second = number("requestsPerSecond");
-        let lessons = match get(config, "lessons").as_string() {
-            Some(text) => Lessons::read(&text).map_err(|failure| failure_to_js(&failure))?,
-            None => Lessons::default(),
-        };
         Ok(Self {
-            inner: driver::Client::new(transport, concurrency, per_second, lessons),
+            inner: driver::Client::new(transport, concurrency, per_second),
         })
-    }
-
-    /// What its videos have taught, as a text.
-    #[must_use]
-    pub fn lessons(&self) -> String {
-        self.inner.lessons().write()
     }
 
     /// A text of outside origin without the key.

@@ -2,10 +2,10 @@
 //! it comes.
 
 use super::world::{START, answer, sleeps_until};
+use iacrea_video::core::durations::Durations;
 use iacrea_video::core::error::ErrorCode;
 use iacrea_video::core::machine::{Command, Event, Machine, Step};
 use iacrea_video::core::options::Options;
-use iacrea_video::core::usual::Usual;
 
 const SHORTEST: u64 = 2_000;
 
@@ -123,7 +123,7 @@ fn what_is_made_while_the_clock_is_set_back_teaches_nothing() {
     machine.step(clips(["success", "pending"]), back + 5_000);
     machine.wake(back + 8_000);
     machine.step(done(), back + 9_000);
-    assert_eq!(machine.taught(), Some(Usual::default()));
+    assert_eq!(machine.observed(), Some(Durations::default()));
 }
 
 #[test]

@@ -12,6 +12,7 @@
 mod batch;
 mod catalogue;
 mod damage;
+mod durations;
 mod engine;
 mod explore;
 mod forged;

@@ -7,7 +7,6 @@ use super::world::START;
 use iacrea_video::core::answer::{Answer, Response};
 use iacrea_video::core::error::ErrorCode;
 use iacrea_video::core::host::Native;
-use iacrea_video::core::lessons::Lessons;
 use iacrea_video::core::machine::{Event, Machine, Update};
 use iacrea_video::core::messages::Reason;
 use iacrea_video::core::options::{Options, RawOptions};
@@ -198,6 +197,8 @@ pub(crate) struct World<'a> {
     saved: Vec<Saved>,
     snapshots: Vec<String>,
     offline: bool,
+    /// A video was done in this session.
+    is_taught: bool,
     /// When each request was sent.
     sent: Vec<u64>,
     /// Requests that nobody waits for any more.
@@ -227,6 +228,7 @@ impl<'a> World<'a> {
             saved: Vec::new(),
             snapshots: Vec::new(),
             offline: false,
+            is_taught: false,
             sent: Vec::new(),
             withdrawn: Vec::new(),
             alarms: 0,
@@ -462,7 +464,7 @@ impl<'a> World<'a> {
             })
             .collect();
         self.session = new_session(self.plan);
-        (self.videos, self.alarm) = Default::default();
+        (self.videos, self.alarm, self.is_taught) = Default::default();
         self.limits.truncate(1);
         self.sent.clear();
         for (at, saved) in kept {
@@ -500,13 +502,13 @@ impl<'a> World<'a> {
         let checked = raw.check(&base);
         let token = saved.map(|saved| saved.text.as_str());
         let serial = self.serials + 1;
-        let before = self.session.clone();
+        let was_empty = self.session.is_empty();
         let started = self.session.start(id, raw, token, serial, self.time());
         let is_another = saved.is_some_and(|saved| saved.video.is_some_and(|video| video != at));
         let (Ok(options), false) = (checked, is_another) else {
             assert_eq!(started.unwrap_err().code, ErrorCode::InvalidArgument);
             assert_eq!(
-                before.is_empty(),
+                was_empty,
                 self.session.is_empty(),
                 "it leaves nothing behind"
             );
@@ -577,7 +579,7 @@ impl<'a> World<'a> {
             *video = Video {
                 said: Said {
                     nothing: true,
-                    is_taught: before.lessons() != Lessons::default(),
+                    is_taught: self.is_taught,
                     ..Said::default()
                 },
                 ..Video::default()
@@ -856,6 +858,8 @@ impl<'a> World<'a> {
             let goes_on = waiter.audit(&scene, joined.map(|(_, is_over)| is_over), &list, &news);
             if !goes_on {
                 self.settled.push(waiter.serial);
+                let is_done = matches!(news.last().unwrap().event, Some(PollEvent::Done));
+                self.is_taught |= is_done;
                 self.saved.push(Saved {
                     text: news.last().unwrap().token.clone(),
                     books: waiter.books.clone(),

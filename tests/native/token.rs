@@ -3,11 +3,11 @@
 use super::forged::{Forged, Last, Phase};
 use super::oracle::sealed;
 use super::world::{START, answer, sleeps_until};
+use iacrea_video::core::durations::Durations;
 use iacrea_video::core::error::ErrorCode;
 use iacrea_video::core::machine::{Command, Event, Machine, Step, Update, check_id};
 use iacrea_video::core::options::{Options, RawOptions};
 use iacrea_video::core::status::Status;
-use iacrea_video::core::usual::Usual;
 
 const ID: &str = "6e789e6a-a1b9-45f4-86c4-5d188009454f";
 
@@ -16,10 +16,10 @@ fn raw() -> RawOptions {
 }
 
 /// What earlier videos taught.
-fn learnt(clip: [u32; 4], render: u32) -> Usual {
-    let mut usual = Usual::default();
-    (usual.clip, usual.render, usual.videos) = (clip, render, 4);
-    usual
+fn durations(scale: u32, render: u32) -> Durations {
+    let mut durations = Durations::default();
+    (durations.scale, durations.seen, durations.render) = (scale, scale, render);
+    durations
 }
 
 /// A poll in the middle of its life, with `clips` clips that have all their fields.
@@ -103,20 +103,20 @@ fn a_token_holds_numbers_and_of_each_clip_a_letter() {
 }
 
 #[test]
-fn what_a_video_taught_of_others_is_in_no_token() {
+fn what_other_videos_took_is_in_no_token() {
     let (mut machine, _) = Machine::start("v", Options::default(), START);
-    machine.teach(learnt([1_111, 2_222, 3_333, 4_444], 555));
+    machine.expect(durations(1_111, 555));
     let clips = r#"{"status":"GENERATING_VIDEO","generatedContent":[{"status":"pending"}]}"#;
     machine.step(answer(200, None, clips), START);
-    assert!(machine.snapshot().contains(",1111,2222,3333,4444,555,"));
+    assert!(machine.snapshot().contains(",1111,1111,555,"));
     let token = machine.resume_token(0);
-    for number in [",1111,", ",2222,", ",3333,", ",4444,", ",555,"] {
+    for number in [",1111,", ",555,"] {
         assert!(!token.contains(number), "{token}");
     }
     let (mut resumed, _) = Machine::resume(&token, "v", raw(), START + 5_000).unwrap();
     let done = answer(200, None, r#"{"status":"DONE","url":"https://c.test/v"}"#);
     resumed.step(done, START + 9_000);
-    assert_eq!(resumed.taught(), None);
+    assert_eq!(resumed.observed(), None);
 }
 
 #[test]
@@ -1054,7 +1054,7 @@ fn a_forged_token_brings_no_video_forward_in_the_queue_and_teaches_nothing() {
     assert_eq!((forger.lead(), honest.lead()), (0, 0));
     let rendering = answer(200, None, r#"{"status":"RENDERING_VIDEO","progress":0.5}"#);
     for machine in [&mut forger, &mut honest] {
-        machine.teach(learnt([1_000, 2_000, 3_000, 4_000], 500));
+        machine.expect(durations(50, 500));
         machine.step(rendering.clone(), START + 100);
     }
     assert_eq!(forger.lead(), honest.lead());
@@ -1063,8 +1063,8 @@ fn a_forged_token_brings_no_video_forward_in_the_queue_and_teaches_nothing() {
         machine.step(Event::Wake, START + 5_000);
         machine.step(done.clone(), START + 5_100);
     }
-    assert_eq!(forger.taught(), None);
-    assert!(honest.taught().is_some());
+    assert_eq!(forger.observed(), None);
+    assert!(honest.observed().is_some());
 }
 
 #[test]

@@ -40,7 +40,6 @@ const CLIENT_OPTIONS = {
   requestsPerSecond: [0, -Infinity, ...NO_NUMBERS],
   follow: ["", "Events", "websocket", true, null, {}],
   acrossTabs: ["", null, 1, {}],
-  lessons: [null, 7, {}, true],
 };
 
 /** @type {Record<string, Wrong[]>} */

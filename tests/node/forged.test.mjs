@@ -188,18 +188,6 @@ describe("a forged token", () => {
     honest.cancel();
   });
 
-  it("teaches a client nothing of how long videos take", async (test) => {
-    const server = await scriptedServer(test, inOrder(generating(0), rendering(0.05), done));
-    const own = new VideoClient({ baseUrl: server.url });
-    await own.waitForVideo("v", { resumeToken: forged({}) });
-    assert.match(String(own.lessons()), /^il1,0,/);
-    const taught = await scriptedServer(test, inOrder(generating(0), rendering(0.05), done));
-    const other = new VideoClient({ baseUrl: taught.url });
-    const forger = other.waitForVideo("v", { resumeToken: forged({}) });
-    await Promise.all([forger, other.waitForVideo("v")]);
-    assert.match(String(other.lessons()), /^il1,1,/, "one who was there beside it teaches");
-  });
-
   it("is not looked at where it is longer than any", async () => {
     const own = new VideoClient({ baseUrl: "http://127.0.0.1:9" });
     for (const length of [17_000, 10_000_000]) {

@@ -340,27 +340,6 @@ describe("a module that traps", () => {
     assert.equal(clock.countTimers(), timers);
   });
 
-  it("leaves what was learnt of earlier videos to the next instance", async (test) => {
-    /** @type {Map<string, number>} */
-    const asked = new Map();
-    const server = await scriptedServer(test, ({ path }) => {
-      const count = (asked.get(path) ?? 0) + 1;
-      asked.set(path, count);
-      return [pending, generating(0), generating(4), { ...rendering(0.5), status: "START_RENDERING_VIDEO" }, rendering(0.5), done][Math.min(count, 6) - 1];
-    });
-    const { VideoClient, arm, instances } = await trapping(test);
-    const own = new VideoClient({ baseUrl: server.url });
-    await own.waitForVideo("a", QUICK);
-    const lessons = own.lessons();
-    assert.match(String(lessons), /^il1,1,/);
-    arm();
-    await rejection(own.waitForVideo("b", QUICK));
-    assert.equal(own.lessons(), lessons);
-    await own.waitForVideo("c", QUICK);
-    assert.equal(instances(), 2);
-    assert.match(String(own.lessons()), /^il1,2,/);
-  });
-
   /** A poll that was told of one answer, and then of the trap. @param {import("node:test").TestContext} test */
   async function trapped(test) {
     const server = await scriptedServer(test, ({ number }) => (number < 2 ? generating(3) : done));

@@ -12,7 +12,7 @@ import { failure, QUICK, rejection, within } from "./settling.mjs";
 
 /** @typedef {any} Wrong */
 
-const CLIENT = ["apiKey", "baseUrl", "kind", "headers", "credentials", "fetch", "requestTimeoutMs", "maxResponseBytes", "concurrency", "requestsPerSecond", "follow", "acrossTabs", "lessons"];
+const CLIENT = ["apiKey", "baseUrl", "kind", "headers", "credentials", "fetch", "requestTimeoutMs", "maxResponseBytes", "concurrency", "requestsPerSecond", "follow", "acrossTabs"];
 const POLL = ["signal", "onUpdate", "timeoutMs", "minIntervalMs", "maxIntervalMs", "maxConsecutiveFailures", "resumeToken"];
 const PROXY = ["apiKey", "baseUrl", "allowedOrigins", "authorize", "shareMs", "fetch"];
 const CODES = ["invalid_argument", "unauthorized", "not_found", "video_failed", "timeout", "network", "rate_limited", "http", "bad_response", "redirected"];

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use iacrea_bench::ideal::ideal;
 use iacrea_bench::pace::{Figures, Policy, Wait, estimate, figures, jumps, wait};
 use iacrea_simulator::course::{Assumptions, Course};
-use iacrea_video::core::lessons::Lessons;
+use iacrea_video::core::durations::Durations;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -119,15 +119,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
                 &Course::draw(assumptions, seed),
                 policy,
                 seed,
-                &mut Lessons::default(),
+                &mut Durations::default(),
             )
         };
         (first..first + videos).map(one).collect()
     };
     // One after the other, on one client.
     let in_a_row = |assumptions: &Assumptions| -> Vec<Wait> {
-        let mut lessons = Lessons::default();
-        let one = |seed| wait(&Course::draw(assumptions, seed), OURS, seed, &mut lessons);
+        let mut durations = Durations::default();
+        let one = |seed| wait(&Course::draw(assumptions, seed), OURS, seed, &mut durations);
         (OTHER_SEEDS..OTHER_SEEDS + videos).map(one).collect()
     };
     let usual = Assumptions::default();
@@ -258,7 +258,7 @@ fn against_the_ideal(videos: u64) -> Result<String> {
         let (mut delay, mut requests) = (0, 0);
         for seed in OTHER_SEEDS..OTHER_SEEDS + videos {
             let course = Course::draw(&model, seed);
-            let (found, after) = wait(&course, policy, seed, &mut Lessons::default()).found;
+            let (found, after) = wait(&course, policy, seed, &mut Durations::default()).found;
             delay += found - network - course.clips_take();
             requests += u64::from(after);
         }
