@@ -1053,7 +1053,6 @@ fn new_session(plan: &Plan) -> Session<u32, usize> {
         concurrency: plan.concurrency,
         per_second: plan.per_second,
         is_locked: plan.locks.is_some(),
-        ..Settings::default()
     })
 }
 

@@ -15,7 +15,7 @@ fn raw() -> RawOptions {
     RawOptions::default()
 }
 
-/// What earlier videos taught.
+/// What is expected after earlier videos.
 fn durations(scale: u32, render: u32) -> Durations {
     let mut durations = Durations::default();
     (durations.scale, durations.seen, durations.render) = (scale, scale, render);
