@@ -343,10 +343,16 @@ function remaining() {
       // In the place of the time left, so that a flaky server does not make the page jump.
       if (isUnanswered()) return UNANSWERED;
       if (last?.retrying !== undefined) return `The last request failed (${last.retrying}): asking again by itself`;
-      const left = last?.remainingMs;
+      const left = isFasterThanGuessed() ? undefined : last?.remainingMs;
       return timeLeft(left === undefined ? undefined : left - (performance.now() - updatedAt), last?.overall ?? 0);
     }
   }
+}
+
+/** The first estimate is of a video that is not played faster; the first clip that is ready corrects it. */
+function isFasterThanGuessed() {
+  const isFast = session?.source === "simulator" && session.speed > 1;
+  return isFast && !session?.last?.generatedContent?.some(({ status }) => status === "success");
 }
 
 // ---- drawing ----

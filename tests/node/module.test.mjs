@@ -10,7 +10,7 @@ import { readFileSync } from "node:fs";
 import { before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { entry, freshPackage, VideoClient } from "./package.mjs";
-import { done, generating, inOrder, pending, rendering, scriptedServer } from "./scripted-fetch.mjs";
+import { done, generating, inOrder, pending, scriptedServer } from "./scripted-fetch.mjs";
 import { QUICK, rejection, SLOW, within } from "./settling.mjs";
 
 const instantiate = WebAssembly.instantiate;
