@@ -349,10 +349,9 @@ function remaining() {
   }
 }
 
-/** The first estimate is of a video that is not played faster; the first clip that is ready corrects it. */
+/** Before the render an estimate is of videos that are not played faster. */
 function isFasterThanGuessed() {
-  const isFast = session?.source === "simulator" && session.speed > 1;
-  return isFast && !session?.last?.generatedContent?.some(({ status }) => status === "success");
+  return session?.source === "simulator" && session.speed > 1 && session.last?.status !== "RENDERING_VIDEO";
 }
 
 // ---- drawing ----

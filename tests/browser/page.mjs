@@ -51,14 +51,17 @@ export function describePage(mode, isFull = false) {
 
     it("shows a video at once, goes through its phases, never falls, and plays it", async () => {
       const { page, complaints, close } = await open(browser, server.address);
-      const estimate = await page.waitForFunction(() => {
-        const words = document.getElementById("time-left")?.textContent;
-        return words?.startsWith("About") && words;
-      });
-      assert.match(String(await estimate.jsonValue()), /^About [1-4]?\d s left$/, "at ten times the speed it takes 12 to 30 s");
+      const estimates = (/** @type {string} */ beginning) =>
+        page.waitForFunction((beginning) => document.getElementById("time-left")?.textContent?.startsWith(beginning), beginning);
+      await estimates("Estimating");
       await page.locator("#clips .clip[data-state=success]").first().waitFor();
       await picture(page, `${mode}-running-wide-light`);
-      if (!isFull) await start(page, "happy", 60);
+      if (!isFull) {
+        // Played as fast as it would be made, there is a guess from the first clips on.
+        await start(page, "happy", 1);
+        await estimates("About");
+        await start(page, "happy", 60);
+      }
       await reaches(page, "done");
       const { percents } = await shown(page);
       const statuses = await told(page);
