@@ -107,7 +107,7 @@ impl Durations {
     #[must_use]
     pub fn after_video(&self, seen: Durations) -> Self {
         let next = |known: u32, seen: u32| {
-            let seen = seen.clamp(known / 2, known.saturating_mul(2));
+            let seen = seen.max(known / 2).min(known.saturating_mul(2));
             ((u64::from(known) * 2 + u64::from(seen)) / 3) as u32
         };
         let scale = next(self.scale, seen.seen);
