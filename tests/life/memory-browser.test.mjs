@@ -22,7 +22,8 @@ describe("polls leave nothing behind in Chromium", { concurrency: 2 }, () => {
       const figures = await inChromium(browser, site.origin, work, SHORT[work]);
       print(test, figures);
       endsRight(work, figures, SHORT[work]);
-      leavesNothing(figures);
+      // How many of 400 are in the same moment differs; what each left would be seen from 650 bytes on.
+      leavesNothing(figures, { pages: work === "atOnce" ? 4 : 0 });
     });
   }
 });
