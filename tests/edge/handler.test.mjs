@@ -414,9 +414,17 @@ describe("the log of a server that is set up wrongly", () => {
   it("says nothing of a caller who leaves, nor of who is refused", async (test) => {
     const { mock } = test.mock.method(console, "error", () => {});
     const controller = new AbortController();
-    const hanging = proxy({ fetch: (/** @type {any} */ _url, /** @type {any} */ { signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))) });
+    /** @type {() => void} */
+    let sent = () => {};
+    const isSent = new Promise((resolve) => (sent = () => resolve(undefined)));
+    const hanging = proxy({
+      fetch: (/** @type {any} */ _url, /** @type {any} */ { signal }) => {
+        sent();
+        return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      },
+    });
     const left = hanging(request("v", { signal: controller.signal }));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await isSent;
     controller.abort();
     await left;
     await proxy({ authorize: () => false, fetch: answering() })(request());
